@@ -1,0 +1,41 @@
+/** The only door to time. Everything else asks a Clock, so that tests can be the clock. */
+export interface Clock {
+  /** Milliseconds on CLOCK_MONOTONIC since boot, with sub-microsecond fraction: comparable between processes of one boot. */
+  monotonic(): number;
+  /** Milliseconds since the Unix epoch. May step in either direction at any time. */
+  wall(): number;
+  /** Calls `run` once after `ms` milliseconds. The returned function cancels it and may be called at any time. */
+  after(ms: number, run: () => void): () => void;
+  /** Calls `run` every `ms` milliseconds until the returned function is called. */
+  every(ms: number, run: () => void): () => void;
+}
+
+export const systemClock: Clock = {
+  monotonic: () => Number(process.hrtime.bigint()) / 1e6,
+  wall: () => Date.now(),
+  after(ms, run) {
+    const timer = setTimeout(run, ms);
+    return () => clearTimeout(timer);
+  },
+  every(ms, run) {
+    const timer = setInterval(run, ms);
+    return () => clearInterval(timer);
+  },
+};
+
+/** Resolves after `ms` milliseconds of `clock`. */
+export function delay(clock: Clock, ms: number): Promise<void> {
+  return new Promise((resolve) => clock.after(ms, resolve));
+}
+
+/** RFC 3339 in UTC with milliseconds, for example 2026-11-21T06:30:00.000Z. */
+export function isoTime(wallMs: number): string {
+  return new Date(wallMs).toISOString();
+}
+
+/** Milliseconds since the epoch of an RFC 3339 / ISO 8601 time, or undefined when `text` is not one. */
+export function parseTime(text: string): number | undefined {
+  if (!/^\d{4}-\d\d-\d\d(T\d\d:\d\d(:\d\d(\.\d+)?)?(Z|[+-]\d\d:\d\d)?)?$/.test(text)) return undefined;
+  const ms = Date.parse(text);
+  return Number.isNaN(ms) ? undefined : ms;
+}

@@ -1,0 +1,92 @@
+/**
+ * The register of everything that can go wrong and be told to a person.
+ *
+ * `exit` is the command line's exit status (1 failed, 2 wrong use or configuration, 3 refused),
+ * `status` the HTTP status, `remedy` what to do about it. `docs/errors.md` is tested against this list, both ways.
+ */
+const REGISTER = {
+  // base
+  'protocol.broken': {
+    exit: 1,
+    status: 400,
+    remedy: 'The two ends run different versions, or something else is talking to this socket.',
+  },
+  'socket.unreachable': { exit: 1, status: 503, remedy: 'Start it with `portcullis run`, or look at its log.' },
+  'usage.wrong': { exit: 2, status: 400, remedy: 'See `portcullis --help`.' },
+  // config
+  'config.missing': { exit: 2, status: 500, remedy: 'Create one with `portcullis init`, or name it with --config.' },
+  'config.invalid': {
+    exit: 2,
+    status: 500,
+    remedy: 'Correct the lines named above, then run `portcullis config check`.',
+  },
+  'config.secret': {
+    exit: 2,
+    status: 500,
+    remedy: 'Check that the file, variable or credential exists and that this user may read it.',
+  },
+  'config.gate': { exit: 2, status: 500, remedy: 'Compile it again with `portcullis config apply`.' },
+  // gate
+  'gate.refused': { exit: 3, status: 409, remedy: '`portcullis status` lists each interlock with its remedy.' },
+  'gate.latch': {
+    exit: 1,
+    status: 503,
+    remedy: 'The lock holds in memory only: free space or replace the disk that holds the state directory.',
+  },
+  'gate.board': {
+    exit: 1,
+    status: 503,
+    remedy: 'Check the wiring and `portcullis board show`, then reset at the box.',
+  },
+  'gate.unsafe': {
+    exit: 3,
+    status: 409,
+    remedy: 'Run the gate under systemd with its off-helper, or use the simulated board.',
+  },
+} as const satisfies Record<string, { exit: 1 | 2 | 3; status: number; remedy: string }>;
+
+export type ErrorCode = keyof typeof REGISTER;
+
+export const ERROR_REGISTER: Readonly<Record<ErrorCode, { exit: 1 | 2 | 3; status: number; remedy: string }>> =
+  REGISTER;
+
+/** An error a person will read: `what` says what happened and to what; the register adds what to do. */
+export class PortcullisError extends Error {
+  readonly code: ErrorCode;
+  readonly what: string;
+
+  constructor(code: ErrorCode, what: string, options?: { cause?: unknown }) {
+    super(`${what} ${REGISTER[code].remedy} [${code}]`, options);
+    this.name = 'PortcullisError';
+    this.code = code;
+    this.what = what;
+  }
+
+  get remedy(): string {
+    return REGISTER[this.code].remedy;
+  }
+
+  get exit(): number {
+    return REGISTER[this.code].exit;
+  }
+
+  get status(): number {
+    return REGISTER[this.code].status;
+  }
+}
+
+/** True when `error` is ours and carries `code`. */
+export function hasCode(error: unknown, code: ErrorCode): error is PortcullisError {
+  return error instanceof PortcullisError && error.code === code;
+}
+
+/** The message of anything thrown, in one line. */
+export function reasonOf(error: unknown): string {
+  const text = error instanceof PortcullisError ? error.what : error instanceof Error ? error.message : String(error);
+  return text.replace(/\s*\n\s*/g, ' ');
+}
+
+/** The `code` of a Node system error (ENOENT, EACCES …), or undefined. */
+export function errnoOf(error: unknown): string | undefined {
+  return error instanceof Error && 'code' in error && typeof error.code === 'string' ? error.code : undefined;
+}

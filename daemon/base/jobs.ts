@@ -1,0 +1,73 @@
+/**
+ * What the keeper and its jobs say to each other over a job's standard input and output, newline-delimited JSON.
+ * One job, one conversation. A job ends when its standard input does.
+ */
+import { anything, integer, list, number, type Of, object, optional, record, text, variants } from './shape.ts';
+
+const path = text(4096);
+
+/** Seal: read one source, leave a batch of finished ciphertext in staging. */
+export const sealRequest = object({
+  /** As in the configuration, secrets still references. */
+  source: record(anything),
+  staging: path,
+  /** Where working copies (mirrors) and the index cache live. */
+  state: path,
+  /** File of the appliance's sealing secret. */
+  secret: path,
+  /** Public keys of the recipients, base64 of 32 bytes (X25519). */
+  recipients: list(text(64)),
+  vaultId: text(64),
+  /** Milliseconds since the epoch to write as the snapshot's time. */
+  wall: number(),
+});
+export type SealRequest = Of<typeof sealRequest>;
+
+export const sealMessage = variants('type', {
+  progress: { files: integer(), bytes: integer(), newBytes: integer() },
+  done: {
+    batch: text(100),
+    files: integer(),
+    bytes: integer(),
+    newBytes: integer(),
+    packs: integer(),
+    problems: list(text(1000), 100_000),
+  },
+  failed: { code: text(60), what: text(4000) },
+});
+export type SealMessage = Of<typeof sealMessage>;
+
+/** Ship: copy finished batches into the store, verify them there, commit each with a signed record. */
+export const shipRequest = variants('type', {
+  ship: {
+    store: record(anything),
+    staging: path,
+    state: path,
+    batches: list(text(100)),
+    vaultId: text(64),
+    /** Ed25519 public key of the appliance, base64 of 32 bytes. */
+    verifyKey: text(64),
+    /** Hash of the newest commit record this appliance knows, or absent before the first. */
+    head: optional(text(64)),
+  },
+  signature: { id: integer(), signature: text(200) },
+  refused: { id: integer(), reason: text(500) },
+});
+export type ShipRequest = Of<typeof shipRequest>;
+
+export const shipMessage = variants('type', {
+  progress: { bytes: integer(), total: integer(), object: text(200) },
+  /** Please sign this commit record's canonical body. */
+  sign: { id: integer(), batch: text(100), body: text(100_000) },
+  committed: {
+    batch: text(100),
+    snapshot: text(100),
+    seq: integer(),
+    head: text(64),
+    bytes: integer(),
+    verifiedBytes: integer(),
+  },
+  done: { bytes: integer(), verifiedBytes: integer(), orphans: integer() },
+  failed: { code: text(60), what: text(4000) },
+});
+export type ShipMessage = Of<typeof shipMessage>;

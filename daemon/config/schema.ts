@@ -1,0 +1,238 @@
+import { z } from 'zod';
+
+/** The whole configuration: one file, every key described. JSON Schema and the reference are generated from here. */
+
+const DURATION = /^(\d+)(ms|s|m|h|d)$/;
+const UNIT_MS: Record<string, number> = { ms: 1, s: 1000, m: 60_000, h: 3_600_000, d: 86_400_000 };
+
+/** Milliseconds of `90s`, `10m`, `1h` …; undefined when `text` is not a duration. */
+export function durationMs(text: string): number | undefined {
+  const match = DURATION.exec(text);
+  return match ? Number(match[1]) * (UNIT_MS[match[2] ?? ''] ?? Number.NaN) : undefined;
+}
+
+function duration(minimum: string, maximum: string) {
+  const low = durationMs(minimum) ?? 0;
+  const high = durationMs(maximum) ?? 0;
+  return z
+    .string()
+    .regex(DURATION, `a duration such as 30s, 10m, 1h (from ${minimum} to ${maximum})`)
+    .refine((text) => {
+      const ms = durationMs(text);
+      return ms !== undefined && ms >= low && ms <= high;
+    }, `a duration from ${minimum} to ${maximum}`);
+}
+
+const name = z.string().regex(/^[a-z0-9][a-z0-9._-]{0,62}$/, 'a short name of lower-case letters, digits, . _ and -');
+const path = z.string().min(1).max(4095);
+
+const secretRef = z
+  .union([
+    z.strictObject({ file: path.describe('File whose content, less one trailing newline, is the secret.') }),
+    z.strictObject({ env: z.string().min(1).describe('Environment variable that holds the secret.') }),
+    z.strictObject({
+      credential: z
+        .string()
+        .regex(/^[A-Za-z0-9_.-]+$/)
+        .describe('systemd credential of that name.'),
+    }),
+  ])
+  .describe('Where a secret stands. Secrets never stand in this file.');
+export type SecretRef = z.infer<typeof secretRef>;
+
+const appliance = z.strictObject({
+  name: name.default('portcullis').describe('Name shown on the page and in notifications.'),
+  state: path.default('/var/lib/portcullis').describe('Directory of latch, budget, keys, working copies and staging.'),
+  runtime: path.default('/run/portcullis').describe('Directory of the sockets; only root or the gate may write it.'),
+  clock: z
+    .enum(['synchronised', 'system'])
+    .default('synchronised')
+    .describe(
+      '`synchronised`: connect on schedule only while the system says its clock is synchronised. `system`: trust the clock as it is (a laptop, a test).',
+    ),
+});
+
+const board = z
+  .discriminatedUnion('driver', [
+    z.strictObject({
+      driver: z.literal('simulated'),
+      directory: path.describe('Directory of one-value files: relay, led, heartbeat, feedback, button.'),
+    }),
+  ])
+  .describe('The relay board and what is wired to it.');
+
+const gate = z.strictObject({
+  lease: duration('200ms', '10s')
+    .default('1s')
+    .describe('How long the relay stays energised without a renewal from the keeper.'),
+  intakeLease: duration('200ms', '10s')
+    .default('1s')
+    .describe('How long intake may be silent before the link is isolated.'),
+  maxConnection: duration('1s', '12h').default('1h').describe('Longest single connection.'),
+  maxConnections: z.int().min(1).max(1440).default(24).describe('Most connections in 24 h of uptime.'),
+  maxConnected: duration('1s', '24h').default('4h').describe('Most connected time in 24 h of uptime.'),
+  minOff: duration('0s', '24h').default('1m').describe('Shortest time between two connections.'),
+  settle: duration('50ms', '30s')
+    .default('1s')
+    .describe('How long commanded and measured state may disagree before it is a fault.'),
+  deviceTimeout: duration('100ms', '10m')
+    .default('30s')
+    .describe('How long the device behind the link may take to appear after the relay is energised.'),
+  presence: duration('5s', '10m').default('60s').describe('How long a request waits for the button.'),
+});
+
+const window = z.strictObject({
+  name,
+  cron: z
+    .string()
+    .min(9)
+    .describe('Cron expression (five fields, or six with seconds first) of the moments the window opens.'),
+  duration: duration('1s', '24h').describe('How long the window stays open.'),
+  timezone: z.string().default('UTC').describe('IANA time zone the expression is in.'),
+});
+
+const vault = z.strictObject({
+  store: z
+    .discriminatedUnion('kind', [
+      z.strictObject({
+        kind: z.literal('directory'),
+        path: path.describe('Directory of the vault; it exists only while connected.'),
+      }),
+    ])
+    .describe('Where packs go.'),
+  recipients: z
+    .array(z.string().regex(/^[A-Za-z0-9+/]{43}=$/, 'a base64 X25519 public key'))
+    .min(1)
+    .max(16)
+    .describe('Public recovery keys. Everything in the vault is encrypted to each of them.'),
+  staging: path
+    .optional()
+    .describe('Directory of finished ciphertext waiting for a window. Default: staging/ in the state directory.'),
+});
+
+const gitSource = z.strictObject({
+  name,
+  kind: z.literal('git'),
+  url: z.string().min(1).describe('Anything git can fetch from.'),
+});
+const directorySource = z.strictObject({
+  name,
+  kind: z.literal('directory'),
+  path: path.describe('Directory to back up.'),
+  exclude: z.array(z.string().min(1)).default([]).describe('Glob patterns of relative paths to leave out.'),
+});
+const commandSource = z.strictObject({
+  name,
+  kind: z.literal('command'),
+  command: z
+    .array(z.string())
+    .min(1)
+    .describe('Program and arguments, run without a shell. Its standard output is what is backed up.'),
+  file: z
+    .string()
+    .regex(/^[^/]+$/)
+    .default('stdout')
+    .describe('File name the output gets in the snapshot.'),
+  timeout: duration('1s', '24h').default('1h').describe('Killed, and no snapshot made, after this long.'),
+});
+const source = z.discriminatedUnion('kind', [gitSource, directorySource, commandSource]);
+
+const scalar = z.union([z.string(), z.number(), z.boolean(), z.null()]);
+const matcher = z.strictObject({
+  path: z
+    .array(z.union([z.string(), z.int()]))
+    .min(1)
+    .max(16)
+    .describe('Keys from the root of the alert, one a step.'),
+  op: z.enum(['eq', 'neq', 'in', 'exists', 'prefix', 'suffix', 'contains', 'gte', 'lte']),
+  value: z
+    .union([scalar, z.array(scalar).max(200)])
+    .optional()
+    .describe('What to compare with; a list for `in`, nothing for `exists`.'),
+});
+export type Matcher = z.infer<typeof matcher>;
+export type Condition = Matcher | { all: Condition[] } | { any: Condition[] } | { none: Condition[] };
+const condition: z.ZodType<Condition> = z
+  .lazy(() =>
+    z.union([
+      matcher,
+      z.strictObject({ all: z.array(condition).min(1).max(50) }),
+      z.strictObject({ any: z.array(condition).min(1).max(50) }),
+      z.strictObject({ none: z.array(condition).min(1).max(50) }),
+    ]),
+  )
+  .meta({ id: 'Condition' });
+const rule = z.strictObject({
+  id: z.string().regex(/^[a-z0-9][a-z0-9._-]{0,99}$/),
+  reason: z.string().min(1).max(300).describe('What the ledger and the page say when this rule trips.'),
+  when: condition,
+});
+export type Rule = z.infer<typeof rule>;
+
+const alertSource = z.strictObject({
+  name,
+  format: z
+    .enum(['alertmanager', 'json'])
+    .describe('Shape of the body: Alertmanager webhook version 4, or any JSON object.'),
+  auth: z.discriminatedUnion('scheme', [
+    z.strictObject({
+      scheme: z.literal('standard-webhooks'),
+      secrets: z
+        .array(secretRef)
+        .min(1)
+        .max(2)
+        .describe('`whsec_…` secrets, at least 24 bytes each; two while rotating.'),
+      tolerance: duration('10s', '1h').default('5m').describe('How far the signed timestamp may be from now.'),
+    }),
+    z.strictObject({
+      scheme: z.literal('bearer'),
+      secrets: z.array(secretRef).min(1).max(2).describe('Tokens of at least 24 characters; two while rotating.'),
+    }),
+  ]),
+  rules: z
+    .array(rule)
+    .max(200)
+    .default([])
+    .describe('Trip when one of these matches. Alertmanager alerts are judged one by one.'),
+  unknown: z.enum(['trip', 'ignore']).default('trip').describe('What an authenticated body of unknown shape does.'),
+});
+export type AlertSource = z.infer<typeof alertSource>;
+
+const listen = (port: number) =>
+  z.strictObject({
+    host: z.string().default('127.0.0.1').describe('Address to listen on.'),
+    port: z.int().min(0).max(65_535).default(port).describe('TCP port.'),
+  });
+
+export const configSchema = z
+  .strictObject({
+    appliance: appliance.prefault({}),
+    board,
+    gate: gate.prefault({}),
+    windows: z.array(window).min(1).max(50),
+    vault,
+    sources: z.array(source).min(1).max(500),
+    intake: listen(8642)
+      .extend({
+        maxBody: z
+          .int()
+          .min(1024)
+          .max(64 << 20)
+          .default(1 << 20)
+          .describe('Largest body in bytes.'),
+        sources: z.array(alertSource).max(100).default([]),
+      })
+      .prefault({})
+      .describe('Where alerts arrive.'),
+    web: listen(8640).prefault({}).describe("The operators' page."),
+    notify: z.strictObject({}).prefault({}).describe('Reserved: notifications come with a later version.'),
+    ledger: z
+      .strictObject({ path: path.optional().describe('SQLite file. Default: ledger.db in the state directory.') })
+      .prefault({}),
+  })
+  .describe('Portcullis configuration');
+
+export type Config = z.infer<typeof configSchema>;
+export type SourceConfig = Config['sources'][number];
+export type StoreConfig = Config['vault']['store'];
+export type WindowConfig = Config['windows'][number];

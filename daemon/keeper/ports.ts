@@ -1,0 +1,53 @@
+import type { Cause, GateView } from '../base/protocol.ts';
+
+/** What the page, the metrics and the command line read from the keeper. Times are milliseconds since the epoch. */
+export interface KeeperStatus {
+  readonly appliance: string;
+  readonly version: string;
+  readonly wall: number;
+  /** The gate's own view and when it arrived; absent while the gate does not answer: then nothing is claimed. */
+  readonly gate?: { readonly view: GateView; readonly receivedWall: number };
+  /** The window that contains now. */
+  readonly window?: { readonly name: string; readonly startWall: number; readonly endWall: number };
+  readonly nextWindow?: { readonly name: string; readonly startWall: number; readonly endWall: number };
+  readonly sources: readonly SourceStatus[];
+  /** The last finished or cut window. */
+  readonly lastWindow?: {
+    readonly name: string;
+    readonly startWall: number;
+    readonly outcome: 'complete' | 'partial' | 'cut' | 'nothing to ship';
+    readonly connectedSeconds: number;
+    readonly bytes: number;
+    readonly why: string;
+  };
+  /** What the keeper is doing now, in words. */
+  readonly activity: string;
+  readonly attention: readonly string[];
+}
+
+export interface SourceStatus {
+  readonly name: string;
+  readonly kind: string;
+  readonly state: 'idle' | 'sealing' | 'staged' | 'shipping';
+  readonly progress?: { readonly files: number; readonly bytes: number };
+  readonly lastSnapshot?: {
+    readonly snapshot: string;
+    readonly seq: number;
+    readonly wall: number;
+    readonly files: number;
+    readonly bytes: number;
+    readonly partial: boolean;
+  };
+  readonly lastFailure?: { readonly wall: number; readonly what: string };
+}
+
+export interface KeeperReads {
+  status(): KeeperStatus;
+  /** Calls `listener` soon after anything in `status()` changed, at most every 50 ms but never late for a gate state. */
+  watch(listener: () => void): () => void;
+}
+
+export interface TripPort {
+  /** Trips the gate. Resolves when the lockout is durable or known not to become so; rejects when the gate does not answer. */
+  trip(cause: Cause): Promise<{ commandedAt: number; durable: boolean }>;
+}

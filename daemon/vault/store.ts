@@ -1,0 +1,20 @@
+/**
+ * The vault's port to storage. One contract suite (`test/store/contract.ts`) runs over every store and every wrapper.
+ *
+ * Names are relative, `/`-separated, of `[A-Za-z0-9._-]`. Objects are write-once: nothing is ever rewritten or, through
+ * this port, deleted.
+ */
+export interface Store {
+  /**
+   * Stores `bytes` under `name`. Atomic: the object appears whole or not at all. Durable when the promise resolves.
+   * Rejects with `store.exists` when the name is taken, `store.full` when there is no room, `store.gone` when the store
+   * itself is not there, `store.failed` otherwise; after a rejection the name is absent or holds the old bytes.
+   */
+  put(name: string, bytes: Uint8Array): Promise<void>;
+  /** All bytes, or `length` bytes from `offset`. Rejects with `store.missing` or as `put`. */
+  get(name: string, range?: { offset: number; length: number }): Promise<Buffer>;
+  /** Size in bytes, or undefined when absent. */
+  size(name: string): Promise<number | undefined>;
+  /** Every object below `prefix` (a folder name without the slash), in no particular order. Unfinished objects are not listed. */
+  list(prefix: string): AsyncIterable<{ name: string; size: number }>;
+}
