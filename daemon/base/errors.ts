@@ -12,6 +12,17 @@ const REGISTER = {
     remedy: 'The two ends run different versions, or something else is talking to this socket.',
   },
   'socket.unreachable': { exit: 1, status: 503, remedy: 'Start it with `portcullis run`, or look at its log.' },
+  'socket.taken': {
+    exit: 1,
+    status: 409,
+    remedy: 'Only one appliance may use a runtime directory: stop the other one, or set `appliance.runtime`.',
+  },
+  'socket.failed': {
+    exit: 1,
+    status: 500,
+    remedy:
+      'Check that the runtime directory exists, belongs to this user and its path is short (at most 107 bytes with the socket).',
+  },
   'usage.wrong': { exit: 2, status: 400, remedy: 'See `portcullis --help`.' },
   // config
   'config.missing': { exit: 2, status: 500, remedy: 'Create one with `portcullis init`, or name it with --config.' },
@@ -42,6 +53,25 @@ const REGISTER = {
     exit: 3,
     status: 409,
     remedy: 'Run the gate under systemd with its off-helper, or use the simulated board.',
+  },
+  // keeper
+  'job.died': { exit: 1, status: 500, remedy: 'Its last words are in the log; the next window tries again.' },
+  'job.stopped': {
+    exit: 1,
+    status: 503,
+    remedy: 'What was finished stays in staging and goes out in the next window.',
+  },
+  // sources
+  'source.failed': {
+    exit: 1,
+    status: 502,
+    remedy: 'Put right what the origin or the program reported; no snapshot was made, and the next run tries again.',
+  },
+  'source.stopped': { exit: 1, status: 503, remedy: 'No snapshot was made; the next run starts this source over.' },
+  'branch.missing': {
+    exit: 1,
+    status: 404,
+    remedy: 'Name one of the branches listed, or a snapshot from when the branch existed.',
   },
 } as const satisfies Record<string, { exit: 1 | 2 | 3; status: number; remedy: string }>;
 

@@ -1,15 +1,7 @@
 import { z } from 'zod';
+import { DURATION, durationMs } from '../base/duration.ts';
 
 /** The whole configuration: one file, every key described. JSON Schema and the reference are generated from here. */
-
-const DURATION = /^(\d+)(ms|s|m|h|d)$/;
-const UNIT_MS: Record<string, number> = { ms: 1, s: 1000, m: 60_000, h: 3_600_000, d: 86_400_000 };
-
-/** Milliseconds of `90s`, `10m`, `1h` …; undefined when `text` is not a duration. */
-export function durationMs(text: string): number | undefined {
-  const match = DURATION.exec(text);
-  return match ? Number(match[1]) * (UNIT_MS[match[2] ?? ''] ?? Number.NaN) : undefined;
-}
 
 function duration(minimum: string, maximum: string) {
   const low = durationMs(minimum) ?? 0;
