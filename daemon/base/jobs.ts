@@ -2,7 +2,7 @@
  * What the keeper and its jobs say to each other over a job's standard input and output, newline-delimited JSON.
  * One job, one conversation. A job ends when its standard input does.
  */
-import { anything, integer, list, number, type Of, object, optional, record, text, variants } from './shape.ts';
+import { anything, integer, list, number, type Of, object, record, text, variants } from './shape.ts';
 
 const path = text(4096);
 
@@ -47,8 +47,8 @@ export const shipRequest = variants('type', {
     vaultId: text(64),
     /** Ed25519 public key of the appliance, base64 of 32 bytes. */
     verifyKey: text(64),
-    /** Hash of the newest commit record this appliance knows, or absent before the first. */
-    head: optional(text(64)),
+    /** Hashes the newest commit record in the store may have; empty before the first. */
+    heads: list(text(64), 10_000),
   },
   signature: { id: integer(), signature: text(200) },
   refused: { id: integer(), reason: text(500) },
@@ -56,7 +56,7 @@ export const shipRequest = variants('type', {
 export type ShipRequest = Of<typeof shipRequest>;
 
 export const shipMessage = variants('type', {
-  progress: { bytes: integer(), total: integer(), object: text(200) },
+  progress: { batch: text(100), bytes: integer(), total: integer(), object: text(200) },
   /** Please sign this commit record's canonical body. */
   sign: { id: integer(), batch: text(100), body: text(100_000) },
   committed: {

@@ -5,6 +5,9 @@ import type { Shape } from './shape.ts';
 /** The longest line any of our sockets accepts, in bytes. A longer one cuts the peer off. */
 export const MAX_LINE = 1 << 20;
 
+/** A peer that leaves this many bytes unread is cut off, so that a stopped one cannot swell this process. */
+const MAX_BACKLOG = 4 << 20;
+
 /** One end of a newline-delimited JSON conversation. */
 export interface Lines<Out> {
   /** Sends one message. Returns false once the peer is gone; never throws. */
@@ -59,7 +62,8 @@ export function openLines<In, Out>(stream: Duplex, shape: Shape<In>, handlers: L
     send(message) {
       if (!open || stream.destroyed || stream.writableEnded) return false;
       stream.write(`${JSON.stringify(message)}\n`);
-      return true;
+      if (stream.writableLength > MAX_BACKLOG) end('does not read what it is sent');
+      return open;
     },
     close: () => end('closed here'),
   };

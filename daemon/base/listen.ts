@@ -1,0 +1,79 @@
+import { chmod, unlink } from 'node:fs/promises';
+import { createConnection, createServer, type Server, type Socket } from 'node:net';
+import { errnoOf, PortcullisError, reasonOf } from './errors.ts';
+
+/**
+ * Listens on a Unix socket at `path`, replacing a dead one left behind; rejects with `socket.taken` when somebody still
+ * answers there. `mode` is the socket's permission: which socket somebody may reach *is* what they may do.
+ */
+async function listenUnix(path: string, mode: number, accept: (socket: Socket) => void): Promise<Server> {
+  if (await answers(path)) throw new PortcullisError('socket.taken', `Another process already answers at ${path}.`);
+  await unlink(path).catch((error: unknown) => {
+    if (errnoOf(error) !== 'ENOENT') throw error;
+  });
+  const server = createServer(accept);
+  server.maxConnections = 256;
+  await new Promise<void>((resolve, reject) => {
+    server.once('error', (error) =>
+      reject(new PortcullisError('socket.failed', `Cannot listen at ${path}: ${reasonOf(error)}.`)),
+    );
+    server.listen(path, resolve);
+  });
+  await chmod(path, mode);
+  return server;
+}
+
+/** Connects to a Unix socket. Rejects with `socket.unreachable`. */
+export function connectUnix(path: string): Promise<Socket> {
+  return new Promise((resolve, reject) => {
+    const socket = createConnection(path);
+    socket.once('connect', () => {
+      socket.removeAllListeners('error');
+      resolve(socket);
+    });
+    socket.once('error', (error) =>
+      reject(
+        new PortcullisError('socket.unreachable', `Nothing answers at ${path} (${errnoOf(error) ?? reasonOf(error)}).`),
+      ),
+    );
+  });
+}
+
+async function answers(path: string): Promise<boolean> {
+  try {
+    (await connectUnix(path)).destroy();
+    return true;
+  } catch {
+    return false;
+  }
+}
+
+/** The Unix sockets one process serves in one directory. */
+export class SocketDirectory {
+  readonly #path: string;
+  readonly #servers: Server[] = [];
+  readonly #sockets = new Set<Socket>();
+
+  constructor(path: string) {
+    this.#path = path;
+  }
+
+  /** Listens on `name`; the directory must exist. Errors as `listenUnix`. */
+  async serve(name: string, accept: (socket: Socket) => void): Promise<void> {
+    const server = await listenUnix(join(this.#path, name), 0o660, (socket) => {
+      this.#sockets.add(socket);
+      socket.on('close', () => this.#sockets.delete(socket));
+      accept(socket);
+    });
+    this.#servers.push(server);
+  }
+
+  /** Stops listening and cuts every conversation. */
+  async stop(): Promise<void> {
+    const closed = this.#servers
+      .splice(0)
+      .map((server) => new Promise<void>((resolve) => server.close(() => resolve())));
+    for (const socket of this.#sockets) socket.destroy();
+    await Promise.all(closed);
+  }
+}

@@ -1,0 +1,75 @@
+import { existsSync } from 'node:fs';
+import { readFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { makeDirectory, writeDurably } from '../base/durable.ts';
+import { reasonOf } from '../base/errors.ts';
+import { cause } from '../base/protocol.ts';
+import { integer, number, type Of, object, text, variants } from '../base/shape.ts';
+import { budgetFile, EMPTY_BUDGET } from './budget.ts';
+import type { LatchContent } from './state.ts';
+
+const latchFile = variants('state', {
+  clear: { version: integer(1, 1), appliance: text(64) },
+  lockout: { version: integer(1, 1), appliance: text(64), cause, wall: number() },
+  fault: { version: integer(1, 1), appliance: text(64), cause, wall: number() },
+});
+
+/** What the gate keeps on disk besides the latch: the budget, and the latest trusted wall time it has seen. */
+const memoryFile = object({ budget: budgetFile, wall: number(0) });
+export type Memory = Of<typeof memoryFile>;
+
+/**
+ * The gate's two durable files in the state directory. Reading never throws: what cannot be read reads as the safe
+ * answer, which is lockout for the latch (only `init` and reset create *clear*) and a used-up budget.
+ */
+export class GateFiles {
+  readonly #latch: string;
+  readonly #memory: string;
+  readonly #state: string;
+  readonly #appliance: string;
+
+  constructor(stateDirectory: string, appliance: string) {
+    this.#state = stateDirectory;
+    this.#latch = join(stateDirectory, 'latch.json');
+    this.#memory = join(stateDirectory, 'gate-memory.json');
+    this.#appliance = appliance;
+  }
+
+  async readLatch(wall: number): Promise<LatchContent> {
+    const locked = (reason: string): LatchContent => ({ kind: 'lockout', cause: { kind: 'gate', reason }, wall });
+    let read: Of<typeof latchFile>;
+    try {
+      read = latchFile(JSON.parse(await readFile(this.#latch, 'utf8')));
+    } catch (error) {
+      return locked(`The latch ${this.#latch} cannot be read: ${reasonOf(error)}.`.slice(0, 500));
+    }
+    if (read.appliance !== this.#appliance) return locked(`The latch ${this.#latch} belongs to another appliance.`);
+    return read.state === 'clear' ? { kind: 'clear' } : { kind: read.state, cause: read.cause, wall: read.wall };
+  }
+
+  /** Durable when it resolves. */
+  async writeLatch(latch: LatchContent): Promise<void> {
+    const { kind: state, ...rest } = latch;
+    await writeDurably(this.#latch, `${JSON.stringify({ version: 1, appliance: this.#appliance, state, ...rest })}\n`);
+  }
+
+  async readMemory(): Promise<Memory | undefined> {
+    try {
+      return memoryFile(JSON.parse(await readFile(this.#memory, 'utf8')));
+    } catch {
+      return undefined;
+    }
+  }
+
+  /** Durable when it resolves. */
+  async writeMemory(memory: Memory): Promise<void> {
+    await writeDurably(this.#memory, `${JSON.stringify(memory)}\n`);
+  }
+
+  /** What `init` does: a clear latch and an empty budget, where there is no file yet. What exists is left as it is. */
+  async create(wall: number): Promise<void> {
+    await makeDirectory(this.#state);
+    if (!existsSync(this.#memory)) await this.writeMemory({ budget: EMPTY_BUDGET, wall });
+    if (!existsSync(this.#latch)) await this.writeLatch({ kind: 'clear' });
+  }
+}

@@ -1,0 +1,478 @@
+/**
+ * The gate's whole behaviour: `transition(limits, state, event)` is pure and total. Relay effects come first in every
+ * list of effects, and are carried out in the same event-loop turn in which the event arrived.
+ */
+import type { Cause } from '../base/protocol.ts';
+import { charge, settle } from './budget.ts';
+import type { Limits } from './config.ts';
+import { linkName, permittedMs, standingInterlocks, startInterlocks } from './interlocks.ts';
+import type { Answer, Effect, Event, LatchContent, Link, Ref, Session, State, Write } from './state.ts';
+
+export interface Step {
+  readonly state: State;
+  readonly effects: readonly Effect[];
+}
+
+/** How long a button must be held, and then released, to reset a lockout. */
+export const RESET_HOLD_MS = 5000;
+/** A latch that could not be written is tried again this often. */
+const LATCH_RETRY_MS = 1000;
+/** Uptime is saved this often, so that a crash loses no more of it than this. */
+const SAVE_UPTIME_MS = 10 * 60_000;
+
+type Stamp = { readonly now: number; readonly wall: number };
+
+const RELAY_OFF: Effect = { do: 'relay', energised: false };
+const answer = (ref: Ref, what: Answer): Effect => ({ do: 'answer', ref, answer: what });
+const record = (type: string, data: Readonly<Record<string, unknown>> = {}): Effect => ({ do: 'record', type, data });
+const still = (state: State, ...effects: Effect[]): Step => ({ state, effects });
+
+/** Carries out `next` on the outcome of a step, keeping all effects, relay first. */
+function then(step: Step, next: (state: State) => Step): Step {
+  const after = next(step.state);
+  const effects = [...step.effects, ...after.effects];
+  return {
+    state: after.state,
+    effects: [
+      ...effects.filter((effect) => effect.do === 'relay'),
+      ...effects.filter((effect) => effect.do !== 'relay'),
+    ],
+  };
+}
+
+export function sessionOf(link: Link): Session | undefined {
+  return link.kind === 'charging' || link.kind === 'energised' || link.kind === 'connected' ? link.session : undefined;
+}
+
+export function transition(limits: Limits, state: State, event: Event): Step {
+  switch (event.type) {
+    case 'trip':
+      return trip(state, event, event.cause, event.ref);
+    case 'tick':
+      return tick(limits, state, event, event.readings);
+    case 'calendar':
+      return holdInterlocks({ ...state, calendar: event.calendar }, event);
+    case 'latch-written':
+      return latchWritten(state, event, event.id, event.ok);
+    case 'intake-alive':
+      return still({ ...state, intakeUntil: event.until });
+    case 'intake-gone':
+      return holdInterlocks({ ...state, intakeUntil: 0 }, event);
+    case 'connect':
+      return connect(limits, state, event);
+    case 'charged':
+      return charged(state, event, event.session, event.ok);
+    case 'renew':
+      return renew(limits, state, event, event.holder);
+    case 'release':
+      return sessionOf(state.link)?.holder === event.holder ? isolate(state, event, event.reason) : still(state);
+    case 'report':
+      return holdInterlocks({ ...state, report: event.report }, event);
+    case 'holder-gone':
+      return then(
+        sessionOf(state.link)?.holder === event.holder ? isolate(state, event, 'The keeper went away.') : still(state),
+        (now) => still(now.report?.holder === event.holder ? { ...now, report: undefined } : now),
+      );
+    case 'request':
+      return request(limits, state, event);
+    case 'request-gone':
+      return state.presence.kind === 'pending' && state.presence.ref === event.ref
+        ? still(
+            { ...state, presence: { kind: 'none' } },
+            record('gate.request_withdrawn', { verb: state.presence.verb }),
+          )
+        : still(state);
+    case 'press':
+      return press(state, event);
+    case 'unpress':
+      return unpress(state, event.heldMs);
+    case 'button-stuck':
+      return then(
+        still({ ...state, buttonStuck: true, press: { kind: 'spent' } }, record('gate.button_stuck')),
+        (stuck) => holdInterlocks(stuck, event),
+      );
+    case 'board-failed':
+      return fault(state, event, event.reason);
+    default:
+      return event satisfies never;
+  }
+}
+
+/** Isolates and latches. In any state the relay is commanded off again: a command too many hurts nobody. */
+function trip(state: State, at: Stamp, cause: Cause, ref?: Ref): Step {
+  const isolated = then(still(state, RELAY_OFF), (now) => isolate(now, at, `Trip: ${cause.reason}`));
+  return then(isolated, (now) => {
+    const noted = then(still(now, record('gate.tripped', { ...cause, was: linkName(state.link.kind) })), (tripped) =>
+      dismissPresence(tripped, 'The gate was tripped.'),
+    );
+    return then(noted, (latching) => latch(latching, { kind: 'lockout', cause, wall: at.wall }, ref));
+  });
+}
+
+function fault(state: State, at: Stamp, reason: string): Step {
+  const isolated = then(still(state, RELAY_OFF), (now) => isolate(now, at, `Fault: ${reason}`));
+  return then(isolated, (now) => {
+    if (now.latch.kind === 'fault') return still(now);
+    const noted = then(still(now, record('gate.fault', { reason })), (faulty) =>
+      dismissPresence(faulty, `Fault: ${reason}`),
+    );
+    return then(noted, (latching) =>
+      latch(latching, { kind: 'fault', cause: { kind: 'gate', reason }, wall: at.wall }),
+    );
+  });
+}
+
+/** Ends a pending request or an unused approval, and tells who waits. */
+function dismissPresence(state: State, reason: string): Step {
+  const { presence } = state;
+  const waits = presence.kind === 'pending' ? [answer(presence.ref, { type: 'denied', reason })] : [];
+  return still({ ...state, presence: { kind: 'none' } }, ...waits);
+}
+
+/**
+ * Takes the latch. What is latched already stays: the first cause is the one an operator must understand, and a fault
+ * is never softened to a lockout. Only a latch that is being cleared, or a lockout that becomes a fault, is written anew.
+ */
+function latch(state: State, content: Exclude<LatchContent, { kind: 'clear' }>, ref?: Ref): Step {
+  const { latch: old } = state;
+  const waits = ref === undefined ? [] : [ref];
+  const keeps =
+    old.kind !== 'clear' &&
+    !(old.kind === 'lockout' && content.kind === 'fault') &&
+    !(old.write.kind === 'writing' && old.write.clears);
+  if (keeps) {
+    switch (old.write.kind) {
+      case 'durable':
+        return still(state, ...waits.map((waiting) => answer(waiting, { type: 'tripped', durable: true })));
+      case 'writing':
+        return still({
+          ...state,
+          latch: { ...old, write: { ...old.write, waiting: [...old.write.waiting, ...waits] } },
+        });
+      case 'failed':
+        return writeLatch(state, { kind: old.kind, cause: old.cause, wall: old.wall }, waits);
+      default:
+        return old.write satisfies never;
+    }
+  }
+  const waiting = old.kind !== 'clear' && old.write.kind === 'writing' ? [...old.write.waiting, ...waits] : waits;
+  return writeLatch(state, content, waiting);
+}
+
+function writeLatch(state: State, content: Exclude<LatchContent, { kind: 'clear' }>, waiting: readonly Ref[]): Step {
+  const write: Write = { kind: 'writing', id: state.nextId, waiting, clears: false };
+  return still(
+    { ...state, latch: { ...content, write }, nextId: state.nextId + 1 },
+    { do: 'write-latch', id: state.nextId, latch: content },
+  );
+}
+
+function latchWritten(state: State, at: Stamp, id: number, ok: boolean): Step {
+  const { latch: old } = state;
+  if (old.kind === 'clear' || old.write.kind !== 'writing' || old.write.id !== id) return still(state);
+  const { waiting, clears } = old.write;
+  const answers = waiting.map((ref) => answer(ref, { type: 'tripped', durable: ok }));
+  if (!ok) {
+    const failed: Write = { kind: 'failed', retryAt: at.now + LATCH_RETRY_MS };
+    return still(
+      { ...state, latch: { ...old, write: failed } },
+      ...answers,
+      record('gate.latch_unwritable', { clears }),
+    );
+  }
+  if (!clears) return still({ ...state, latch: { ...old, write: { kind: 'durable' } } }, ...answers);
+  return still(
+    { ...state, latch: { kind: 'clear' }, presence: { kind: 'none' }, offSince: at.now },
+    ...answers,
+    record('gate.reset', { was: old.kind, cause: old.cause.reason }),
+  );
+}
+
+/** Drops the relay without a latch. Does nothing where no connection is up or coming up. */
+function isolate(state: State, at: Stamp, why: string): Step {
+  const { link } = state;
+  const session = sessionOf(link);
+  if (session === undefined) return still(state);
+  const since = { since: at.now, sinceWall: at.wall, why };
+  const usedMs = link.kind === 'charging' ? 0 : at.now - (link.kind === 'connected' ? link.energisedAt : link.since);
+  const budget = settle(state.budget, usedMs);
+  const effects: Effect[] = [
+    RELAY_OFF,
+    { do: 'save-budget', budget },
+    record('gate.isolating', { why, seconds: usedMs / 1000, purpose: session.purpose }),
+  ];
+  if (link.kind !== 'connected') {
+    effects.push(
+      answer(session.ref, {
+        type: 'refused',
+        interlocks: [{ name: 'connection', ok: false, reason: why, remedy: '' }],
+      }),
+    );
+  }
+  return still({ ...state, link: { kind: 'isolating', ...since }, budget, disagreeSince: undefined }, ...effects);
+}
+
+function connect(limits: Limits, state: State, event: Extract<Event, { type: 'connect' }>): Step {
+  const blocked = startInterlocks(limits, state, event.now).filter((interlock) => !interlock.ok);
+  const ms = Math.min(event.ms, permittedMs(limits, state, event.now, event.wall));
+  if (blocked.length > 0) {
+    return still(
+      state,
+      answer(event.ref, { type: 'refused', interlocks: blocked }),
+      record('gate.refused', { purpose: event.purpose, interlocks: blocked.map((interlock) => interlock.name) }),
+    );
+  }
+  const permit = state.presence.kind === 'approved' ? 'presence' : 'window';
+  const session: Session = {
+    id: state.nextId,
+    holder: event.holder,
+    ref: event.ref,
+    purpose: event.purpose,
+    permit,
+    deadline: event.now + ms,
+    leaseUntil: event.now + limits.leaseMs,
+    charged: ms,
+  };
+  const budget = charge(state.budget, event.now, ms);
+  // A press must not be able to mean two things: a request still waiting is dismissed, an approval is used up.
+  return then(dismissPresence(state, 'A connection has begun: a press now trips.'), (now) =>
+    still(
+      {
+        ...now,
+        link: { kind: 'charging', since: event.now, sinceWall: event.wall, why: event.purpose, session },
+        budget,
+        nextId: state.nextId + 1,
+      },
+      { do: 'save-budget', budget, session: session.id },
+      record('gate.connecting', { purpose: event.purpose, permit, seconds: ms / 1000 }),
+    ),
+  );
+}
+
+function charged(state: State, at: Stamp, id: number, ok: boolean): Step {
+  const { link } = state;
+  if (link.kind !== 'charging' || link.session.id !== id) return still(state);
+  if (!ok) return isolate(state, at, 'The budget could not be written: nothing connects uncharged.');
+  return then(holdInterlocks(state, at), (held) => {
+    if (held.link.kind !== 'charging') return still(held);
+    const { session, why } = held.link;
+    return still(
+      {
+        ...held,
+        link: { kind: 'energised', since: at.now, sinceWall: at.wall, why, session },
+        disagreeSince: undefined,
+      },
+      { do: 'relay', energised: true },
+    );
+  });
+}
+
+function renew(limits: Limits, state: State, at: Stamp, holder: Ref): Step {
+  const { link } = state;
+  const session = sessionOf(link);
+  if (session === undefined || session.holder !== holder || link.kind === 'isolated' || link.kind === 'isolating')
+    return still(state);
+  // A lease that has lapsed is over, even if the tick that would have noticed is late.
+  if (session.leaseUntil <= at.now) return isolate(state, at, 'The lease was not renewed in time.');
+  return still({ ...state, link: { ...link, session: { ...session, leaseUntil: at.now + limits.leaseMs } } });
+}
+
+/** Isolates when a condition of the running connection no longer holds. */
+function holdInterlocks(state: State, at: Stamp): Step {
+  const session = sessionOf(state.link);
+  if (session === undefined) return still(state);
+  if (session.leaseUntil <= at.now) return isolate(state, at, 'The lease was not renewed in time.');
+  if (session.deadline <= at.now) return isolate(state, at, 'The connection reached its time limit.');
+  const lost = standingInterlocks(state, at.now, session.permit).find((interlock) => !interlock.ok);
+  return lost === undefined ? still(state) : isolate(state, at, lost.reason);
+}
+
+function tick(
+  limits: Limits,
+  state: State,
+  at: Stamp,
+  readings: { contact: State['readings']['contact']; device: State['readings']['device'] },
+): Step {
+  const measured: State = { ...state, readings: { ...readings, at: at.now } };
+  return [
+    holdInterlocks,
+    expirePresence,
+    retryLatch,
+    saveUptime,
+    (now: State) => judgeProofs(limits, now, at),
+  ].reduce<Step>((step, next) => then(step, (now) => next(now, at)), still(measured));
+}
+
+function expirePresence(state: State, at: Stamp): Step {
+  const { presence } = state;
+  if (presence.kind === 'none' || presence.until > at.now) return still(state);
+  const expired: State = { ...state, presence: { kind: 'none' } };
+  return presence.kind === 'pending'
+    ? still(
+        expired,
+        answer(presence.ref, { type: 'denied', reason: 'Nobody pressed the button in time.' }),
+        record('gate.request_expired', { verb: presence.verb }),
+      )
+    : still(expired, record('gate.approval_expired'));
+}
+
+function retryLatch(state: State, at: Stamp): Step {
+  const { latch: old } = state;
+  if (old.kind === 'clear' || old.write.kind !== 'failed' || old.write.retryAt > at.now) return still(state);
+  return writeLatch(state, { kind: old.kind, cause: old.cause, wall: old.wall }, []);
+}
+
+function saveUptime(state: State, at: Stamp): Step {
+  if (at.now - state.budgetSavedAt < SAVE_UPTIME_MS) return still(state);
+  return still({ ...state, budgetSavedAt: at.now }, { do: 'save-budget', budget: state.budget });
+}
+
+/** Compares what was commanded with what is measured, and moves the measured state along. */
+function judgeProofs(limits: Limits, state: State, at: Stamp): Step {
+  const { link, readings } = state;
+  const agreed: State = state.disagreeSince === undefined ? state : { ...state, disagreeSince: undefined };
+  const disagreeing = (limitMs: number, over: () => Step): Step => {
+    const since = state.disagreeSince ?? at.now;
+    return at.now - since >= limitMs ? over() : still({ ...state, disagreeSince: since });
+  };
+  switch (link.kind) {
+    case 'charging':
+      return still(agreed);
+    case 'energised': {
+      if (readings.contact === 'dead')
+        return disagreeing(limits.settleMs, () =>
+          fault(state, at, 'The relay is commanded on, but its contact does not make.'),
+        );
+      if (readings.device === 'dead') {
+        return at.now - link.since >= limits.deviceTimeoutMs
+          ? isolate(agreed, at, 'The relay is on, but the device behind the link did not appear.')
+          : still(agreed);
+      }
+      const { session, why } = link;
+      return still(
+        {
+          ...agreed,
+          link: { kind: 'connected', since: at.now, sinceWall: at.wall, why, session, energisedAt: link.since },
+        },
+        answer(session.ref, { type: 'connected', deadline: session.deadline }),
+        record('gate.connected', { purpose: session.purpose, permit: session.permit, afterMs: at.now - link.since }),
+      );
+    }
+    case 'connected':
+      if (readings.contact === 'dead')
+        return disagreeing(limits.settleMs, () =>
+          fault(state, at, 'The contact broke while the relay was commanded on.'),
+        );
+      if (readings.device === 'dead')
+        return disagreeing(limits.settleMs, () =>
+          isolate(state, at, 'The device behind the link vanished while connected.'),
+        );
+      return still(agreed);
+    case 'isolating':
+      if (readings.contact === 'alive')
+        return disagreeing(limits.settleMs, () =>
+          fault(state, at, 'The relay is off, but its contact has not broken: it may be welded.'),
+        );
+      if (readings.device === 'alive')
+        return disagreeing(limits.deviceTimeoutMs, () =>
+          fault(state, at, 'The relay is off, but the device behind the link is still there.'),
+        );
+      return still(
+        { ...agreed, link: { kind: 'isolated', since: at.now, sinceWall: at.wall, why: link.why }, offSince: at.now },
+        record('gate.isolated', { why: link.why, afterMs: at.now - link.since }),
+      );
+    case 'isolated':
+      if (readings.contact === 'alive' || readings.device === 'alive') {
+        return disagreeing(limits.settleMs, () =>
+          then(fault(state, at, 'The relay is off, yet a proof says the link is alive.'), (faulty) =>
+            // Say what is measured: this is not isolated.
+            still({
+              ...faulty,
+              link: { kind: 'isolating', since: at.now, sinceWall: at.wall, why: 'A proof says the link is alive.' },
+            }),
+          ),
+        );
+      }
+      return still(agreed);
+    default:
+      return link satisfies never;
+  }
+}
+
+function request(limits: Limits, state: State, event: Extract<Event, { type: 'request' }>): Step {
+  const { presence } = state;
+  const deny = (reason: string) => answer(event.ref, { type: 'denied', reason });
+  if (presence.kind === 'pending') {
+    const reason = 'Two requests at once cancel each other: a press must mean exactly one.';
+    return still(
+      { ...state, presence: { kind: 'none' } },
+      answer(presence.ref, { type: 'denied', reason }),
+      deny(reason),
+      record('gate.requests_cancelled', { verbs: [presence.verb, event.verb] }),
+    );
+  }
+  if (event.verb === 'reset' && state.latch.kind === 'clear') return still(state, deny('Nothing is latched.'));
+  if (event.verb === 'connect' && state.latch.kind !== 'clear')
+    return still(state, deny(`${state.latch.cause.reason} Reset first.`));
+  if (event.verb === 'connect' && state.link.kind !== 'isolated')
+    return still(state, deny(`The link is ${linkName(state.link.kind)}.`));
+  const until = event.now + limits.presenceMs;
+  return still(
+    {
+      ...state,
+      presence: {
+        kind: 'pending',
+        ref: event.ref,
+        verb: event.verb,
+        reason: event.reason,
+        seconds: event.seconds,
+        until,
+      },
+    },
+    answer(event.ref, { type: 'pending', until }),
+    record('gate.requested', { verb: event.verb, reason: event.reason, seconds: event.seconds }),
+  );
+}
+
+function press(state: State, at: Stamp): Step {
+  const spent: State = { ...state, press: { kind: 'spent' } };
+  if (sessionOf(state.link) !== undefined)
+    return trip(spent, at, { kind: 'button', reason: 'The button was pressed.' });
+  const { presence } = state;
+  if (presence.kind === 'pending') {
+    const approved = [
+      answer(presence.ref, { type: 'approved' }),
+      record('gate.approved', { verb: presence.verb, reason: presence.reason }),
+    ] as const;
+    if (presence.verb === 'reset') return then(still({ ...spent, presence: { kind: 'none' } }, ...approved), reset);
+    const { reason, seconds } = presence;
+    // The approval waits for the keeper as long as the request would have waited for the press.
+    return still({ ...spent, presence: { kind: 'approved', reason, seconds, until: presence.until } }, ...approved);
+  }
+  return still({ ...state, press: { kind: state.latch.kind === 'clear' ? 'spent' : 'reset-if-held' } });
+}
+
+function unpress(state: State, heldMs: number): Step {
+  const released: State = { ...state, press: { kind: 'none' }, buttonStuck: false };
+  if (state.press.kind !== 'reset-if-held' || heldMs < RESET_HOLD_MS) return still(released);
+  return then(
+    still(
+      released,
+      record('gate.approved', { verb: 'reset', reason: `The button was held for ${Math.round(heldMs)} ms.` }),
+    ),
+    (now) => reset(now),
+  );
+}
+
+/** Begins to clear the latch: it is gone only when its absence is durable. Ends in isolated, never in connected. */
+function reset(state: State): Step {
+  const { latch: old } = state;
+  if (old.kind === 'clear') return still(state);
+  const waiting = old.write.kind === 'writing' ? old.write.waiting : [];
+  const write: Write = { kind: 'writing', id: state.nextId, waiting, clears: true };
+  return still(
+    { ...state, latch: { ...old, write }, presence: { kind: 'none' }, nextId: state.nextId + 1 },
+    RELAY_OFF,
+    { do: 'write-latch', id: state.nextId, latch: { kind: 'clear' } },
+  );
+}

@@ -1,0 +1,69 @@
+import type { GateView } from '../base/protocol.ts';
+
+export interface Interval {
+  readonly name: string;
+  readonly startWall: number;
+  readonly endWall: number;
+}
+
+/** Everything the next move depends on. Times are milliseconds since the epoch, except where said. */
+export interface Situation {
+  readonly wall: number;
+  readonly window: Interval | undefined;
+  readonly next: Interval | undefined;
+  /** Start of the newest window that sealing was begun for; 0 before the first. */
+  readonly sealedFor: number;
+  readonly sealing: boolean;
+  /** How long sealing everything took last time, ms; undefined before the first. */
+  readonly lastSealMs: number | undefined;
+  /** Finished batches waiting in staging. */
+  readonly staged: number;
+  /** A connection is being asked for, held, or let go. */
+  readonly connecting: boolean;
+  readonly gate: GateView | undefined;
+}
+
+export type Move =
+  /** Seal every source, so that it is ready when `window` permits connecting. */
+  | { readonly do: 'seal'; readonly window: Interval }
+  | { readonly do: 'connect'; readonly permit: 'window'; readonly window: Interval; readonly seconds: number }
+  | { readonly do: 'connect'; readonly permit: 'presence'; readonly seconds: number; readonly reason: string };
+
+/** Sealing before anybody knows how long it takes begins this long ahead. */
+const FIRST_SEAL_AHEAD_MS = 3_600_000;
+const SEAL_MARGIN_MS = 5000;
+/** With less than this left there is no point in connecting. */
+const LEAST_USEFUL_MS = 500;
+
+/**
+ * What to begin now. Sealing starts ahead of the window by twice its last duration, so that connecting waits for
+ * nothing; and connecting waits for sealing until half of the window is gone, so that one slow source does not keep the
+ * others out of the vault.
+ */
+export function decide(now: Situation): Move[] {
+  const moves: Move[] = [];
+  const { window, next, gate, wall } = now;
+  const sealFor = [window, next].find((each) => each !== undefined && each.startWall > now.sealedFor);
+  if (sealFor !== undefined && !now.sealing) {
+    const ahead = now.lastSealMs === undefined ? FIRST_SEAL_AHEAD_MS : 2 * now.lastSealMs + SEAL_MARGIN_MS;
+    if (sealFor.startWall - wall <= ahead) moves.push({ do: 'seal', window: sealFor });
+  }
+  if (now.connecting || gate === undefined || gate.link !== 'isolated') return moves;
+  if (gate.presence.kind === 'approved') {
+    moves.push({
+      do: 'connect',
+      permit: 'presence',
+      seconds: gate.presence.seconds ?? 0,
+      reason: gate.presence.reason,
+    });
+    return moves;
+  }
+  if (window === undefined || gate.interlocks.some((interlock) => !interlock.ok)) return moves;
+  const left = window.endWall - wall;
+  const sealingHere = now.sealing || moves.some((move) => move.do === 'seal');
+  const patience = (window.endWall - window.startWall) / 2;
+  if (now.staged > 0 && left >= LEAST_USEFUL_MS && (!sealingHere || left <= patience)) {
+    moves.push({ do: 'connect', permit: 'window', window, seconds: left / 1000 });
+  }
+  return moves;
+}

@@ -1,0 +1,198 @@
+import type { Clock } from '../base/clock.ts';
+import { PortcullisError, reasonOf } from '../base/errors.ts';
+import { type Lines, openLines } from '../base/lines.ts';
+import { connectUnix } from '../base/listen.ts';
+import type { Log } from '../base/log.ts';
+import { type GateRecord, type GateView, type Interlock, type LeaseRequest, leaseAnswer } from '../base/protocol.ts';
+
+const RECONNECT_MS = 200;
+const REPORT_MS = 1000;
+
+/** What the keeper tells the gate about itself. */
+export interface Report {
+  readonly clockTrusted: boolean;
+  readonly blocks: Interlock[];
+  readonly attention: string[];
+}
+
+export interface GateLinkPorts {
+  readonly path: string;
+  readonly clock: Clock;
+  readonly log: Log;
+  report(): Report;
+  /** Resolves when the record is durable in the ledger; then the gate may forget it. */
+  record(record: GateRecord): Promise<void>;
+  /** A new view has arrived, or the gate has gone (undefined). */
+  changed(view: GateView | undefined): void;
+}
+
+/** One connection of the vault, as the keeper holds it. */
+export interface Connection {
+  /** Monotonic time at which the gate ends it whatever happens. */
+  readonly deadline: number;
+  /** Aborted as soon as the gate says the link is not connected any more. The reason is the gate's own words. */
+  readonly lost: AbortSignal;
+  release(reason: string): void;
+}
+
+type Session =
+  | { readonly kind: 'none' }
+  | { readonly kind: 'asking'; readonly id: number; resolve(connection: Connection): void; reject(error: Error): void }
+  | { readonly kind: 'held'; readonly lost: AbortController };
+
+/**
+ * The keeper's end of the lease. Reconnects for ever; renews four times per TTL while a connection is held, from this
+ * event loop, so that a hung keeper loses the lease by hanging.
+ */
+export class GateLink {
+  readonly #ports: GateLinkPorts;
+  #lines: Lines<LeaseRequest> | undefined;
+  #boot = '';
+  #view: GateView | undefined;
+  #session: Session = { kind: 'none' };
+  #ids = 0;
+  #stopped = false;
+  #renewEvery = 250;
+  readonly #cancels = new Map<string, () => void>();
+
+  constructor(ports: GateLinkPorts) {
+    this.#ports = ports;
+  }
+
+  /** The gate's newest view, or undefined while it does not answer. */
+  get view(): GateView | undefined {
+    return this.#view;
+  }
+
+  start(): void {
+    this.#cancels.set(
+      'report',
+      this.#ports.clock.every(REPORT_MS, () => this.report()),
+    );
+    void this.#open();
+  }
+
+  stop(): void {
+    this.#stopped = true;
+    for (const cancel of this.#cancels.values()) cancel();
+    this.#cancels.clear();
+    this.#lines?.close();
+  }
+
+  /** Tells the gate now what it is otherwise told every second. */
+  report(): void {
+    this.#lines?.send({ type: 'report', ...this.#ports.report() });
+  }
+
+  /**
+   * Asks for a connection of at most `seconds`. Resolves once the gate has measured it; rejects with `gate.refused`,
+   * naming the interlocks, or `socket.unreachable`.
+   */
+  connect(purpose: string, seconds: number): Promise<Connection> {
+    return new Promise((resolve, reject) => {
+      const lines = this.#lines;
+      if (lines === undefined) return reject(new PortcullisError('socket.unreachable', 'The gate does not answer.'));
+      if (this.#session.kind !== 'none') return reject(new Error('a connection is already under way'));
+      const id = ++this.#ids;
+      this.#session = { kind: 'asking', id, resolve, reject };
+      this.#renewUntilOver();
+      lines.send({ type: 'connect', id, boot: this.#boot, purpose: purpose.slice(0, 200), seconds });
+    });
+  }
+
+  async #open(): Promise<void> {
+    try {
+      const socket = await connectUnix(this.#ports.path);
+      if (this.#stopped) {
+        socket.destroy();
+        return;
+      }
+      this.#lines = openLines(socket, leaseAnswer, {
+        message: (message) => this.#receive(message),
+        closed: (reason) => this.#closed(reason),
+      });
+    } catch {
+      this.#openLater();
+    }
+  }
+
+  #openLater(): void {
+    if (this.#stopped) return;
+    this.#cancels.set(
+      'open',
+      this.#ports.clock.after(RECONNECT_MS, () => void this.#open()),
+    );
+  }
+
+  #closed(reason: string): void {
+    this.#lines = undefined;
+    this.#view = undefined;
+    this.#endSession(`The gate went away: ${reason}.`);
+    this.#ports.changed(undefined);
+    this.#openLater();
+  }
+
+  #receive(message: ReturnType<typeof leaseAnswer>): void {
+    switch (message.type) {
+      case 'hello':
+        this.#boot = message.boot;
+        this.#renewEvery = message.ttlMs / 4;
+        this.report();
+        return;
+      case 'view':
+        this.#view = message.view;
+        if (this.#session.kind === 'held' && message.view.link !== 'connected') this.#endSession(message.view.why);
+        this.#ports.changed(message.view);
+        return;
+      case 'record': {
+        const { boot, seq } = message.record;
+        this.#ports.record(message.record).then(
+          () => this.#lines?.send({ type: 'recorded', boot, seq }),
+          (error: unknown) =>
+            this.#ports.log.error('a gate record is not in the ledger', { seq, error: reasonOf(error) }),
+        );
+        return;
+      }
+      case 'connected':
+        if (this.#session.kind === 'asking' && this.#session.id === message.id) {
+          const { resolve } = this.#session;
+          const lost = new AbortController();
+          this.#session = { kind: 'held', lost };
+          resolve({ deadline: message.deadline, lost: lost.signal, release: (reason) => this.#release(lost, reason) });
+        }
+        return;
+      case 'refused':
+        if (this.#session.kind === 'asking' && this.#session.id === message.id) {
+          const reasons = message.interlocks.map((interlock) => interlock.reason).join(' ');
+          this.#endSession(reasons);
+        }
+        return;
+      default:
+        message satisfies never;
+    }
+  }
+
+  #renewUntilOver(): void {
+    this.#cancels.get('renew')?.();
+    this.#cancels.set(
+      'renew',
+      this.#ports.clock.every(this.#renewEvery, () => this.#lines?.send({ type: 'renew', boot: this.#boot })),
+    );
+  }
+
+  #release(lost: AbortController, reason: string): void {
+    if (this.#session.kind !== 'held' || this.#session.lost !== lost) return;
+    this.#lines?.send({ type: 'release', boot: this.#boot, reason: reason.slice(0, 500) });
+    this.#endSession(reason);
+  }
+
+  #endSession(reason: string): void {
+    const session = this.#session;
+    this.#session = { kind: 'none' };
+    this.#cancels.get('renew')?.();
+    this.#cancels.delete('renew');
+    if (session.kind === 'asking')
+      session.reject(new PortcullisError('gate.refused', `The gate did not connect: ${reason}`));
+    if (session.kind === 'held') session.lost.abort(reason);
+  }
+}

@@ -1,0 +1,114 @@
+import type { Duplex } from 'node:stream';
+import { ERROR_REGISTER, type ErrorCode, PortcullisError } from '../base/errors.ts';
+import {
+  type SealMessage,
+  type SealRequest,
+  type ShipMessage,
+  type ShipRequest,
+  sealMessage,
+  shipMessage,
+} from '../base/jobs.ts';
+import { type Lines, openLines } from '../base/lines.ts';
+import type { Shape } from '../base/shape.ts';
+
+/** Starts job processes: each is one conversation over a stream, and ends when the stream does. */
+export interface JobRunner {
+  /** `kill` ends the process at once, whatever it is doing; one stuck in the kernel is not waited for. */
+  start(job: 'seal' | 'ship'): { readonly stream: Duplex; kill(): void };
+}
+
+export type Sealed = Extract<SealMessage, { type: 'done' }>;
+export type Shipped = Extract<ShipMessage, { type: 'done' }>;
+
+/** Runs one seal. Rejects with the job's own error, or `job.died` when it ended without a word. */
+export function runSeal(
+  runner: JobRunner,
+  request: SealRequest,
+  signal: AbortSignal,
+  progress: (message: Extract<SealMessage, { type: 'progress' }>) => void,
+): Promise<Sealed> {
+  return converse<SealMessage, SealRequest, Sealed>(runner, 'seal', sealMessage, request, signal, (message) => {
+    if (message.type === 'progress') progress(message);
+    return message.type === 'done' ? message : undefined;
+  });
+}
+
+/** Runs one ship. `sign` returns the signature of a commit record's body, or throws to refuse it. */
+export function runShip(
+  runner: JobRunner,
+  request: Extract<ShipRequest, { type: 'ship' }>,
+  signal: AbortSignal,
+  handlers: {
+    progress(message: Extract<ShipMessage, { type: 'progress' }>): void;
+    sign(message: Extract<ShipMessage, { type: 'sign' }>): Promise<string>;
+    committed(message: Extract<ShipMessage, { type: 'committed' }>): void;
+  },
+): Promise<Shipped> {
+  return converse<ShipMessage, ShipRequest, Shipped>(runner, 'ship', shipMessage, request, signal, (message, lines) => {
+    switch (message.type) {
+      case 'progress':
+        handlers.progress(message);
+        return undefined;
+      case 'committed':
+        handlers.committed(message);
+        return undefined;
+      case 'sign':
+        handlers.sign(message).then(
+          (signature) => lines.send({ type: 'signature', id: message.id, signature }),
+          (error: unknown) => lines.send({ type: 'refused', id: message.id, reason: String(error).slice(0, 500) }),
+        );
+        return undefined;
+      case 'done':
+        return message;
+      case 'failed':
+        return undefined;
+      default:
+        return message satisfies never;
+    }
+  });
+}
+
+type Failed = { readonly type: 'failed'; readonly code: string; readonly what: string };
+
+function converse<In extends { type: string }, Out, Done>(
+  runner: JobRunner,
+  job: 'seal' | 'ship',
+  shape: Shape<In | Failed>,
+  request: Out,
+  signal: AbortSignal,
+  handle: (message: In, lines: Lines<Out>) => Done | undefined,
+): Promise<Done> {
+  return new Promise((resolve, reject) => {
+    if (signal.aborted) return reject(stopped(job, signal));
+    const { stream, kill } = runner.start(job);
+    const settle = (finish: () => void) => {
+      signal.removeEventListener('abort', abort);
+      finish();
+      lines.close();
+      kill();
+    };
+    const abort = () => settle(() => reject(stopped(job, signal)));
+    const lines = openLines<In | Failed, Out>(stream, shape, {
+      message: (message) => {
+        if (message.type === 'failed') {
+          const { code, what } = message as Failed;
+          return settle(() => reject(new PortcullisError(isCode(code) ? code : 'job.died', what)));
+        }
+        const done = handle(message as In, lines);
+        if (done !== undefined) settle(() => resolve(done));
+      },
+      closed: (reason) =>
+        settle(() => reject(new PortcullisError('job.died', `The ${job} job ended before it was done: ${reason}.`))),
+    });
+    signal.addEventListener('abort', abort, { once: true });
+    lines.send(request);
+  });
+}
+
+function stopped(job: string, signal: AbortSignal): PortcullisError {
+  return new PortcullisError('job.stopped', `The ${job} job was stopped: ${String(signal.reason)}`);
+}
+
+function isCode(code: string): code is ErrorCode {
+  return Object.hasOwn(ERROR_REGISTER, code);
+}

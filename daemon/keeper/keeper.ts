@@ -1,0 +1,474 @@
+import type { Json } from '../base/canonical.ts';
+import type { Clock } from '../base/clock.ts';
+import { PortcullisError, reasonOf } from '../base/errors.ts';
+import type { SealRequest, ShipRequest } from '../base/jobs.ts';
+import type { Log } from '../base/log.ts';
+import type { Delivery, GateRecord, Interlock } from '../base/protocol.ts';
+import type { LedgerEntry, LedgerReads, LedgerWrites } from '../ledger/ports.ts';
+import { type Book, EMPTY_BOOK, note } from './book.ts';
+import { decide, type Interval, type Move } from './cycle.ts';
+import type { Connection, GateLink, GateLinkPorts } from './gate-link.ts';
+import { type JobRunner, runSeal, runShip } from './jobs.ts';
+import type { KeeperReads, KeeperStatus, SourceStatus } from './ports.ts';
+import { acceptableHeads } from './signer.ts';
+
+const STEP_MS = 200;
+const CLOCK_CHECK_MS = 10_000;
+/** Wait this long after a connection before the next; four times as long after each further failure in one window. */
+const RETRY_MS = 1000;
+
+export interface SourceSetup {
+  readonly name: string;
+  readonly kind: string;
+  /** As the seal job wants it. */
+  readonly request: SealRequest['source'];
+}
+
+export interface KeeperSetup {
+  readonly appliance: string;
+  readonly version: string;
+  readonly sources: readonly SourceSetup[];
+  readonly seal: Omit<SealRequest, 'source' | 'wall'>;
+  readonly ship: Pick<Extract<ShipRequest, { type: 'ship' }>, 'store' | 'staging' | 'state' | 'vaultId' | 'verifyKey'>;
+}
+
+export interface KeeperPorts {
+  readonly clock: Clock;
+  readonly log: Log;
+  readonly ledger: LedgerReads & LedgerWrites;
+  readonly runner: JobRunner;
+  createGateLink(ports: Omit<GateLinkPorts, 'path' | 'clock' | 'log'>): GateLink;
+  windowAt(wall: number): Interval | undefined;
+  nextWindow(wall: number): Interval | undefined;
+  clockTrusted(): Promise<boolean>;
+  /** Finished batches in staging, oldest first. */
+  staged(): Promise<
+    readonly { batch: string; source: string; wall: number; files: number; bytes: number; partial: boolean }[]
+  >;
+  /** Signs a commit record's body, or throws saying why not. `head` is the hash the finished record will have. */
+  sign(book: Book, body: string): { signature: string; seq: number; head: string };
+}
+
+interface OpenWindow {
+  readonly interval: Interval;
+  bytes: number;
+  committed: number;
+  failed: number;
+  cut: string | undefined;
+  connectedBefore: number;
+}
+
+/**
+ * The cycle: seal while isolated, connect, ship, verify, isolate. Asks the gate for everything and holds nothing
+ * itself: when this process stops, the lease lapses and the relay drops.
+ */
+export class Keeper implements KeeperReads {
+  readonly #setup: KeeperSetup;
+  readonly #ports: KeeperPorts;
+  readonly #link: GateLink;
+  readonly #cancels: (() => void)[] = [];
+  readonly #watchers = new Set<() => void>();
+  readonly #running = new Map<string, { state: 'sealing' | 'shipping'; files: number; bytes: number }>();
+  readonly #stopping = new AbortController();
+  #book: Book = EMPTY_BOOK;
+  #window: OpenWindow | undefined;
+  #finishedWindow = 0;
+  #seals: Promise<unknown> = Promise.resolve();
+  #sealing = 0;
+  #connecting: Promise<void> | undefined;
+  #retryAt = 0;
+  #failedConnections = 0;
+  #lastSealMs: number | undefined;
+  #staged: readonly { batch: string; source: string; wall: number; files: number; bytes: number; partial: boolean }[] =
+    [];
+  #clockTrusted = false;
+  #ledgerFault: string | undefined;
+  #activity = 'Starting.';
+  #gateSeenWall = 0;
+
+  constructor(setup: KeeperSetup, ports: KeeperPorts) {
+    this.#setup = setup;
+    this.#ports = ports;
+    this.#link = ports.createGateLink({
+      report: () => ({ clockTrusted: this.#clockTrusted, blocks: this.#blocks(), attention: this.#attention() }),
+      record: (record) => this.#recordGate(record),
+      changed: () => {
+        this.#gateSeenWall = ports.clock.wall();
+        this.#changed();
+        this.#step();
+      },
+    });
+  }
+
+  /** Remembers from the ledger, then begins to keep the schedule. The ledger must have been started. */
+  async start(): Promise<void> {
+    this.#book = await recall(this.#ports.ledger);
+    this.#staged = await this.#ports.staged();
+    this.#clockTrusted = await this.#ports.clockTrusted();
+    await this.#append('keeper.started', { version: this.#setup.version, staged: this.#staged.length }, true);
+    this.#activity = 'Waiting for the next window.';
+    this.#link.start();
+    this.#cancels.push(this.#ports.clock.every(STEP_MS, () => this.#step()));
+    this.#cancels.push(this.#ports.clock.every(CLOCK_CHECK_MS, () => void this.#checkClock()));
+  }
+
+  /** Lets go of the link, ends the jobs, and says so in the ledger. */
+  async stop(): Promise<void> {
+    for (const cancel of this.#cancels.splice(0)) cancel();
+    this.#stopping.abort('The keeper is stopping.');
+    await Promise.allSettled([this.#seals, this.#connecting]);
+    this.#link.stop();
+    await this.#append('keeper.stopped', {}, true);
+  }
+
+  status(): KeeperStatus {
+    const { clock } = this.#ports;
+    const wall = clock.wall();
+    const view = this.#link.view;
+    const window = this.#ports.windowAt(wall);
+    const next = this.#ports.nextWindow(wall);
+    return {
+      appliance: this.#setup.appliance,
+      version: this.#setup.version,
+      wall,
+      ...(view === undefined ? {} : { gate: { view, receivedWall: this.#gateSeenWall } }),
+      ...(window === undefined ? {} : { window }),
+      ...(next === undefined ? {} : { nextWindow: next }),
+      sources: this.#setup.sources.map(({ name, kind }) => this.#sourceStatus(name, kind)),
+      ...(this.#book.lastWindow === undefined ? {} : { lastWindow: this.#book.lastWindow }),
+      activity: this.#activity,
+      attention: this.#attention(),
+    };
+  }
+
+  watch(listener: () => void): () => void {
+    this.#watchers.add(listener);
+    return () => this.#watchers.delete(listener);
+  }
+
+  /** Seals now; what comes of it ships in this window or the next. Rejects with the first source's error. */
+  async sync(source?: string): Promise<void> {
+    const chosen = this.#setup.sources.filter(({ name }) => source === undefined || name === source);
+    if (chosen.length === 0) {
+      const names = this.#setup.sources.map(({ name }) => name).join(', ');
+      throw new PortcullisError('usage.wrong', `There is no source ${source ?? ''}: there are ${names}.`);
+    }
+    const failures = await this.#seal(chosen, 0);
+    if (failures[0] !== undefined) throw failures[0];
+  }
+
+  /** What intake says arrived, after it has acted. */
+  async recordDelivery(delivery: Delivery): Promise<void> {
+    const { wall, ...rest } = delivery;
+    await this.#append(
+      `alert.${delivery.outcome}`,
+      { ...rest, receivedWall: wall } as { [key: string]: Json },
+      delivery.outcome === 'tripped',
+    );
+  }
+
+  #sourceStatus(name: string, kind: string): SourceStatus {
+    const running = this.#running.get(name);
+    const lastSnapshot = this.#book.lastSnapshots.get(name);
+    const lastFailure = this.#book.lastFailures.get(name);
+    const waits = this.#staged.some((batch) => batch.source === name);
+    return {
+      name,
+      kind,
+      state: running?.state ?? (waits ? 'staged' : 'idle'),
+      ...(running === undefined ? {} : { progress: { files: running.files, bytes: running.bytes } }),
+      ...(lastSnapshot === undefined ? {} : { lastSnapshot }),
+      ...(lastFailure === undefined ? {} : { lastFailure }),
+    };
+  }
+
+  #blocks(): Interlock[] {
+    if (this.#ledgerFault === undefined) return [];
+    return [
+      {
+        name: 'ledger',
+        ok: false,
+        reason: this.#ledgerFault.slice(0, 500),
+        remedy: 'Free space or repair the ledger; what cannot be recorded is not done.',
+      },
+    ];
+  }
+
+  #attention(): string[] {
+    return [
+      ...(this.#clockTrusted ? [] : ['The clock is not trusted.']),
+      ...[...this.#book.lastFailures].map(([source, { what }]) => `${source}: ${what}`.slice(0, 500)),
+    ];
+  }
+
+  async #checkClock(): Promise<void> {
+    this.#clockTrusted = await this.#ports.clockTrusted();
+  }
+
+  /** One look at the situation. Everything it begins runs on by itself. */
+  #step(): void {
+    if (this.#stopping.signal.aborted) return;
+    const wall = this.#ports.clock.wall();
+    const window = this.#ports.windowAt(wall);
+    this.#followWindow(window);
+    const moves = decide({
+      wall,
+      window,
+      next: this.#ports.nextWindow(wall),
+      sealedFor: this.#book.sealedFor,
+      sealing: this.#sealing > 0,
+      lastSealMs: this.#lastSealMs,
+      staged: this.#staged.length,
+      connecting: this.#connecting !== undefined || this.#ports.clock.monotonic() < this.#retryAt,
+      gate: this.#link.view,
+    });
+    for (const move of moves) this.#begin(move);
+  }
+
+  #begin(move: Move): void {
+    if (move.do === 'seal') {
+      const began = this.#ports.clock.monotonic();
+      // Noted at once, in memory too, or the next step would begin it again.
+      this.#book = { ...this.#book, sealedFor: move.window.startWall };
+      void this.#seal(this.#setup.sources, move.window.startWall).then((failures) => {
+        this.#lastSealMs = this.#ports.clock.monotonic() - began;
+        if (this.#window !== undefined) this.#window.failed += failures.length;
+        this.#step();
+      });
+      return;
+    }
+    const purpose = move.permit === 'window' ? `window ${move.window.name}` : `presence: ${move.reason}`;
+    this.#connecting = this.#connect(purpose, move.seconds, move.permit === 'presence')
+      .then(
+        () => {
+          this.#failedConnections = 0;
+        },
+        (error: unknown) => {
+          this.#failedConnections += 1;
+          this.#ports.log.warn('the connection ended early', { purpose, error });
+        },
+      )
+      .finally(() => {
+        this.#connecting = undefined;
+        this.#retryAt = this.#ports.clock.monotonic() + RETRY_MS * 4 ** this.#failedConnections;
+        this.#activity = 'Waiting for the next window.';
+        this.#changed();
+      });
+  }
+
+  /** Seals one source after the other, after whatever is being sealed already. Returns the errors; each is in the ledger. */
+  #seal(sources: readonly SourceSetup[], window: number): Promise<Error[]> {
+    this.#sealing += 1;
+    const sealed = this.#seals.then(() => this.#sealEach(sources, window));
+    this.#seals = sealed.then(
+      () => {
+        this.#sealing -= 1;
+      },
+      (error: unknown) => {
+        this.#sealing -= 1;
+        this.#ports.log.error('sealing was given up', { error });
+      },
+    );
+    return sealed;
+  }
+
+  async #sealEach(sources: readonly SourceSetup[], window: number): Promise<Error[]> {
+    const failures: Error[] = [];
+    for (const source of sources) {
+      if (this.#stopping.signal.aborted) break;
+      try {
+        await this.#append('seal.started', { source: source.name, window });
+        this.#activity = `Sealing ${source.name}.`;
+        this.#running.set(source.name, { state: 'sealing', files: 0, bytes: 0 });
+        const request = { ...this.#setup.seal, source: source.request, wall: this.#ports.clock.wall() };
+        const sealed = await runSeal(this.#ports.runner, request, this.#stopping.signal, ({ files, bytes }) => {
+          this.#running.set(source.name, { state: 'sealing', files, bytes });
+          this.#changed();
+        });
+        const { type: _, problems, ...figures } = sealed;
+        await this.#append('seal.done', {
+          source: source.name,
+          ...figures,
+          problems: problems.slice(0, 20),
+          problemCount: problems.length,
+        });
+        this.#staged = await this.#ports.staged();
+      } catch (error) {
+        failures.push(error instanceof Error ? error : new Error(String(error)));
+        this.#ports.log.error('sealing failed', { source: source.name, error });
+        await this.#append('seal.failed', { source: source.name, what: reasonOf(error) });
+      } finally {
+        this.#running.delete(source.name);
+        this.#activity = 'Waiting for the next window.';
+        this.#changed();
+      }
+      this.#step();
+    }
+    return failures;
+  }
+
+  /** One connection, from asking to letting go. Ships what is staged, and what gets staged meanwhile. */
+  async #connect(purpose: string, seconds: number, stay: boolean): Promise<void> {
+    const link = await this.#link.connect(purpose, seconds);
+    const over = AbortSignal.any([link.lost, this.#stopping.signal]);
+    let why = 'Everything staged is in the vault and verified.';
+    try {
+      while (this.#staged.length > 0 && !over.aborted) await this.#ship(over);
+      if (stay) await this.#stay(link, over);
+    } catch (error) {
+      why = `Shipping failed: ${reasonOf(error)}`;
+      if (this.#window !== undefined) this.#window.cut = over.aborted ? String(over.reason) : reasonOf(error);
+      await this.#append('ship.failed', { what: reasonOf(error), cut: over.aborted });
+      throw error;
+    } finally {
+      link.release(why);
+      this.#running.clear();
+      this.#staged = await this.#ports.staged();
+    }
+  }
+
+  /** A person asked for the link: it stays connected until the gate ends it. */
+  #stay(link: Connection, over: AbortSignal): Promise<void> {
+    this.#activity = 'Connected at the request of a person.';
+    this.#changed();
+    return new Promise((resolve) => {
+      if (over.aborted) return resolve();
+      over.addEventListener('abort', () => resolve(), { once: true });
+      this.#ports.clock.after(Math.max(0, link.deadline - this.#ports.clock.monotonic()), resolve);
+    });
+  }
+
+  async #ship(over: AbortSignal): Promise<void> {
+    const batches = new Map(this.#staged.map((batch) => [batch.batch, batch]));
+    const committed: Promise<unknown>[] = [];
+    this.#activity = `Shipping ${batches.size} ${batches.size === 1 ? 'snapshot' : 'snapshots'}.`;
+    const request = {
+      ...this.#setup.ship,
+      type: 'ship' as const,
+      batches: [...batches.keys()],
+      heads: acceptableHeads(this.#book.chain),
+    };
+    const shipped = await runShip(this.#ports.runner, request, over, {
+      progress: ({ batch, bytes }) => {
+        const source = batches.get(batch)?.source;
+        if (source !== undefined) this.#running.set(source, { state: 'shipping', files: 0, bytes });
+        this.#changed();
+      },
+      sign: async ({ body }) => {
+        const { signature, seq, head } = this.#ports.sign(this.#book, body);
+        // Durable before the signature leaves this process: after a crash the chain still knows what it may meet.
+        await this.#append('snapshot.signed', { seq, head }, true);
+        return signature;
+      },
+      committed: ({ type: _, batch, ...rest }) => {
+        const { source = '', wall = 0, files = 0, bytes = 0, partial = false } = batches.get(batch) ?? {};
+        const entry = { ...rest, source, sealedWall: wall, files, bytes, partial, shippedBytes: rest.bytes };
+        committed.push(this.#append('snapshot.committed', entry, true));
+        if (this.#window !== undefined) {
+          this.#window.committed += 1;
+          this.#window.bytes += rest.bytes;
+        }
+      },
+    });
+    await Promise.all(committed);
+    if (this.#window !== undefined) this.#window.cut = undefined;
+    await this.#append('ship.done', {
+      bytes: shipped.bytes,
+      verifiedBytes: shipped.verifiedBytes,
+      orphans: shipped.orphans,
+    });
+    this.#running.clear();
+    this.#staged = await this.#ports.staged();
+  }
+
+  /** Begins and ends the ledger's story of each window. A window is over when it has run out or has nothing left to do. */
+  #followWindow(interval: Interval | undefined): void {
+    const open = this.#window;
+    if (open !== undefined) {
+      const ranOut = interval === undefined || interval.startWall !== open.interval.startWall;
+      const idle =
+        this.#sealing === undefined && this.#connecting === undefined && this.#link.view?.link === 'isolated';
+      const done = idle && this.#staged.length === 0 && this.#book.sealedFor >= open.interval.startWall;
+      if (!done && !(ranOut && this.#connecting === undefined)) return;
+      this.#window = undefined;
+      this.#finishedWindow = open.interval.startWall;
+      void this.#append('window.finished', { ...this.#outcomeOf(open) }, true);
+      return;
+    }
+    if (interval === undefined || interval.startWall <= this.#finishedWindow) return;
+    // A restart inside a window that has already finished does not tell its story twice.
+    if (this.#book.lastWindow?.name === interval.name && this.#book.lastWindow.startWall === interval.startWall) return;
+    this.#window = {
+      interval,
+      bytes: 0,
+      committed: 0,
+      failed: 0,
+      cut: undefined,
+      connectedBefore: this.#book.connectedSeconds,
+    };
+    void this.#append('window.opened', {
+      name: interval.name,
+      startWall: interval.startWall,
+      endWall: interval.endWall,
+    });
+  }
+
+  #outcomeOf(open: OpenWindow): NonNullable<KeeperStatus['lastWindow']> {
+    const { interval, bytes, committed, failed, cut, connectedBefore } = open;
+    const left = this.#staged.length;
+    const blocked = this.#link.view?.interlocks.find((interlock) => !interlock.ok && interlock.name !== 'window');
+    const outcome =
+      cut !== undefined ? 'cut' : left > 0 || failed > 0 ? 'partial' : committed > 0 ? 'complete' : 'nothing to ship';
+    const why =
+      cut ??
+      (left > 0
+        ? (blocked?.reason ?? `${left} sealed snapshots wait for the next window.`)
+        : failed > 0
+          ? `${failed} sources could not be sealed.`
+          : '');
+    const connectedSeconds = Math.round((this.#book.connectedSeconds - connectedBefore) * 1000) / 1000;
+    return { name: interval.name, startWall: interval.startWall, outcome, connectedSeconds, bytes, why };
+  }
+
+  async #recordGate(record: GateRecord): Promise<void> {
+    const { boot, seq, at, wall, type, data } = record;
+    const known = this.#book.gate;
+    if (known !== undefined && known.boot === boot && seq <= known.seq) return;
+    await this.#append(type, { ...(data as { [key: string]: Json }), boot, seq, at, gateWall: wall }, true);
+  }
+
+  async #append(type: string, data: { readonly [key: string]: Json }, durable = false): Promise<LedgerEntry> {
+    try {
+      const entry = await this.#ports.ledger.append(type, data, { durable });
+      this.#book = note(this.#book, entry);
+      this.#ledgerFault = undefined;
+      this.#changed();
+      return entry;
+    } catch (error) {
+      this.#ledgerFault = `The ledger cannot be written: ${reasonOf(error)}`;
+      throw error;
+    }
+  }
+
+  #changed(): void {
+    for (const watcher of this.#watchers) watcher();
+  }
+}
+
+/** Reads the ledger from the newest entry back, as far as the book needs. */
+async function recall(ledger: LedgerReads): Promise<Book> {
+  const types = [
+    'gate.isolating',
+    'seal.started',
+    'seal.failed',
+    'snapshot.signed',
+    'snapshot.committed',
+    'window.finished',
+  ];
+  const pages = await Promise.all([
+    ledger.page({ limit: 500 }),
+    ...types.map((type) => ledger.page({ type, limit: 500 })),
+  ]);
+  const entries = new Map(pages.flat().map((entry) => [entry.seq, entry]));
+  return [...entries.values()].sort((a, b) => a.seq - b.seq).reduce(note, EMPTY_BOOK);
+}
