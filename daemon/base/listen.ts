@@ -1,5 +1,6 @@
 import { chmod, unlink } from 'node:fs/promises';
 import { createConnection, createServer, type Server, type Socket } from 'node:net';
+import { join } from 'node:path';
 import { errnoOf, PortcullisError, reasonOf } from './errors.ts';
 
 /**

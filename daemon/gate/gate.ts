@@ -5,10 +5,11 @@ import type { Log } from '../base/log.ts';
 import type { GateRecord, GateView } from '../base/protocol.ts';
 import { windowAt } from '../schedule/window.ts';
 import type { Board } from './board.ts';
-import { type Budget, exhaustedBudget, saveBudget, startBudget } from './budget.ts';
+import { type Budget, saveBudget } from './budget.ts';
 import type { GateConfig } from './config.ts';
 import type { GateFiles, Memory } from './files.ts';
-import type { Answer, Calendar, Effect, Event, LatchContent, Ref, State } from './state.ts';
+import { initialState } from './initial.ts';
+import type { Answer, Calendar, Effect, Event, Ref, State } from './state.ts';
 import { sessionOf, transition } from './transition.ts';
 import { viewOf } from './view.ts';
 
@@ -246,24 +247,4 @@ export class Gate {
     this.#publishedAt = this.#clock.monotonic();
     for (const listener of this.#listeners) listener.view(view);
   }
-}
-
-/** At start the relay has been commanded off and nothing has been measured yet. */
-function initialState(latch: LatchContent, memory: Memory | undefined, now: number, wall: number): State {
-  return {
-    link: { kind: 'isolating', since: now, sinceWall: wall, why: 'The gate started.' },
-    latch: latch.kind === 'clear' ? latch : { ...latch, write: { kind: 'durable' } },
-    presence: { kind: 'none' },
-    readings: { contact: 'unknown', device: 'unknown', at: now },
-    intakeUntil: 0,
-    report: undefined,
-    calendar: { clockSane: false },
-    budget: memory === undefined ? exhaustedBudget(now) : startBudget(memory.budget, now),
-    budgetSavedAt: now,
-    offSince: now,
-    disagreeSince: undefined,
-    press: { kind: 'none' },
-    buttonStuck: false,
-    nextId: 1,
-  };
 }

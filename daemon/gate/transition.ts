@@ -337,7 +337,9 @@ function judgeProofs(limits: Limits, state: State, at: Stamp): Step {
   };
   switch (link.kind) {
     case 'charging':
-      return still(agreed);
+      return readings.contact === 'alive' || readings.device === 'alive'
+        ? isolate(agreed, at, 'The relay is off, yet a proof says the link is alive.')
+        : still(agreed);
     case 'energised': {
       if (readings.contact === 'dead')
         return disagreeing(limits.settleMs, () =>
@@ -438,8 +440,9 @@ function press(state: State, at: Stamp): Step {
   const spent: State = { ...state, press: { kind: 'spent' } };
   if (sessionOf(state.link) !== undefined)
     return trip(spent, at, { kind: 'button', reason: 'The button was pressed.' });
-  const { presence } = state;
+  const { presence, latch: held } = state;
   if (presence.kind === 'pending') {
+    if (held.kind !== 'clear' && held.write.kind === 'writing') return still(spent);
     const approved = [
       answer(presence.ref, { type: 'approved' }),
       record('gate.approved', { verb: presence.verb, reason: presence.reason }),
@@ -464,12 +467,15 @@ function unpress(state: State, heldMs: number): Step {
   );
 }
 
-/** Begins to clear the latch: it is gone only when its absence is durable. Ends in isolated, never in connected. */
+/**
+ * Begins to clear the latch: it is gone only when its absence is durable. Ends in isolated, never in connected.
+ * A latch still on its way to the disk is not cleared: a trip that waits for its answer must not be told of a lock that
+ * is gone. It takes milliseconds; the person presses again.
+ */
 function reset(state: State): Step {
   const { latch: old } = state;
-  if (old.kind === 'clear') return still(state);
-  const waiting = old.write.kind === 'writing' ? old.write.waiting : [];
-  const write: Write = { kind: 'writing', id: state.nextId, waiting, clears: true };
+  if (old.kind === 'clear' || old.write.kind === 'writing') return still(state);
+  const write: Write = { kind: 'writing', id: state.nextId, waiting: [], clears: true };
   return still(
     { ...state, latch: { ...old, write }, presence: { kind: 'none' }, nextId: state.nextId + 1 },
     RELAY_OFF,

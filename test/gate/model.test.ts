@@ -1,0 +1,438 @@
+import fc from 'fast-check';
+import { describe, expect, it } from 'vitest';
+import type { Reading } from '../../daemon/base/protocol.ts';
+import { BUDGET_PERIOD_MS, EMPTY_BUDGET, saveBudget } from '../../daemon/gate/budget.ts';
+import type { Limits } from '../../daemon/gate/config.ts';
+import type { Memory } from '../../daemon/gate/files.ts';
+import { initialState } from '../../daemon/gate/initial.ts';
+import type { Effect, Event, LatchContent, State } from '../../daemon/gate/state.ts';
+import { transition } from '../../daemon/gate/transition.ts';
+import { viewOf } from '../../daemon/gate/view.ts';
+
+/**
+ * Random sequences of events, faults, clock steps and crashes against the transition function. The world around it (the
+ * relay, the contact, the disk, the person) is modelled here on its own terms, and the invariants G1–G5 and G7–G10 are
+ * asserted on that world, not on the gate's word for it.
+ */
+const LIMITS: Limits = {
+  leaseMs: 1000,
+  intakeLeaseMs: 1000,
+  maxConnectionMs: 20_000,
+  maxConnections: 12,
+  maxConnectedMs: 120_000,
+  minOffMs: 3000,
+  settleMs: 1000,
+  deviceTimeoutMs: 4000,
+  presenceMs: 15_000,
+};
+const KEEPER = 1;
+const TICK = 50;
+
+/** What a sequence is made of. `wait` lets time pass with the gate's own ticks. */
+type Step =
+  | { readonly kind: 'wait'; readonly ms: number }
+  | { readonly kind: 'lapse'; readonly ms: number }
+  | { readonly kind: 'clock-step'; readonly ms: number }
+  | { readonly kind: 'trip' | 'connect' | 'release' | 'request-reset' | 'request-connect' | 'withdraw' }
+  | { readonly kind: 'press'; readonly heldMs: number }
+  | { readonly kind: 'set'; readonly what: keyof Switches; readonly to: boolean }
+  /** The disk catches up. */
+  | { readonly kind: 'disk' }
+  /** A person repairs everything and resets; a person asks for a connection and approves it. */
+  | { readonly kind: 'mend' | 'approve' }
+  /** What a healthy keeper does: connect, wait for the disk, hold for a while. */
+  | { readonly kind: 'cycle'; readonly ms: number }
+  | { readonly kind: 'crash' };
+
+interface Switches {
+  keeperRenews: boolean;
+  intakeAlive: boolean;
+  window: boolean;
+  clockTrusted: boolean;
+  welded: boolean;
+  coilDead: boolean;
+  diskBroken: boolean;
+}
+
+const HEALTHY: Switches = {
+  keeperRenews: true,
+  intakeAlive: true,
+  window: true,
+  clockTrusted: true,
+  welded: false,
+  coilDead: false,
+  diskBroken: false,
+};
+
+const step: fc.Arbitrary<Step> = fc.oneof(
+  { weight: 8, arbitrary: fc.record({ kind: fc.constant('wait' as const), ms: fc.integer({ min: 50, max: 3000 }) }) },
+  { weight: 1, arbitrary: fc.record({ kind: fc.constant('lapse' as const), ms: fc.integer({ min: 1, max: 5000 }) }) },
+  {
+    weight: 1,
+    arbitrary: fc.record({ kind: fc.constant('clock-step' as const), ms: fc.integer({ min: -1e10, max: 1e10 }) }),
+  },
+  { weight: 2, arbitrary: fc.constant({ kind: 'trip' as const }) },
+  { weight: 6, arbitrary: fc.constant({ kind: 'connect' as const }) },
+  { weight: 2, arbitrary: fc.constant({ kind: 'release' as const }) },
+  {
+    weight: 2,
+    arbitrary: fc.constantFrom(
+      { kind: 'request-reset' as const },
+      { kind: 'request-connect' as const },
+      { kind: 'withdraw' as const },
+    ),
+  },
+  {
+    weight: 4,
+    arbitrary: fc.record({ kind: fc.constant('press' as const), heldMs: fc.constantFrom(100, 4900, 5000, 8000) }),
+  },
+  {
+    weight: 5,
+    arbitrary: fc.record({
+      kind: fc.constant('set' as const),
+      what: fc.constantFrom(
+        'keeperRenews',
+        'intakeAlive',
+        'window',
+        'clockTrusted',
+        'welded',
+        'coilDead',
+        'diskBroken',
+      ),
+      to: fc.boolean(),
+    }),
+  },
+  { weight: 6, arbitrary: fc.constant({ kind: 'disk' as const }) },
+  { weight: 1, arbitrary: fc.constant({ kind: 'crash' as const }) },
+  {
+    weight: 4,
+    arbitrary: fc.constantFrom({ kind: 'mend' as const }, { kind: 'mend' as const }, { kind: 'approve' as const }),
+  },
+  { weight: 6, arbitrary: fc.record({ kind: fc.constant('cycle' as const), ms: fc.integer({ min: 50, max: 4000 }) }) },
+);
+
+class World {
+  now = 1000;
+  wall = 1_800_000_000_000;
+  state: State;
+  relay = false;
+  relaySince = 0;
+  switches: Switches = { ...HEALTHY };
+  latchOnDisk: LatchContent = { kind: 'clear' };
+  memoryOnDisk: Memory = { budget: EMPTY_BUDGET, wall: 0 };
+  pendingWrites: Effect[] = [];
+  /** Trips acknowledged as durable since the last reset. */
+  durableTrips = 0;
+  energisings: { readonly at: number; readonly uptime: number }[] = [];
+  uptimeBefore = 0;
+  uptimeStart = 1000;
+  lastDeadAt = 1000;
+  /** Presses that could have approved exactly one pending connect request, not yet used by a connection. */
+  approvals = 0;
+  fired = { trips: 0, connections: 0, faults: 0, resets: 0, crashes: 0, presence: 0, lapses: 0, unwritable: 0 };
+  contactAtTick: Reading = 'dead';
+  refs = 100;
+  requestRef: number | undefined;
+
+  constructor() {
+    this.state = initialState({ kind: 'clear' }, this.memoryOnDisk, this.now, this.wall);
+  }
+
+  contact(): Reading {
+    return this.switches.welded || (this.relay && !this.switches.coilDead) ? 'alive' : 'dead';
+  }
+
+  dispatch(event: Record<string, unknown> & { type: Event['type'] }): void {
+    const before = this.state;
+    const full = { ...event, now: this.now, wall: this.wall } as Event;
+    const { state, effects } = transition(LIMITS, before, full);
+    this.state = state;
+    // G2: whatever else, a trip's relay command is off, and there is one, in this very step, before all other effects.
+    if (event.type === 'trip') {
+      this.fired.trips += 1;
+      expect(effects[0]).toEqual({ do: 'relay', energised: false });
+      expect(effects.filter((effect) => effect.do === 'relay').every((effect) => !effect.energised)).toBe(true);
+      expect(state.latch.kind).not.toBe('clear');
+    }
+    const firstOther = effects.findIndex((effect) => effect.do !== 'relay');
+    if (firstOther !== -1) expect(effects.slice(firstOther).some((effect) => effect.do === 'relay')).toBe(false);
+    for (const effect of effects) this.perform(before, full, effect);
+    this.check();
+  }
+
+  perform(before: State, event: Event, effect: Effect): void {
+    switch (effect.do) {
+      case 'relay':
+        if (effect.energised && !this.relay) this.energise(before, event);
+        if (!effect.energised && this.relay) this.relaySince = this.now;
+        this.relay = effect.energised;
+        return;
+      case 'write-latch':
+      case 'save-budget':
+        this.pendingWrites.push(effect);
+        return;
+      case 'answer':
+        if (effect.answer.type === 'tripped') expect(this.relay).toBe(false);
+        if (effect.answer.type === 'tripped' && effect.answer.durable) {
+          // G7: acknowledged as durable means durable.
+          expect(this.latchOnDisk.kind).not.toBe('clear');
+          this.durableTrips += 1;
+        }
+        return;
+      case 'record':
+        if (effect.type === 'gate.fault') this.fired.faults += 1;
+        if (effect.type === 'gate.connected') this.fired.connections += 1;
+        if (effect.type === 'gate.isolating' && String(effect.data['why']).includes('lease')) this.fired.lapses += 1;
+        if (effect.type === 'gate.latch_unwritable') this.fired.unwritable += 1;
+        if (effect.type === 'gate.reset') {
+          this.fired.resets += 1;
+          // G8: it leaves the relay off (that a person asked for it is asserted where clearing begins).
+          expect(this.relay).toBe(false);
+          expect(this.latchOnDisk.kind).toBe('clear');
+          this.durableTrips = 0;
+        }
+        return;
+      default:
+        effect satisfies never;
+    }
+  }
+
+  /** The moment of energising: everything G4 and G5 ask for is looked up in the world. */
+  energise(before: State, event: Event): void {
+    expect(event.type).toBe('charged');
+    expect(before.link.kind).toBe('charging');
+    if (before.link.kind !== 'charging') return;
+    expect(before.latch.kind).toBe('clear');
+    expect(this.latchOnDisk.kind).toBe('clear');
+    expect(this.contactAtTick).toBe('dead');
+    expect(before.intakeUntil).toBeGreaterThan(this.now);
+    if (before.link.session.permit === 'window') {
+      expect(before.calendar.window).toBeDefined();
+      expect(before.report?.clockTrusted).toBe(true);
+    } else {
+      this.fired.presence += 1;
+      this.approvals -= 1;
+      expect(this.approvals).toBeGreaterThanOrEqual(0);
+    }
+    // Charged durably before.
+    const uptime = this.uptime();
+    expect(this.memoryOnDisk.budget.entries.length).toBeGreaterThan(0);
+    const recent = this.energisings.filter((each) => each.uptime > uptime - BUDGET_PERIOD_MS);
+    expect(recent.length).toBeLessThan(LIMITS.maxConnections);
+    expect(this.now - this.lastDeadAt).toBeGreaterThanOrEqual(LIMITS.minOffMs);
+    this.energisings.push({ at: this.now, uptime });
+    this.relaySince = this.now;
+  }
+
+  uptime(): number {
+    return this.uptimeBefore + (this.now - this.uptimeStart);
+  }
+
+  check(): void {
+    const { state } = this;
+    // G1
+    if (this.relay) expect(['energised', 'connected']).toContain(state.link.kind);
+    expect(this.relay).toBe(state.link.kind === 'energised' || state.link.kind === 'connected');
+    // A latch and an energised relay never go together.
+    if (state.latch.kind !== 'clear') expect(this.relay).toBe(false);
+    // G7 over everything: a trip acknowledged as durable is on the disk until a reset.
+    if (this.durableTrips > 0 && !this.clearing()) expect(this.latchOnDisk.kind).not.toBe('clear');
+  }
+
+  tick(): void {
+    this.contactAtTick = this.contact();
+    this.dispatch({ type: 'tick', readings: { contact: this.contactAtTick, device: 'unknown' } });
+    if (this.relay) {
+      this.lastDeadAt = this.now;
+      // G3 and G4: after the gate has looked at the time, an expired lease or cap holds nothing.
+      const session =
+        this.state.link.kind === 'energised' || this.state.link.kind === 'connected'
+          ? this.state.link.session
+          : undefined;
+      expect(session?.leaseUntil).toBeGreaterThan(this.now);
+      expect(this.now - this.relaySince).toBeLessThan(LIMITS.maxConnectionMs);
+    }
+    // G10: what is measured is what is said.
+    const view = viewOf(LIMITS, this.state, 'boot', this.now);
+    if (view.link === 'isolated' && view.latch.kind !== 'clear') expect(view.led).not.toBe('steady-green');
+    if (view.led === 'steady-green') expect(this.contact()).toBe('dead');
+    if (view.link === 'connected') expect(this.relay).toBe(true);
+  }
+
+  pass(ms: number): void {
+    for (let left = ms; left > 0; left -= TICK) {
+      this.now += Math.min(TICK, left);
+      this.wall += Math.min(TICK, left);
+      if (Math.floor(this.now / 250) !== Math.floor((this.now - TICK) / 250)) {
+        if (this.switches.intakeAlive) this.dispatch({ type: 'intake-alive', until: this.now + LIMITS.intakeLeaseMs });
+        if (this.switches.keeperRenews) {
+          this.dispatch({ type: 'renew', holder: KEEPER });
+          this.dispatch({
+            type: 'report',
+            report: { holder: KEEPER, clockTrusted: this.switches.clockTrusted, blocks: [], attention: [] },
+          });
+        }
+        this.dispatch({
+          type: 'calendar',
+          calendar: {
+            clockSane: true,
+            ...(this.switches.window ? { window: { name: 'w', endsWall: this.wall + 15_000 } } : {}),
+          },
+        });
+      }
+      this.tick();
+    }
+  }
+
+  /** The disk finishes, or fails, what it was given. */
+  disk(): void {
+    for (let effect = this.pendingWrites.shift(); effect !== undefined; effect = this.pendingWrites.shift()) {
+      const ok = !this.switches.diskBroken;
+      if (effect.do === 'write-latch') {
+        if (ok) this.latchOnDisk = effect.latch;
+        // A person asked for this (asserted where clearing begins): what was latched before is settled.
+        if (ok && effect.latch.kind === 'clear') this.durableTrips = 0;
+        this.dispatch({ type: 'latch-written', id: effect.id, ok });
+      }
+      if (effect.do === 'save-budget') {
+        if (ok) this.memoryOnDisk = { budget: saveBudget(effect.budget, this.now), wall: 0 };
+        if (effect.session !== undefined) this.dispatch({ type: 'charged', session: effect.session, ok });
+      }
+    }
+  }
+
+  clearing(): boolean {
+    const { latch } = this.state;
+    return latch.kind !== 'clear' && latch.write.kind === 'writing' && latch.write.clears;
+  }
+
+  press(heldMs: number): void {
+    const { presence, latch } = this.state;
+    const live = this.relay || this.state.link.kind === 'charging';
+    const approvesReset = !live && presence.kind === 'pending' && presence.verb === 'reset';
+    if (!live && presence.kind === 'pending' && presence.verb === 'connect') this.approvals += 1;
+    const clearingBefore = this.clearing();
+    this.dispatch({ type: 'press' });
+    // Pressed while connecting or connected: a trip, on the edge.
+    if (live) {
+      expect(this.relay).toBe(false);
+      expect(this.state.latch.kind).not.toBe('clear');
+      this.fired.trips += 1;
+    }
+    if (!clearingBefore && this.clearing()) expect(approvesReset).toBe(true);
+    this.pass(heldMs);
+    const clearingHeld = this.clearing();
+    this.dispatch({ type: 'unpress', heldMs });
+    // Only a press that began on a latch, for nothing else, and lasted 5 s, resets when it is let go.
+    const resets = !live && latch.kind !== 'clear' && presence.kind !== 'pending' && heldMs >= 5000;
+    if (!clearingHeld && this.clearing()) expect(resets).toBe(true);
+  }
+
+  crash(): void {
+    this.fired.crashes += 1;
+    const resetUnderWay = this.clearing();
+    // Every way out of the process ends with the relay off (proven elsewhere, on real processes).
+    this.relay = false;
+    this.pendingWrites = [];
+    this.approvals = 0;
+    this.requestRef = undefined;
+    // Time the gate did not observe gives nothing back, whatever the uptime file says.
+    this.uptimeBefore = Math.min(this.uptime(), this.memoryOnDisk.budget.uptime);
+    this.energisings = this.energisings.map((each) => ({ ...each, uptime: Math.min(each.uptime, this.uptimeBefore) }));
+    this.uptimeStart = this.now;
+    this.lastDeadAt = this.now;
+    this.state = initialState(this.latchOnDisk, this.memoryOnDisk, this.now, this.wall);
+    if (this.durableTrips > 0 && !resetUnderWay) expect(this.state.latch.kind).not.toBe('clear');
+    if (this.latchOnDisk.kind === 'clear') this.durableTrips = 0;
+  }
+
+  run(step: Step): void {
+    switch (step.kind) {
+      case 'wait':
+        this.pass(step.ms);
+        return;
+      case 'lapse': // the event loop hung: time passes, nobody ticks
+        this.now += step.ms;
+        this.wall += step.ms;
+        this.tick();
+        return;
+      case 'clock-step':
+        this.wall += step.ms;
+        this.tick();
+        return;
+      case 'trip':
+        this.dispatch({ type: 'trip', ref: ++this.refs, cause: { kind: 'alert', reason: 'test' } });
+        return;
+      case 'connect':
+        this.dispatch({ type: 'connect', holder: KEEPER, ref: ++this.refs, purpose: 'test', ms: 30_000 });
+        return;
+      case 'release':
+        this.dispatch({ type: 'release', holder: KEEPER, reason: 'done' });
+        return;
+      case 'request-reset':
+      case 'request-connect': {
+        this.requestRef = ++this.refs;
+        const verb = step.kind === 'request-reset' ? 'reset' : 'connect';
+        this.dispatch({ type: 'request', ref: this.requestRef, verb, reason: 'test', seconds: 10 });
+        return;
+      }
+      case 'withdraw':
+        if (this.requestRef !== undefined) this.dispatch({ type: 'request-gone', ref: this.requestRef });
+        return;
+      case 'press':
+        this.press(step.heldMs);
+        return;
+      case 'set':
+        this.switches[step.what] = step.to;
+        return;
+      case 'disk':
+        this.disk();
+        return;
+      case 'crash':
+        this.crash();
+        return;
+      case 'mend':
+        this.switches = { ...HEALTHY };
+        this.disk();
+        this.pass(300);
+        this.press(5000);
+        this.disk();
+        this.pass(LIMITS.minOffMs);
+        return;
+      case 'approve':
+        this.run({ kind: 'request-connect' });
+        this.press(100);
+        this.run({ kind: 'cycle', ms: 500 });
+        return;
+      case 'cycle':
+        this.run({ kind: 'connect' });
+        this.disk();
+        this.pass(step.ms);
+        return;
+      default:
+        step satisfies never;
+    }
+  }
+}
+
+describe('the gate, driven at random', () => {
+  it('keeps G1–G5 and G7–G10 through events, faults, clock steps and crashes', () => {
+    const fired = { trips: 0, connections: 0, faults: 0, resets: 0, crashes: 0, presence: 0, lapses: 0, unwritable: 0 };
+    let steps = 0;
+    fc.assert(
+      fc.property(fc.array(step, { minLength: 40, maxLength: 200, size: 'max' }), (sequence) => {
+        const world = new World();
+        world.pass(4000);
+        for (const each of sequence) {
+          world.run(each);
+          steps += 1;
+        }
+        for (const key of Object.keys(fired) as (keyof typeof fired)[]) fired[key] += world.fired[key];
+      }),
+      { numRuns: 300, seed: 20261121, endOnFailure: true },
+    );
+    console.log(`gate model: ${steps} steps, ${JSON.stringify(fired)}`);
+    // A model in which nothing happens proves nothing.
+    for (const [name, count] of Object.entries(fired)) expect(count, name).toBeGreaterThan(10);
+  }, 120_000);
+});
