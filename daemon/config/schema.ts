@@ -130,18 +130,31 @@ const commandSource = z.strictObject({
 const source = z.discriminatedUnion('kind', [gitSource, directorySource, commandSource]);
 
 const scalar = z.union([z.string(), z.number(), z.boolean(), z.null()]);
-const matcher = z.strictObject({
-  path: z
-    .array(z.union([z.string(), z.int()]))
-    .min(1)
-    .max(16)
-    .describe('Keys from the root of the alert, one a step.'),
-  op: z.enum(['eq', 'neq', 'in', 'exists', 'prefix', 'suffix', 'contains', 'gte', 'lte']),
-  value: z
-    .union([scalar, z.array(scalar).max(200)])
-    .optional()
-    .describe('What to compare with; a list for `in`, nothing for `exists`.'),
-});
+const keys = z
+  .array(z.union([z.string(), z.int().min(0)]))
+  .min(1)
+  .max(16)
+  .describe('Keys from the root of the alert, one a step; a number is a place in an array.');
+const matcher = z.discriminatedUnion('op', [
+  z.strictObject({
+    path: keys,
+    op: z.enum(['eq', 'neq']).describe('Equal, or not equal; what is absent is not equal.'),
+    value: scalar,
+  }),
+  z.strictObject({ path: keys, op: z.literal('in'), value: z.array(scalar).min(1).max(200) }),
+  z.strictObject({ path: keys, op: z.literal('exists') }),
+  z.strictObject({ path: keys, op: z.enum(['prefix', 'suffix']), value: z.string().min(1) }),
+  z.strictObject({
+    path: keys,
+    op: z.literal('contains').describe('Text that contains the value, or an array with it among its items.'),
+    value: z.union([z.string().min(1), z.number(), z.boolean()]),
+  }),
+  z.strictObject({
+    path: keys,
+    op: z.enum(['gte', 'lte']).describe('At least, at most; numbers written as text count.'),
+    value: z.number(),
+  }),
+]);
 export type Matcher = z.infer<typeof matcher>;
 export type Condition = Matcher | { all: Condition[] } | { any: Condition[] } | { none: Condition[] };
 const condition: z.ZodType<Condition> = z
@@ -165,7 +178,7 @@ const alertSource = z.strictObject({
   name,
   format: z
     .enum(['alertmanager', 'json'])
-    .describe('Shape of the body: Alertmanager webhook version 4, or any JSON object.'),
+    .describe('Shape of the body: Alertmanager webhook version 4, or any JSON object (or an array of them).'),
   auth: z.discriminatedUnion('scheme', [
     z.strictObject({
       scheme: z.literal('standard-webhooks'),

@@ -1,0 +1,145 @@
+import { createServer, type IncomingMessage, type Server, STATUS_CODES } from 'node:http';
+import fastify, { type FastifyInstance, type FastifyReply, type FastifyRequest } from 'fastify';
+import { PortcullisError, reasonOf } from '../base/errors.ts';
+import type { Log } from '../base/log.ts';
+import type { Delivery } from '../base/protocol.ts';
+import { Connections } from './connections.ts';
+import { type Answer, type Arrival, Receiver, type ReceiverPorts } from './receiver.ts';
+
+/** How often intake tells the gate that it is there. The gate's default lease is 1 s. */
+const ALIVE_MS = 200;
+/** A request's head must be there after this long, its end after REQUEST_MS. */
+const HEAD_MS = 5_000;
+const REQUEST_MS = 15_000;
+
+export interface IntakePorts extends ReceiverPorts {
+  /** Takes note of what happened, after the answer is out. What it throws is logged and changes nothing. */
+  record(delivery: Delivery): void;
+  readonly log: Log;
+}
+
+export interface Intake {
+  /**
+   * Listens, and from then on keeps the liveness lease. Resolves to the actual port (port 0 takes any).
+   * Rejects with `intake.listen`.
+   */
+  start(host: string, port: number): Promise<number>;
+  /** Ends the lease and the server; requests of authenticated senders are answered first. */
+  stop(): Promise<void>;
+}
+
+/**
+ * The HTTP server alerts arrive at: POST /alerts/:source, POST /heartbeat/:source, GET /healthz.
+ * Throws `intake.secret` when a source's secret is too weak.
+ */
+export function createIntake(ports: IntakePorts): Intake {
+  const receiver = new Receiver(ports);
+  const connections = new Connections(ports.maxBody);
+  const receivedAt = new WeakMap<IncomingMessage, number>();
+  let app: FastifyInstance | undefined;
+  let endLease = () => {};
+
+  function build(): FastifyInstance {
+    const app = fastify({
+      serverFactory(handle) {
+        const options = {
+          headersTimeout: HEAD_MS,
+          requestTimeout: REQUEST_MS,
+          connectionsCheckingInterval: 500,
+          keepAliveTimeout: HEAD_MS,
+        };
+        const server = createServer(options, (request, response) => {
+          receivedAt.set(request, ports.clock.monotonic());
+          // Fastify refuses a body by its Content-Type before any parser is asked. Here no type is refused.
+          delete request.headers['content-type'];
+          handle(request, response);
+        });
+        server.setTimeout(REQUEST_MS);
+        server.on('connection', (socket) => connections.admit(socket));
+        return server;
+      },
+      frameworkErrors: (_error, _request, reply) => finish(reply, 404),
+    });
+    // The body stays in the request's stream: who may send how much is decided by the head, then chunk by chunk.
+    app.removeAllContentTypeParsers();
+    app.addContentTypeParser('*', (_request, _stream, done) => done(null));
+    app.setNotFoundHandler((_request, reply) => finish(reply, 404));
+    app.setErrorHandler((error, _request, reply) => {
+      ports.log.error('a request failed', { error: reasonOf(error) });
+      return finish(reply, 500);
+    });
+    app.post<Named>('/alerts/:source', async (request, reply) =>
+      conclude(reply, await receiver.alert(arrivalOf(request))),
+    );
+    app.post<Named>('/heartbeat/:source', async (request, reply) =>
+      conclude(reply, await receiver.heartbeat(arrivalOf(request))),
+    );
+    app.get('/healthz', (_request, reply) => finish(reply, ports.gate.connected() ? 200 : 503));
+    return app;
+  }
+
+  function arrivalOf(request: FastifyRequest<Named>): Arrival {
+    const { raw } = request;
+    return {
+      at: receivedAt.get(raw) ?? ports.clock.monotonic(),
+      name: request.params.source,
+      remote: request.ip,
+      rawHeaders: raw.rawHeaders,
+      declared: Number(raw.headers['content-length'] ?? Number.NaN),
+      body: raw,
+      authenticated: () => connections.trust(raw.socket),
+    };
+  }
+
+  function conclude(reply: FastifyReply, { status, body, delivery }: Answer): FastifyReply {
+    finish(reply, status, body);
+    // By the next turn the answer is in the kernel's hands, and a slow or broken record cannot hold it back.
+    if (delivery !== undefined) setImmediate(() => record(delivery));
+    return reply;
+  }
+
+  function record(delivery: Delivery): void {
+    try {
+      ports.record(delivery);
+    } catch (error) {
+      ports.log.error('a delivery is not recorded', { source: delivery.source, error: reasonOf(error) });
+    }
+  }
+
+  return {
+    async start(host, port) {
+      app = build();
+      try {
+        await app.listen({ host, port });
+      } catch (error) {
+        throw new PortcullisError('intake.listen', `Intake cannot listen at ${host}:${port}: ${reasonOf(error)}.`, {
+          cause: error,
+        });
+      }
+      const server: Server = app.server;
+      const renew = () => {
+        if (server.listening) ports.gate.alive();
+      };
+      renew();
+      endLease = ports.clock.every(ALIVE_MS, renew);
+      const address = server.address();
+      return typeof address === 'object' && address !== null ? address.port : port;
+    },
+
+    async stop() {
+      endLease();
+      const closed = app?.close();
+      connections.endStrangers();
+      await closed;
+    },
+  };
+}
+
+interface Named {
+  Params: { source: string };
+}
+
+/** One request a connection: an idle one is nothing to keep, and nothing a sender could reuse just as it is closed. */
+function finish(reply: FastifyReply, status: number, body: object = { status: STATUS_CODES[status] }): FastifyReply {
+  return reply.code(status).header('connection', 'close').send(body);
+}

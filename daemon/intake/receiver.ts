@@ -1,0 +1,182 @@
+import { createHash, createHmac, randomBytes } from 'node:crypto';
+import type { Readable } from 'node:stream';
+import type { Clock } from '../base/clock.ts';
+import { reasonOf } from '../base/errors.ts';
+import type { Cause, Delivery } from '../base/protocol.ts';
+import { type Body, readBody } from './body.ts';
+import { type Judgement, judge } from './judge.ts';
+import { FailureLimiter } from './limiter.ts';
+import type { GatePort, IntakeSource } from './ports.ts';
+import type { Authenticator } from './scheme.ts';
+import { authenticatorOf, decoyOf } from './schemes.ts';
+
+/** A signed body is hashed up to this many times `maxBody` before it is given up. */
+const HASH_FACTOR = 4;
+
+/** One request whose head has arrived. */
+export interface Arrival {
+  /** When, in CLOCK_MONOTONIC milliseconds. */
+  readonly at: number;
+  /** The last part of the path: a source, if there is one of that name. */
+  readonly name: string;
+  readonly remote: string;
+  readonly rawHeaders: readonly string[];
+  /** Content-Length, or NaN. */
+  readonly declared: number;
+  readonly body: Readable;
+  /** Called once it is known that a configured sender sent this. */
+  authenticated(): void;
+}
+
+export interface Answer {
+  readonly status: 202 | 401 | 413 | 429 | 503;
+  readonly body?: { readonly tripped: boolean; readonly latencyMs?: number };
+  /** What happened, to be recorded once the answer is out. Absent for what is too frequent to record. */
+  readonly delivery?: Delivery;
+}
+
+type Admission =
+  | { readonly kind: 'authentic'; readonly source: IntakeSource; readonly body: Body }
+  | { readonly kind: 'refused'; readonly answer: Answer };
+
+export interface ReceiverPorts {
+  readonly sources: readonly IntakeSource[];
+  readonly maxBody: number;
+  readonly gate: GatePort;
+  readonly clock: Clock;
+}
+
+/** What is done with one request, apart from HTTP. Authenticate, judge, trip, and only then say what is to be recorded. */
+export class Receiver {
+  readonly #ports: ReceiverPorts;
+  readonly #sources: ReadonlyMap<string, { readonly source: IntakeSource; readonly authenticate: Authenticator }>;
+  readonly #decoys: readonly Authenticator[];
+  readonly #decoySeed = randomBytes(16);
+  readonly #failures = new FailureLimiter();
+
+  /** Throws `intake.secret` on a secret that is too weak. */
+  constructor(ports: ReceiverPorts) {
+    this.#ports = ports;
+    this.#sources = new Map(
+      ports.sources.map((source) => [source.name, { source, authenticate: authenticatorOf(source) }]),
+    );
+    this.#decoys = ports.sources.map(decoyOf);
+  }
+
+  async alert(arrival: Arrival): Promise<Answer> {
+    const admission = await this.#admit(arrival);
+    if (admission.kind === 'refused') return admission.answer;
+    const { source, body } = admission;
+    const judgement = judge(source, body);
+    if (judgement.trip) return this.#trip(arrival, source, body, judgement);
+    return {
+      status: 202,
+      body: { tripped: false },
+      delivery: { ...this.#record(source.name, body), outcome: 'matched-none', detail: judgement.why },
+    };
+  }
+
+  async heartbeat(arrival: Arrival): Promise<Answer> {
+    const admission = await this.#admit(arrival);
+    if (admission.kind === 'refused') return admission.answer;
+    const record = this.#record(admission.source.name, admission.body);
+    return {
+      status: 202,
+      body: { tripped: false },
+      delivery: { ...record, outcome: 'heartbeat', detail: 'The source is alive.' },
+    };
+  }
+
+  async #admit(arrival: Arrival): Promise<Admission> {
+    const known = this.#sources.get(arrival.name);
+    const authenticate = known?.authenticate ?? this.#decoy(arrival.name);
+    const attempt = authenticate(arrival.rawHeaders, this.#ports.clock.wall());
+    const { maxBody } = this.#ports;
+    switch (attempt.kind) {
+      case 'refused':
+        return this.#refuse(arrival, 401, attempt.why, 0);
+      case 'authentic': {
+        if (known === undefined) return this.#refuse(arrival, 401, 'There is no such source.', 0);
+        arrival.authenticated();
+        const body = await readBody(arrival.body, arrival.declared, { keep: maxBody, read: maxBody });
+        return { kind: 'authentic', source: known.source, body };
+      }
+      case 'signed': {
+        const limits = { keep: maxBody, read: HASH_FACTOR * maxBody };
+        const body = await readBody(arrival.body, arrival.declared, limits, attempt.update);
+        if (body.kind === 'cut')
+          return this.#refuse(arrival, 401, 'The sender went away in the middle of it.', body.size);
+        if (body.kind === 'oversize' && !body.complete) {
+          const why = `Its body is larger than ${limits.read} bytes, so its signature was not checked: it may have been an alert.`;
+          return this.#refuse(arrival, 413, why, body.size);
+        }
+        const verdict = attempt.verdict();
+        if (!verdict.authentic) return this.#refuse(arrival, 401, verdict.why, body.size);
+        if (known === undefined) return this.#refuse(arrival, 401, 'There is no such source.', body.size);
+        arrival.authenticated();
+        return { kind: 'authentic', source: known.source, body };
+      }
+      default:
+        return attempt satisfies never;
+    }
+  }
+
+  async #trip(
+    arrival: Arrival,
+    source: IntakeSource,
+    body: Body,
+    { reason, rule }: Extract<Judgement, { trip: true }>,
+  ): Promise<Answer> {
+    const cause: Cause = { kind: 'alert', reason, source: source.name, ...(rule !== undefined && { rule }) };
+    let tripped: Awaited<ReturnType<GatePort['trip']>>;
+    try {
+      tripped = await this.#ports.gate.trip(cause);
+    } catch (error) {
+      const detail = `${reason} But the gate was not reached: ${reasonOf(error)}`.slice(0, 500);
+      return { status: 503, delivery: { ...this.#record(source.name, body, rule), outcome: 'failed', detail } };
+    }
+    const latencyMs = Math.round((tripped.commandedAt - arrival.at) * 1000) / 1000;
+    const record = { ...this.#record(source.name, body, rule), latencyMs };
+    if (!tripped.durable) {
+      const detail = `${reason} The relay was told to drop, but the lockout is in memory only.`;
+      return { status: 503, delivery: { ...record, outcome: 'failed', detail } };
+    }
+    return {
+      status: 202,
+      body: { tripped: true, latencyMs },
+      delivery: { ...record, outcome: 'tripped', detail: reason },
+    };
+  }
+
+  #refuse(arrival: Arrival, status: 401 | 413, why: string, size: number): Admission {
+    const counted = this.#failures.fail(`${arrival.remote} ${arrival.name}`, this.#ports.clock.monotonic());
+    if (counted === undefined) return { kind: 'refused', answer: { status: 429 } };
+    const more = counted.unrecorded === 0 ? '' : ` ${counted.unrecorded} more before it were not recorded.`;
+    const delivery: Delivery = {
+      wall: this.#ports.clock.wall(),
+      // A name nobody configured is the sender's text, and does not go into the record.
+      source: this.#sources.has(arrival.name) ? arrival.name : '(unknown)',
+      outcome: 'refused',
+      detail: `From ${arrival.remote}. ${why}${more}`,
+      bytes: size,
+      digest: '',
+    };
+    return { kind: 'refused', answer: { status, delivery } };
+  }
+
+  /** The same decoy for the same name as long as this process lives. */
+  #decoy(name: string): Authenticator {
+    const pick = createHmac('sha256', this.#decoySeed).update(name).digest().readUInt32LE() % this.#decoys.length;
+    return this.#decoys[pick] ?? (() => ({ kind: 'refused', why: 'There is no such source.' }));
+  }
+
+  #record(source: string, body: Body, rule?: string): Omit<Delivery, 'outcome' | 'detail'> {
+    return {
+      wall: this.#ports.clock.wall(),
+      source,
+      bytes: body.size,
+      digest: body.kind === 'whole' ? createHash('sha256').update(body.bytes).digest('hex') : '',
+      ...(rule !== undefined && { rule }),
+    };
+  }
+}
