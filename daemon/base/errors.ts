@@ -49,13 +49,20 @@ const REGISTER = {
     status: 503,
     remedy: 'Check the wiring and `portcullis board show`, then reset at the box.',
   },
-  'gate.unsafe': {
-    exit: 3,
-    status: 409,
-    remedy: 'Run the gate under systemd with its off-helper, or use the simulated board.',
+  // intake
+  'intake.listen': {
+    exit: 1,
+    status: 500,
+    remedy: 'Set `intake.host` and `intake.port` to an address of this machine that nothing else uses.',
+  },
+  'intake.secret': {
+    exit: 2,
+    status: 500,
+    remedy: 'Generate a new one, with 32 random bytes, and set it here and at the sender.',
   },
   // keeper
   'job.died': { exit: 1, status: 500, remedy: 'Its last words are in the log; the next window tries again.' },
+  'sync.failed': { exit: 1, status: 500, remedy: '`portcullis status` and the log say which source failed and why.' },
   'job.stopped': {
     exit: 1,
     status: 503,
