@@ -1,0 +1,176 @@
+import { writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import type { Clock } from '../base/clock.ts';
+import { capture, type Environment, ProgramFailed } from './program.ts';
+
+/**
+ * The system's git, deaf to the machine's and the user's git configuration. Resolves with what `git ARGS` prints, rejects
+ * with `ProgramFailed`.
+ */
+export type Git = (args: readonly string[]) => Promise<Buffer>;
+
+export interface GitOptions {
+  /** An existing directory for git's configuration file. */
+  readonly directory: string;
+  readonly environment: Environment;
+  readonly signal: AbortSignal;
+  readonly clock: Clock;
+  /** For the host of the origin only; in neither the process list nor a file. */
+  readonly credentials?: Credentials | undefined;
+}
+
+export interface Credentials {
+  /** Scheme, host and port they are for. */
+  readonly scope: string;
+  readonly username: string;
+  readonly password: string;
+}
+
+/**
+ * A file, not the environment, because git strips configuration in the environment from the `upload-pack` it starts for
+ * a local origin, and that is who asks about `safe.directory`.
+ */
+const CONFIG = `[protocol]
+	allow = never
+[protocol "file"]
+	allow = always
+[protocol "git"]
+	allow = always
+[protocol "http"]
+	allow = always
+[protocol "https"]
+	allow = always
+[protocol "ssh"]
+	allow = always
+# The only repositories git is pointed at are our mirror and the origin somebody configured, which seldom is ours.
+[safe]
+	directory = *
+[core]
+	hooksPath = /dev/null
+	fsmonitor = false
+# Every fetch leaves one pack, and no pack is ever touched again.
+[fetch]
+	unpackLimit = 1
+	writeCommitGraph = false
+[transfer]
+	unpackLimit = 1
+[gc]
+	auto = 0
+[maintenance]
+	auto = false
+# Five minutes without a byte is a dead server, even one that is busy counting objects: that one sends keep-alives.
+[http]
+	lowSpeedLimit = 1
+	lowSpeedTime = 300
+`;
+
+/** What git and its transports may know of our environment: no `GIT_*`, no askpass program, no terminal. */
+const PASSED = [
+  'PATH',
+  'HOME',
+  'SSH_AUTH_SOCK',
+  'SSL_CERT_FILE',
+  'SSL_CERT_DIR',
+  'http_proxy',
+  'https_proxy',
+  'all_proxy',
+  'no_proxy',
+  'HTTPS_PROXY',
+  'ALL_PROXY',
+  'NO_PROXY',
+];
+
+/** Git with its own configuration file in `directory`. */
+export async function openGit({ directory, environment, signal, clock, credentials }: GitOptions): Promise<Git> {
+  const config = join(directory, 'gitconfig');
+  await writeFile(config, CONFIG);
+  const own: Record<string, string | undefined> = {
+    ...Object.fromEntries(PASSED.map((name) => [name, environment[name]])),
+    LC_ALL: 'C',
+    GIT_CONFIG_NOSYSTEM: '1',
+    GIT_CONFIG_GLOBAL: config,
+    GIT_TERMINAL_PROMPT: '0',
+    GIT_NO_LAZY_FETCH: '1',
+    GIT_DEFAULT_REF_FORMAT: 'files',
+    GIT_SSH_COMMAND: 'ssh -o BatchMode=yes -o ConnectTimeout=30 -o ServerAliveInterval=30 -o ServerAliveCountMax=4',
+  };
+  if (credentials !== undefined)
+    Object.assign(own, {
+      GIT_CONFIG_COUNT: '1',
+      GIT_CONFIG_KEY_0: `credential.${credentials.scope}.helper`,
+      GIT_CONFIG_VALUE_0: '!printf "username=%s\\npassword=%s\\n" "$SOURCE_USERNAME" "$SOURCE_PASSWORD"; :',
+      SOURCE_USERNAME: credentials.username,
+      SOURCE_PASSWORD: credentials.password,
+    });
+  return (args) => capture({ command: ['git', ...args], environment: own, signal, clock });
+}
+
+/** The address to give to git, and the credentials that stood in it. */
+export function splitCredentials(url: string): { address: string; credentials?: Credentials } {
+  const match = /^(https?:\/\/)([^/]*)@([^/@]+)/i.exec(url);
+  if (match === null) return { address: url };
+  const [whole, scheme = '', user = '', host = ''] = match;
+  const colon = user.indexOf(':');
+  return {
+    address: scheme + host + url.slice(whole.length),
+    credentials: {
+      scope: scheme + host,
+      username: decode(colon === -1 ? user : user.slice(0, colon)),
+      password: decode(colon === -1 ? '' : user.slice(colon + 1)),
+    },
+  };
+}
+
+function decode(text: string): string {
+  try {
+    return decodeURIComponent(text);
+  } catch {
+    return text;
+  }
+}
+
+/** Makes an empty bare repository at `path`: no templates, no hooks, branch `head` to come. */
+export async function initBare(git: Git, path: string, format: ObjectFormat, head: string): Promise<void> {
+  await git(['init', '--quiet', '--bare', '--template=', `--object-format=${format}`, '--', path]);
+  await git([`--git-dir=${path}`, 'symbolic-ref', 'HEAD', head]);
+}
+
+export type ObjectFormat = 'sha1' | 'sha256';
+
+/** Brings `refspecs` of the repository at `address` into the one at `path`. Its progress makes an orphan notice our end. */
+export async function fetchInto(git: Git, path: string, address: string, refspecs: readonly string[]): Promise<void> {
+  await git([
+    `--git-dir=${path}`,
+    'fetch',
+    '--progress',
+    '--prune',
+    '--no-tags',
+    '--force',
+    '--update-shallow',
+    '--no-write-fetch-head',
+    '--',
+    address,
+    ...refspecs,
+  ]);
+}
+
+/** The branches and other refs of the repository at `path`, ordered by the bytes of their names (read as latin-1). */
+export async function listRefs(git: Git, path: string, prefix?: string): Promise<Map<string, string>> {
+  const printed = await git([
+    `--git-dir=${path}`,
+    'for-each-ref',
+    '--format=%(refname) %(objectname)',
+    ...(prefix === undefined ? [] : [prefix]),
+  ]);
+  const refs = new Map<string, string>();
+  for (const line of printed.toString('latin1').split('\n')) {
+    const space = line.lastIndexOf(' ');
+    if (space > 0) refs.set(line.slice(0, space), line.slice(space + 1));
+  }
+  return refs;
+}
+
+/** True when `error` is the origin's or git's, rather than a stop by our own signal. */
+export function isRefusal(error: unknown): error is ProgramFailed {
+  return error instanceof ProgramFailed && error.ending.how === 'exited';
+}

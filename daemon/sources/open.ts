@@ -1,0 +1,45 @@
+import type { Clock } from '../base/clock.ts';
+import { durationMs } from '../base/duration.ts';
+import { PortcullisError } from '../base/errors.ts';
+import type { Log } from '../base/log.ts';
+import { commandSource } from './command.ts';
+import { directorySource } from './directory.ts';
+import { gitSource } from './git.ts';
+import type { Environment } from './program.ts';
+import type { Source } from './source.ts';
+
+/** A source as the configuration describes it, with its defaults filled in. */
+export type SourceSettings =
+  | { readonly kind: 'git'; readonly name: string; readonly url: string }
+  | { readonly kind: 'directory'; readonly name: string; readonly path: string; readonly exclude: readonly string[] }
+  | {
+      readonly kind: 'command';
+      readonly name: string;
+      readonly command: readonly string[];
+      readonly file: string;
+      /** For example `1h`. */
+      readonly timeout: string;
+    };
+
+export interface SourceSurroundings {
+  /** What commands run with, and what git takes a few variables from. */
+  readonly environment: Environment;
+  readonly clock: Clock;
+  readonly log: Log;
+}
+
+/** The source `settings` describe. Does nothing yet: the origin is first touched by `pull`. */
+export function openSource(settings: SourceSettings, { environment, clock, log }: SourceSurroundings): Source {
+  switch (settings.kind) {
+    case 'git':
+      return gitSource({ ...settings, environment, clock, log });
+    case 'directory':
+      return directorySource(settings);
+    case 'command': {
+      const timeoutMs = durationMs(settings.timeout);
+      if (timeoutMs === undefined)
+        throw new PortcullisError('config.invalid', `Source ${settings.name}: ${settings.timeout} is not a duration.`);
+      return commandSource({ ...settings, timeoutMs, environment, clock });
+    }
+  }
+}
