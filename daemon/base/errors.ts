@@ -80,6 +80,62 @@ const REGISTER = {
     status: 404,
     remedy: 'Name one of the branches listed, or a snapshot from when the branch existed.',
   },
+  // store
+  'store.exists': { exit: 1, status: 409, remedy: 'Objects are written once; nothing was changed.' },
+  'store.failed': { exit: 1, status: 500, remedy: "Check the disk, its mount and the kernel's log." },
+  'store.full': { exit: 1, status: 507, remedy: 'Make room in the vault or give it a larger disk; nothing is lost.' },
+  'store.gone': { exit: 1, status: 503, remedy: 'Connect the vault, and check the configured path and its mount.' },
+  'store.missing': { exit: 1, status: 404, remedy: 'Run `portcullis verify` to see what else is missing.' },
+  // vault
+  'vault.absent': {
+    exit: 1,
+    status: 404,
+    remedy: 'Check the path, or make a vault there with `portcullis init`; nothing was changed.',
+  },
+  'vault.damaged': {
+    exit: 1,
+    status: 500,
+    remedy: 'Run `portcullis verify --read-data` to see which snapshots are touched.',
+  },
+  'vault.destination': { exit: 2, status: 400, remedy: 'Name a folder that is empty or does not exist yet.' },
+  'vault.exists': { exit: 3, status: 409, remedy: 'Choose an empty folder; nothing was changed.' },
+  'vault.forged': {
+    exit: 1,
+    status: 409,
+    remedy: 'Somebody else wrote to this vault, or it is damaged: keep it isolated and run `portcullis verify`.',
+  },
+  'vault.head_mismatch': {
+    exit: 1,
+    status: 409,
+    remedy: 'The vault was rolled back, exchanged or written to by another: keep it isolated and find out which.',
+  },
+  'vault.incomplete': {
+    exit: 1,
+    status: 500,
+    remedy: 'What the vault has lost is sealed again at the next window; run `portcullis verify` meanwhile.',
+  },
+  'vault.key': {
+    exit: 2,
+    status: 400,
+    remedy: 'Compare the recovery key file with the printed sheet; each line has a checksum.',
+  },
+  'vault.other': {
+    exit: 2,
+    status: 409,
+    remedy: 'Use the vault and the key that belong together; nothing was changed.',
+  },
+  'vault.recipient': {
+    exit: 2,
+    status: 400,
+    remedy: 'Use the private key of one of the recipients this was encrypted to.',
+  },
+  'vault.snapshot': { exit: 2, status: 404, remedy: '`portcullis snapshots` lists what there is.' },
+  'vault.staging': {
+    exit: 1,
+    status: 500,
+    remedy: 'Check space and permissions of the staging directory; what is damaged there is sealed again.',
+  },
+  'vault.version': { exit: 1, status: 400, remedy: 'Use a newer Portcullis, or the reader that came with the vault.' },
 } as const satisfies Record<string, { exit: 1 | 2 | 3; status: number; remedy: string }>;
 
 export type ErrorCode = keyof typeof REGISTER;
