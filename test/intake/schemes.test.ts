@@ -1,0 +1,190 @@
+import { inspect } from 'node:util';
+import { describe, expect, test } from 'vitest';
+import { hasCode } from '../../daemon/base/errors.ts';
+import { Secret } from '../../daemon/base/secret.ts';
+import type { IntakeSource } from '../../daemon/intake/ports.ts';
+import type { Attempt } from '../../daemon/intake/scheme.ts';
+import { authenticatorOf, decoyOf, secretFault } from '../../daemon/intake/schemes.ts';
+import { detector, NEXT_WHSEC, prometheus, sampleJson, signed, TOKEN, WHSEC } from './helpers.ts';
+
+interface Vector {
+  id: string;
+  secret: string;
+  body?: string;
+  body_base64?: string;
+  now: number;
+  headers: Record<string, string>;
+  expect: string;
+}
+
+const raw = (headers: Record<string, string>) => Object.entries(headers).flat();
+const webhooks = (secrets: string[], tolerance = '300s'): IntakeSource => ({
+  ...detector,
+  auth: { scheme: 'standard-webhooks', secrets: secrets.map(Secret.fromText), tolerance },
+});
+const tokens = (...secrets: string[]): IntakeSource => ({
+  ...prometheus,
+  auth: { scheme: 'bearer', secrets: secrets.map(Secret.fromText) },
+});
+
+function passes(attempt: Attempt, body: Buffer, step = body.length): boolean {
+  if (attempt.kind !== 'signed') return attempt.kind === 'authentic';
+  for (let at = 0; at < body.length; at += step) attempt.update(body.subarray(at, at + step));
+  return attempt.verdict().authentic;
+}
+
+describe('Standard Webhooks', () => {
+  const vectors = sampleJson('standard-webhooks-vectors.json') as unknown as Vector[];
+  const applicable = vectors.filter(({ id }) => id !== 'standardwebhooks-empty-secret');
+
+  test('all vectors are there', () => expect(vectors).toHaveLength(11));
+
+  test.each(applicable)('$id: $expect', ({ secret, body, body_base64, now, headers, expect: expected }) => {
+    const bytes = body_base64 === undefined ? Buffer.from(body ?? '') : Buffer.from(body_base64, 'base64');
+    const authenticate = authenticatorOf(webhooks([secret]));
+    const accepted = expected.startsWith('accept') || expected.startsWith('signature accept');
+    for (const step of [bytes.length, 1, 3])
+      expect(passes(authenticate(raw(headers), now * 1000), bytes, step)).toBe(accepted);
+  });
+
+  test('an empty secret is refused before anything is accepted with it', () => {
+    const empty = vectors.find(({ id }) => id === 'standardwebhooks-empty-secret');
+    expect(empty?.secret).toBe('whsec_');
+    expect(() => authenticatorOf(webhooks([empty?.secret ?? '']))).toThrow(/alert source detector holds 0 bytes/);
+  });
+
+  const body = Buffer.from('{}');
+  const wall = 1_700_000_000_000;
+
+  test('the tolerance is exact at both ends', () => {
+    const authenticate = authenticatorOf(webhooks([WHSEC], '10s'));
+    const headers = raw(signed(body, { wall }));
+    for (const [drift, accepted] of [
+      [0, true],
+      [10_000, true],
+      [-10_000, true],
+      [10_001, false],
+      [-10_001, false],
+    ] as const)
+      expect([drift, passes(authenticate(headers, wall + drift), body)]).toEqual([drift, accepted]);
+  });
+
+  test('either of two secrets signs, and a signature of neither does not', () => {
+    const authenticate = authenticatorOf(webhooks([WHSEC, NEXT_WHSEC]));
+    for (const secret of [WHSEC, NEXT_WHSEC])
+      expect(passes(authenticate(raw(signed(body, { wall, secret })), wall), body)).toBe(true);
+    const other = `whsec_${Buffer.alloc(32, 7).toString('base64')}`;
+    expect(passes(authenticate(raw(signed(body, { wall, secret: other })), wall), body)).toBe(false);
+  });
+
+  test('a right signature of the wrong time is told apart, for the operator', () => {
+    const attempt = authenticatorOf(webhooks([WHSEC]))(raw(signed(body, { wall })), wall + 400_000);
+    if (attempt.kind !== 'signed') throw new Error(attempt.kind);
+    attempt.update(body);
+    expect(attempt.verdict()).toMatchObject({ authentic: false, why: expect.stringContaining('made 400 s ago') });
+  });
+
+  test('each header is needed once', () => {
+    const authenticate = authenticatorOf(webhooks([WHSEC]));
+    const headers = signed(body, { wall });
+    for (const name of Object.keys(headers)) {
+      const { [name]: value = '', ...rest } = headers;
+      expect(authenticate(raw(rest), wall).kind).toBe('refused');
+      expect(authenticate([...raw(headers), name, value], wall).kind).toBe('refused');
+      expect(authenticate([...raw(headers), name.toUpperCase(), 'x'], wall).kind).toBe('refused');
+      expect(authenticate(raw({ ...headers, [name]: '' }), wall).kind).toBe('refused');
+    }
+    expect(passes(authenticate(raw(headers), wall), body)).toBe(true);
+  });
+
+  test.each(['0x10', '1e9', '-5', ' 1700000000', '1700000000.0', 'NaN', '９'])(
+    'timestamp %j is no timestamp',
+    (text) => {
+      const headers = { ...signed(body, { wall }), 'webhook-timestamp': text };
+      expect(authenticatorOf(webhooks([WHSEC]))(raw(headers), wall).kind).toBe('refused');
+    },
+  );
+
+  test('id and timestamp are signed too', () => {
+    const authenticate = authenticatorOf(webhooks([WHSEC]));
+    const headers = signed(body, { wall });
+    expect(passes(authenticate(raw({ ...headers, 'webhook-id': 'msg_2' }), wall), body)).toBe(false);
+    expect(passes(authenticate(raw({ ...headers, 'webhook-timestamp': '1700000001' }), wall), body)).toBe(false);
+  });
+
+  test.each([
+    ['whsec_', 'holds 0 bytes'],
+    [`whsec_${Buffer.alloc(23).toString('base64')}`, 'holds 23 bytes'],
+    [WHSEC.slice('whsec_'.length), 'is not `whsec_`'],
+    ['whsec_!!!!MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw', 'is not `whsec_`'],
+    [`${WHSEC}\n`, 'is not `whsec_`'],
+    ['', 'is not `whsec_`'],
+  ])('secret %j %s', (secret, fault) => {
+    expect(secretFault('standard-webhooks', Secret.fromText(secret))).toContain(fault);
+  });
+
+  test('padding of a secret may be missing', () => {
+    expect(WHSEC.endsWith('=')).toBe(true);
+    expect(secretFault('standard-webhooks', Secret.fromText(WHSEC.replace(/=+$/, '')))).toBeUndefined();
+  });
+});
+
+describe('Bearer', () => {
+  const authenticate = authenticatorOf(tokens(TOKEN, 'the-other-one-of-two-tokens'));
+
+  test.each([
+    [`Bearer ${TOKEN}`, true],
+    [`bearer  ${TOKEN}`, true],
+    ['Bearer the-other-one-of-two-tokens', true],
+    [`Bearer ${TOKEN}x`, false],
+    [`Bearer ${TOKEN.slice(0, -1)}`, false],
+    [`Bearer ${TOKEN} ${TOKEN}`, false],
+    [`Basic ${TOKEN}`, false],
+    ['Bearer ', false],
+    ['Bearer', false],
+    ['', false],
+  ])('%j → %s', (value, accepted) => {
+    expect(passes(authenticate(['Authorization', value], 0), Buffer.alloc(0))).toBe(accepted);
+  });
+
+  test('a header sent twice counts as absent', () => {
+    const value = `Bearer ${TOKEN}`;
+    expect(authenticate(['authorization', value, 'Authorization', value], 0).kind).toBe('refused');
+  });
+
+  test.each([
+    ['', 'has 0 characters'],
+    ['x'.repeat(23), 'has 23 characters'],
+    [`${'x'.repeat(30)} y`, 'holds a space'],
+    [`${'x'.repeat(30)}ü`, 'holds a space or a character outside'],
+  ])('token %j %s', (secret, fault) => {
+    expect(secretFault('bearer', Secret.fromText(secret))).toContain(fault);
+    expect(() => authenticatorOf(tokens(TOKEN, secret))).toThrow(`Secret 2 of alert source prometheus ${fault}`);
+  });
+
+  test('24 characters suffice', () => expect(secretFault('bearer', Secret.fromText('x'.repeat(24)))).toBeUndefined());
+});
+
+test('a fault never quotes the secret', () => {
+  const weak = 'hunter2hunter2';
+  try {
+    authenticatorOf(tokens(weak));
+    expect.unreachable();
+  } catch (error) {
+    expect(hasCode(error, 'intake.secret')).toBe(true);
+    expect(inspect(error)).not.toContain('hunter2');
+  }
+});
+
+test('a decoy takes the same heads as its model and accepts none', () => {
+  const body = Buffer.from('{}');
+  const cases = [
+    { source: detector, headers: raw(signed(body)), kind: 'signed' },
+    { source: prometheus, headers: ['authorization', `Bearer ${TOKEN}`], kind: 'refused' },
+  ];
+  for (const { source, headers, kind } of cases) {
+    const attempt = decoyOf(source)(headers, Date.now());
+    expect(attempt.kind).toBe(kind);
+    expect(passes(attempt, body)).toBe(false);
+  }
+});
