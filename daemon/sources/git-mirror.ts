@@ -1,8 +1,9 @@
 import { createHash } from 'node:crypto';
 import { createReadStream } from 'node:fs';
-import { open, readdir, readFile, rename, rm, stat, unlink } from 'node:fs/promises';
+import { open, readdir, readFile, rename, rm, stat, unlink, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
 import { errnoOf } from '../base/errors.ts';
-import { fetchInto, type Git, initBare, isRefusal, type ObjectFormat } from './git-tool.ts';
+import { fetchInto, type Git, initBare, isRefusal, listRefs, type ObjectFormat } from './git-tool.ts';
 
 /** What the origin says about itself before anything is fetched. */
 export interface Origin {
@@ -12,16 +13,32 @@ export interface Origin {
   readonly head: string | undefined;
 }
 
-/** Asks the repository at `address` what it is. Rejects with `ProgramFailed` when it does not answer as one. */
-export async function askOrigin(git: Git, address: string): Promise<Origin> {
+/**
+ * Asks the repository at `address` what it is. Rejects with `ProgramFailed` when it does not answer as one, and with
+ * Error when it claims to be empty and that is not to be believed. `workdir` is for a temporary file.
+ */
+export async function askOrigin(git: Git, address: string, workdir: string): Promise<Origin> {
   const printed = (await git(['ls-remote', '--symref', '--', address])).toString('latin1');
   const symbolic = /^(ref: [^\t\n]+)\tHEAD$/m.exec(printed)?.[1];
   const detached = /^([0-9a-f]{40,64})\tHEAD$/m.exec(printed)?.[1];
   const id = /^([0-9a-f]{40,64})\t/m.exec(printed)?.[1];
+  if (id === undefined && /^https?:/i.test(address)) await insistOnProtocol(git, address, join(workdir, 'trace'));
   return {
     format: id === undefined ? undefined : id.length === 64 ? 'sha256' : 'sha1',
     head: symbolic ?? detached,
   };
+}
+
+/**
+ * To git, a web page or an empty answer from any web server is an empty repository of the "dumb" protocol. Only one that
+ * speaks git's own protocol is believed.
+ */
+async function insistOnProtocol(git: Git, address: string, trace: string): Promise<void> {
+  await writeFile(trace, '');
+  await git(['ls-remote', '--', address], { GIT_TRACE_PACKET: trace });
+  const packets = await readFile(trace, 'latin1');
+  await unlink(trace);
+  if (!/git< /.test(packets)) throw new Error('the server answers, but not as a git server does');
 }
 
 export interface Mirror {
@@ -33,7 +50,8 @@ export interface Mirror {
 /**
  * Makes the bare mirror hold every ref the origin has now, and every object it ever held: refs are pruned,
  * objects never, and each fetch adds one pack that no later run touches. Resolves with what is wrong with the mirror
- * (then it must not be sealed, and a fresh one may help) or undefined; rejects when the origin is to blame.
+ * (then it must not be sealed, and a fresh one may help) or undefined; rejects when the origin is to blame, also when it
+ * has lost all its refs: a source that vanishes never becomes an empty snapshot.
  */
 export async function updateMirror(mirror: Mirror, address: string, origin: Origin): Promise<string | undefined> {
   const { git, path } = mirror;
@@ -49,6 +67,10 @@ export async function updateMirror(mirror: Mirror, address: string, origin: Orig
   if (origin.format !== undefined && origin.format !== format)
     return `it holds ${format} objects and the origin ${origin.format} ones`;
   await sweep(path);
+  if (origin.format === undefined && (await listRefs(git, path)).size > 0)
+    throw new Error(
+      `the origin has no branches or tags any more; what it had is in earlier snapshots (if it is meant to be empty, remove ${path})`,
+    );
   const detached = origin.head !== undefined && !origin.head.startsWith('ref: ');
   try {
     // A detached HEAD may stand on a commit that no ref reaches.
@@ -98,7 +120,8 @@ async function formatOf(git: Git, path: string): Promise<ObjectFormat | 'none' |
     throw error;
   }
   try {
-    const format = (await git([`--git-dir=${path}`, 'rev-parse', '--show-object-format'])).toString('latin1').trim();
+    const answer = await git([`--git-dir=${path}`, 'rev-parse', '--show-object-format', '--is-bare-repository']);
+    const [, format] = /^(sha1|sha256)\ntrue\n$/.exec(answer.toString('latin1')) ?? [];
     return format === 'sha1' || format === 'sha256' ? format : 'broken';
   } catch (error) {
     if (isRefusal(error)) return 'broken';

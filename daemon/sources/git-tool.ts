@@ -5,9 +5,9 @@ import { capture, type Environment, ProgramFailed } from './program.ts';
 
 /**
  * The system's git, deaf to the machine's and the user's git configuration. Resolves with what `git ARGS` prints, rejects
- * with `ProgramFailed`.
+ * with `ProgramFailed`. `extra` adds to git's environment.
  */
-export type Git = (args: readonly string[]) => Promise<Buffer>;
+export type Git = (args: readonly string[], extra?: Environment) => Promise<Buffer>;
 
 export interface GitOptions {
   /** An existing directory for git's configuration file. */
@@ -102,7 +102,7 @@ export async function openGit({ directory, environment, signal, clock, credentia
       SOURCE_USERNAME: credentials.username,
       SOURCE_PASSWORD: credentials.password,
     });
-  return (args) => capture({ command: ['git', ...args], environment: own, signal, clock });
+  return (args, extra) => capture({ command: ['git', ...args], environment: { ...own, ...extra }, signal, clock });
 }
 
 /** The address to give to git, and the credentials that stood in it. */

@@ -41,7 +41,7 @@ export function gitSource({ name, url, environment, clock, log }: GitOptions): S
       const { address, credentials } = splitCredentials(url);
       try {
         const git = await openGit({ directory: workdir, environment, signal, clock, credentials });
-        const damage = await bringUpToDate({ git, path: mirror, signal }, address);
+        const damage = await bringUpToDate({ git, path: mirror, signal }, address, workdir);
         const note = damage === undefined ? undefined : `The mirror was damaged (${damage}) and was fetched afresh.`;
         if (note !== undefined) log.warn(note, { source: name, kept: `${mirror}.damaged` });
         return { entries: entries(mirror, `${name}.git`, signal), facts: await factsOf(git, mirror, note) };
@@ -56,10 +56,12 @@ export function gitSource({ name, url, environment, clock, log }: GitOptions): S
  * Resolves with what was wrong with a mirror that had to be set aside, or undefined. The damaged one is kept, one at a
  * time, for whoever wants to look; what it held is in earlier snapshots.
  */
-async function bringUpToDate(mirror: Mirror, address: string): Promise<string | undefined> {
-  const origin = await askOrigin(mirror.git, address);
+async function bringUpToDate(mirror: Mirror, address: string, workdir: string): Promise<string | undefined> {
+  const origin = await askOrigin(mirror.git, address, workdir);
   const damage = await updateMirror(mirror, address, origin);
   if (damage === undefined) return undefined;
+  if (origin.format === undefined)
+    throw new Error(`the mirror ${mirror.path} is damaged (${damage}) and the origin has nothing to start over from`);
   await rm(`${mirror.path}.damaged`, { recursive: true, force: true });
   await rename(mirror.path, `${mirror.path}.damaged`);
   const again = await updateMirror(mirror, address, origin);

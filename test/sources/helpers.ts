@@ -1,6 +1,6 @@
 import { execFileSync } from 'node:child_process';
-import { readdirSync, readFileSync } from 'node:fs';
-import { mkdtemp, readFile, rm } from 'node:fs/promises';
+import { readdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach } from 'vitest';
@@ -97,4 +97,35 @@ export async function eventually<T>(probe: () => T | undefined | false): Promise
     if (found !== undefined && found !== false) return found;
     await new Promise((resolve) => setTimeout(resolve, 5));
   }
+}
+
+/** Writes what was read below `dest`, as a restore would. */
+export async function materialise(all: readonly Read[], dest: string): Promise<void> {
+  for (const { path, entry, bytes } of all) {
+    const at = Buffer.from(`${dest}/${path}`, 'latin1');
+    if (entry.kind === 'directory') await mkdir(at, { recursive: true, mode: entry.mode });
+    else if (entry.kind === 'file') await writeFile(at, bytes ?? Buffer.alloc(0), { mode: entry.mode });
+  }
+}
+
+/** Adds a commit that changes `file` and returns its id. */
+export function commit(repository: string, file: string, content: string | Buffer): string {
+  writeFileSync(join(repository, file), content);
+  git(repository, 'add', '--', file);
+  git(repository, 'commit', '--quiet', '-m', `Change ${file}`);
+  return git(repository, 'rev-parse', 'HEAD');
+}
+
+/** A repository with two branches, an annotated tag of a tag, notes and a pull request's ref. */
+export async function sampleRepository(parent?: string): Promise<string> {
+  const path = join(parent ?? (await temporary()), 'origin');
+  git('.', 'init', '--quiet', '-b', 'main', path);
+  commit(path, 'a', 'one');
+  git(path, 'branch', 'feature/x');
+  commit(path, 'a', 'two');
+  git(path, 'tag', '-a', '-m', 'annotated', 'v1');
+  git(path, 'tag', '-a', '-m', 'tag of a tag', 'v1-signed', 'v1');
+  git(path, 'notes', 'add', '-m', 'a note');
+  git(path, 'update-ref', 'refs/pull/1/head', 'HEAD~1');
+  return path;
 }
