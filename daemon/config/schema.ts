@@ -1,34 +1,28 @@
 import { z } from 'zod';
-import { DURATION, durationMs } from '../base/duration.ts';
+import { cron, duration, gitUrl, host, matching, name, path, timezone, whole } from './values.ts';
 
-/** The whole configuration: one file, every key described. JSON Schema and the reference are generated from here. */
-
-function duration(minimum: string, maximum: string) {
-  const low = durationMs(minimum) ?? 0;
-  const high = durationMs(maximum) ?? 0;
-  return z
-    .string()
-    .regex(DURATION, `a duration such as 30s, 10m, 1h (from ${minimum} to ${maximum})`)
-    .refine((text) => {
-      const ms = durationMs(text);
-      return ms !== undefined && ms >= low && ms <= high;
-    }, `a duration from ${minimum} to ${maximum}`);
-}
-
-const name = z.string().regex(/^[a-z0-9][a-z0-9._-]{0,62}$/, 'a short name of lower-case letters, digits, . _ and -');
-const path = z.string().min(1).max(4095);
+/**
+ * The whole configuration: one file, every key described. JSON Schema and the reference are generated from here. Each
+ * value is judged by itself; what several of them must have in common is in `rules.ts`.
+ */
 
 const secretRef = z
-  .union([
-    z.strictObject({ file: path.describe('File whose content, less one trailing newline, is the secret.') }),
-    z.strictObject({ env: z.string().min(1).describe('Environment variable that holds the secret.') }),
-    z.strictObject({
-      credential: z
-        .string()
-        .regex(/^[A-Za-z0-9_.-]+$/)
-        .describe('systemd credential of that name.'),
-    }),
-  ])
+  .union(
+    [
+      z.strictObject({ file: path.describe('File whose content, less one trailing newline, is the secret.') }),
+      z.strictObject({
+        env: matching(/^[A-Za-z_][A-Za-z0-9_]*$/, "an environment variable's name").describe(
+          'Environment variable that holds the secret.',
+        ),
+      }),
+      z.strictObject({
+        credential: matching(/^(?!\.)[A-Za-z0-9_.-]{1,255}$/, "a systemd credential's name").describe(
+          'systemd credential of that name.',
+        ),
+      }),
+    ],
+    'where the secret stands, one of {file: PATH}, {env: VARIABLE}, {credential: NAME}',
+  )
   .describe('Where a secret stands. Secrets never stand in this file.');
 export type SecretRef = z.infer<typeof secretRef>;
 
@@ -61,7 +55,7 @@ const gate = z.strictObject({
     .default('1s')
     .describe('How long intake may be silent before the link is isolated.'),
   maxConnection: duration('1s', '12h').default('1h').describe('Longest single connection.'),
-  maxConnections: z.int().min(1).max(1440).default(24).describe('Most connections in 24 h of uptime.'),
+  maxConnections: whole(1, 1440).default(24).describe('Most connections in 24 h of uptime.'),
   maxConnected: duration('1s', '24h').default('4h').describe('Most connected time in 24 h of uptime.'),
   minOff: duration('0s', '24h').default('1m').describe('Shortest time between two connections.'),
   settle: duration('50ms', '30s')
@@ -75,12 +69,9 @@ const gate = z.strictObject({
 
 const window = z.strictObject({
   name,
-  cron: z
-    .string()
-    .min(9)
-    .describe('Cron expression (five fields, or six with seconds first) of the moments the window opens.'),
-  duration: duration('1s', '24h').describe('How long the window stays open.'),
-  timezone: z.string().default('UTC').describe('IANA time zone the expression is in.'),
+  cron: cron.describe('Cron expression (five fields, or six with seconds first) of the moments the window begins.'),
+  duration: duration('1s', '24h').describe('How long the window lasts.'),
+  timezone: timezone.default('UTC').describe('IANA time zone the expression is in.'),
 });
 
 const vault = z.strictObject({
@@ -92,11 +83,6 @@ const vault = z.strictObject({
       }),
     ])
     .describe('Where packs go.'),
-  recipients: z
-    .array(z.string().regex(/^[A-Za-z0-9+/]{43}=$/, 'a base64 X25519 public key'))
-    .min(1)
-    .max(16)
-    .describe('Public recovery keys. Everything in the vault is encrypted to each of them.'),
   staging: path
     .optional()
     .describe('Directory of finished ciphertext waiting for a window. Default: staging/ in the state directory.'),
@@ -105,7 +91,7 @@ const vault = z.strictObject({
 const gitSource = z.strictObject({
   name,
   kind: z.literal('git'),
-  url: z.string().min(1).describe('Anything git can fetch from.'),
+  url: gitUrl.describe('Repository that git can fetch from. Credentials do not stand in it.'),
 });
 const directorySource = z.strictObject({
   name,
@@ -117,21 +103,19 @@ const commandSource = z.strictObject({
   name,
   kind: z.literal('command'),
   command: z
-    .array(z.string())
+    .array(matching(/^[^\0]*$/, 'text'))
     .min(1)
     .describe('Program and arguments, run without a shell. Its standard output is what is backed up.'),
-  file: z
-    .string()
-    .regex(/^[^/]+$/)
+  file: matching(/^(?!\.{1,2}$)[^/\0]{1,255}$/, 'a file name without /')
     .default('stdout')
     .describe('File name the output gets in the snapshot.'),
   timeout: duration('1s', '24h').default('1h').describe('Killed, and no snapshot made, after this long.'),
 });
 const source = z.discriminatedUnion('kind', [gitSource, directorySource, commandSource]);
 
-const scalar = z.union([z.string(), z.number(), z.boolean(), z.null()]);
+const scalar = z.union([z.string(), z.number(), z.boolean(), z.null()], 'text, a number, true, false or null');
 const keys = z
-  .array(z.union([z.string(), z.int().min(0)]))
+  .array(z.union([z.string(), z.int().min(0)], 'a key, or a place in an array from 0'))
   .min(1)
   .max(16)
   .describe('Keys from the root of the alert, one a step; a number is a place in an array.');
@@ -147,7 +131,7 @@ const matcher = z.discriminatedUnion('op', [
   z.strictObject({
     path: keys,
     op: z.literal('contains').describe('Text that contains the value, or an array with it among its items.'),
-    value: z.union([z.string().min(1), z.number(), z.boolean()]),
+    value: z.union([z.string().min(1), z.number(), z.boolean()], 'text, a number, true or false'),
   }),
   z.strictObject({
     path: keys,
@@ -159,16 +143,21 @@ export type Matcher = z.infer<typeof matcher>;
 export type Condition = Matcher | { all: Condition[] } | { any: Condition[] } | { none: Condition[] };
 const condition: z.ZodType<Condition> = z
   .lazy(() =>
-    z.union([
-      matcher,
-      z.strictObject({ all: z.array(condition).min(1).max(50) }),
-      z.strictObject({ any: z.array(condition).min(1).max(50) }),
-      z.strictObject({ none: z.array(condition).min(1).max(50) }),
-    ]),
+    z.union(
+      [
+        matcher,
+        z.strictObject({ all: z.array(condition).min(1).max(50) }),
+        z.strictObject({ any: z.array(condition).min(1).max(50) }),
+        z.strictObject({ none: z.array(condition).min(1).max(50) }),
+      ],
+      'a condition, one of {path, op, value}, {all: […]}, {any: […]}, {none: […]}',
+    ),
   )
   .meta({ id: 'Condition' });
 const rule = z.strictObject({
-  id: z.string().regex(/^[a-z0-9][a-z0-9._-]{0,99}$/),
+  id: matching(/^[a-z0-9][a-z0-9._-]{0,99}$/, 'a short name of lower-case letters, digits, . _ and -').describe(
+    'Name of the rule, unique in its source.',
+  ),
   reason: z.string().min(1).max(300).describe('What the ledger and the page say when this rule trips.'),
   when: condition,
 });
@@ -205,8 +194,8 @@ export type AlertSource = z.infer<typeof alertSource>;
 
 const listen = (port: number) =>
   z.strictObject({
-    host: z.string().default('127.0.0.1').describe('Address to listen on.'),
-    port: z.int().min(0).max(65_535).default(port).describe('TCP port.'),
+    host: host.default('127.0.0.1'),
+    port: whole(0, 65_535).default(port).describe('TCP port; 0 takes any free one.'),
   });
 
 export const configSchema = z
@@ -219,10 +208,7 @@ export const configSchema = z
     sources: z.array(source).min(1).max(500),
     intake: listen(8642)
       .extend({
-        maxBody: z
-          .int()
-          .min(1024)
-          .max(64 << 20)
+        maxBody: whole(1024, 64 << 20)
           .default(1 << 20)
           .describe('Largest body in bytes.'),
         sources: z.array(alertSource).max(100).default([]),

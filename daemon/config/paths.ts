@@ -1,0 +1,50 @@
+import { relative, resolve, sep } from 'node:path';
+import type { Config, SecretRef, SourceConfig } from './schema.ts';
+
+/** `config` with every path in it made absolute, from the directory the file stands in. */
+export function resolvePaths(config: Config, directory: string): Config {
+  const at = (path: string) => resolve(directory, path);
+  const { appliance, board, vault, ledger, intake, sources } = config;
+  return {
+    ...config,
+    appliance: { ...appliance, state: at(appliance.state), runtime: at(appliance.runtime) },
+    board: { ...board, directory: at(board.directory) },
+    vault: {
+      ...vault,
+      store: { ...vault.store, path: at(vault.store.path) },
+      ...(vault.staging === undefined ? {} : { staging: at(vault.staging) }),
+    },
+    ledger: ledger.path === undefined ? ledger : { path: at(ledger.path) },
+    sources: sources.map((source) => resolveSource(source, directory)),
+    intake: {
+      ...intake,
+      sources: intake.sources.map((source) => ({
+        ...source,
+        auth: { ...source.auth, secrets: source.auth.secrets.map((ref) => resolveSecret(ref, directory)) },
+      })),
+    },
+  };
+}
+
+function resolveSource(source: SourceConfig, directory: string): SourceConfig {
+  // An address or a program found by PATH stays what it is; ./ and ../ say that a file is meant.
+  const local = (text: string) => (/^\.\.?\//.test(text) ? resolve(directory, text) : text);
+  switch (source.kind) {
+    case 'git':
+      return { ...source, url: local(source.url) };
+    case 'directory':
+      return { ...source, path: resolve(directory, source.path) };
+    case 'command':
+      return { ...source, command: source.command.map((word, index) => (index === 0 ? local(word) : word)) };
+  }
+}
+
+export function resolveSecret(ref: SecretRef, directory: string): SecretRef {
+  return 'file' in ref ? { file: resolve(directory, ref.file) } : ref;
+}
+
+/** True when `path` is `directory` or lies in it, by name: links are not followed. Both absolute. */
+export function isWithin(path: string, directory: string): boolean {
+  const way = relative(directory, path);
+  return way !== '..' && !way.startsWith(`..${sep}`);
+}

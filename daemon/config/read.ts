@@ -1,0 +1,69 @@
+import type { Secret } from '../base/secret.ts';
+import { accepts, findings } from './explain.ts';
+import type { Fault, Finding } from './fault.ts';
+import { resolvePaths, resolveSecret } from './paths.ts';
+import { pathText } from './place.ts';
+import { type Readable, readable } from './readable.ts';
+import { rules, skippedWindows } from './rules.ts';
+import { type AlertSource, type Config, configSchema } from './schema.ts';
+import { type Environment, readSecret } from './secret.ts';
+import { readYaml } from './yaml.ts';
+
+export type Reading =
+  | { readonly ok: true; readonly config: Config }
+  /** In the order of the file. */
+  | { readonly ok: false; readonly faults: readonly Fault[] };
+
+/** What is looked at beyond the file itself, where a person asks for it (`config check`, `config apply`, `init`). */
+export interface Surroundings {
+  /** Milliseconds since the epoch: find windows whose beginning the clocks skip in the year after. */
+  readonly wall: number;
+  readonly environment: Environment;
+  /** What is wrong with a secret for this scheme, as the end of a sentence that begins with it, or undefined. */
+  secretFault(scheme: AlertSource['auth']['scheme'], secret: Secret): string | undefined;
+}
+
+/**
+ * Reads and judges a configuration: all faults in one run. `directory` is where the file stands; paths in the result are absolute.
+ * Without `around` nothing outside the bytes is looked at.
+ */
+export function readConfig(bytes: Buffer, directory: string, around?: Surroundings): Reading {
+  const yaml = readYaml(bytes);
+  const faults = [...yaml.faults];
+  let config: Config | undefined;
+  if (yaml.value !== undefined) {
+    const result = configSchema.safeParse(yaml.value, { error: accepts });
+    const understood = readable(yaml.value);
+    const found: Finding[] = [
+      ...findings(yaml.value, result.error?.issues ?? []),
+      ...rules(understood, directory),
+      ...(around === undefined ? [] : skippedWindows(understood, around.wall)),
+      ...(around === undefined ? [] : secrets(understood, directory, around)),
+    ];
+    faults.push(
+      ...found.map(({ place, found, accepted }) => ({
+        path: pathText(place),
+        line: yaml.lineOf(place),
+        found,
+        accepted,
+      })),
+    );
+    config = result.data;
+  }
+  if (faults.length === 0 && config !== undefined) return { ok: true, config: resolvePaths(config, directory) };
+  return { ok: false, faults: faults.sort((a, b) => a.line - b.line) };
+}
+
+function secrets({ alertSources }: Readable, directory: string, around: Surroundings): Finding[] {
+  return alertSources.flatMap((source, index): Finding[] => {
+    if (source === undefined) return [];
+    return source.auth.secrets.flatMap((ref, number): Finding[] => {
+      const place = ['intake', 'sources', index, 'auth', 'secrets', number];
+      const read = readSecret(resolveSecret(ref, directory), around.environment);
+      if (!read.ok) return [{ place, found: read.fault, accepted: 'a secret this user may read' }];
+      const weakness = around.secretFault(source.auth.scheme, read.secret);
+      if (weakness === undefined) return [];
+      return [{ place, found: `a secret that ${weakness}`, accepted: 'one generated from 32 random bytes' }];
+    });
+  });
+}

@@ -1,0 +1,109 @@
+import { resolve } from 'node:path';
+import { isoTime } from '../base/clock.ts';
+import { durationMs } from '../base/duration.ts';
+import { parseWindow, skippedStart } from '../schedule/window.ts';
+import type { Finding } from './fault.ts';
+import { isWithin } from './paths.ts';
+import { type Place, pathText } from './place.ts';
+import type { Readable } from './readable.ts';
+
+/**
+ * What the values must have in common beyond being right each by itself. Judges whatever is readable, so that its
+ * findings come in the same run as those of the schema.
+ */
+export function rules(readable: Readable, directory: string): Finding[] {
+  return [
+    ...duplicates(readable),
+    ...ports(readable),
+    ...insideVault(readable, directory),
+    ...sockets(readable, directory),
+  ];
+}
+
+/** Windows that begin at a time which the clocks skip in the year after `wall` (milliseconds since the epoch). */
+export function skippedWindows({ windows }: Readable, wall: number): Finding[] {
+  return windows.flatMap((window, index): Finding[] => {
+    if (window === undefined) return [];
+    const parsed = parseWindow({ ...window, durationMs: durationMs(window.duration) ?? 0 });
+    const skipped = parsed.ok ? skippedStart(parsed.window, wall) : undefined;
+    if (skipped === undefined) return [];
+    const local = isoTime(skipped.local).slice(0, 16).replace('T', ' ');
+    return [
+      {
+        place: ['windows', index, 'cron'],
+        found: `a window that would begin at ${local}, a time the clocks of ${window.timezone} skip`,
+        accepted: 'a time that exists on every day, or a time zone without summer time such as UTC',
+      },
+    ];
+  });
+}
+
+function duplicates({ names }: Readable): Finding[] {
+  return names.flatMap((list) => {
+    const first = new Map<string, Place>();
+    return list.flatMap(({ text, place }): Finding[] => {
+      const before = first.get(text);
+      if (before === undefined) first.set(text, place);
+      if (before === undefined) return [];
+      const found = `${JSON.stringify(text)}, which is ${pathText(before)} already`;
+      return [{ place, found, accepted: 'a name that no other in the list has' }];
+    });
+  });
+}
+
+function ports({ intake, web }: Readable): Finding[] {
+  if (intake === undefined || web === undefined || intake.port === 0 || intake.port !== web.port) return [];
+  const everywhere = (host: string) => host === '0.0.0.0' || host === '::';
+  const same = (host: string) => (host === 'localhost' ? '127.0.0.1' : host);
+  if (same(intake.host) !== same(web.host) && !everywhere(intake.host) && !everywhere(web.host)) return [];
+  return [
+    {
+      place: ['web', 'port'],
+      found: `${web.port}, which intake listens on`,
+      accepted: 'a port of its own',
+    },
+  ];
+}
+
+/** The vault is gone while isolated, and whatever lies in it with it. */
+function insideVault({ appliance, board, vault, ledger, sources }: Readable, directory: string): Finding[] {
+  if (vault === undefined) return [];
+  const store = resolve(directory, vault.store.path);
+  const places: [Place, string | undefined][] = [
+    [['appliance', 'state'], appliance?.state],
+    [['appliance', 'runtime'], appliance?.runtime],
+    [['board', 'directory'], board?.directory],
+    [['vault', 'staging'], vault.staging],
+    [['ledger', 'path'], ledger?.path],
+    ...sources.map((source, index): [Place, string | undefined] => [
+      ['sources', index, 'path'],
+      source?.kind === 'directory' ? source.path : undefined,
+    ]),
+  ];
+  return places.flatMap(([place, path]) => {
+    if (path === undefined || !isWithin(resolve(directory, path), store)) return [];
+    return [
+      {
+        place,
+        found: `${JSON.stringify(path)}, which lies in the vault`,
+        accepted: `a path outside ${store}, which does not exist while the vault is isolated`,
+      },
+    ];
+  });
+}
+
+/** Unix allows 107 bytes for a socket's path, and Node cuts a longer one off without a word. */
+const LONGEST_RUNTIME = 107 - '/records'.length;
+
+function sockets({ appliance }: Readable, directory: string): Finding[] {
+  if (appliance === undefined) return [];
+  const length = Buffer.byteLength(resolve(directory, appliance.runtime));
+  if (length <= LONGEST_RUNTIME) return [];
+  return [
+    {
+      place: ['appliance', 'runtime'],
+      found: `a path of ${length} bytes`,
+      accepted: `at most ${LONGEST_RUNTIME} bytes, so that the sockets in it fit into the 107 that Unix allows`,
+    },
+  ];
+}

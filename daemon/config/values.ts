@@ -1,0 +1,74 @@
+import { z } from 'zod';
+import { DURATION, durationMs } from '../base/duration.ts';
+import { parseCron } from '../schedule/cron.ts';
+import { findZone } from '../schedule/zone.ts';
+import { suggest } from './near.ts';
+
+/**
+ * The kinds of single values the configuration knows. Every message says what is accepted, as the end of a sentence
+ * "accepted is …".
+ */
+
+export function matching(pattern: RegExp, accepted: string) {
+  return z.string(accepted).regex(pattern, accepted);
+}
+
+export function whole(minimum: number, maximum: number) {
+  const accepted = `a whole number from ${minimum} to ${maximum}`;
+  return z.int(accepted).min(minimum, accepted).max(maximum, accepted);
+}
+
+export function duration(minimum: string, maximum: string) {
+  const low = durationMs(minimum) ?? 0;
+  const high = durationMs(maximum) ?? 0;
+  const accepted = `a duration from ${minimum} to ${maximum}, such as 500ms, 30s, 10m, 1h`;
+  return z
+    .string(accepted)
+    .regex(DURATION, { message: accepted, abort: true })
+    .refine((text) => {
+      const ms = durationMs(text);
+      return ms !== undefined && ms >= low && ms <= high;
+    }, accepted);
+}
+
+export const name = matching(/^[a-z0-9][a-z0-9._-]{0,62}$/, 'a short name of lower-case letters, digits, . _ and -');
+
+/** Relative ones are read from the directory the configuration stands in, so that a folder with everything can move. */
+export const path = matching(
+  /^(?!~)[^\0]{1,4095}$/,
+  'a path, absolute or relative to the directory of this file (~ is not expanded)',
+);
+
+export const cron = z.string('a cron expression').check(({ value, issues }) => {
+  const result = parseCron(value);
+  if (result.ok) return;
+  for (const { field, found, accepted } of result.faults) {
+    const params = { found: field === 'expression' ? JSON.stringify(found) : `${JSON.stringify(found)} as ${field}` };
+    issues.push({ code: 'custom', input: value, message: accepted, params });
+  }
+});
+
+export const timezone = z.string('an IANA time zone').check(({ value, issues }) => {
+  if (findZone(value) !== undefined) return;
+  const accepted = 'an IANA time zone such as Europe/Berlin or UTC';
+  const message = suggest(value, Intl.supportedValuesOf('timeZone'), accepted);
+  issues.push({ code: 'custom', input: value, message });
+});
+
+/** An address a server can bind without asking a name server. */
+export const host = z
+  .union([z.ipv4(), z.ipv6(), z.literal('localhost')], 'an IP address of this machine, or localhost')
+  .describe('Address to listen on.');
+
+const GIT_URL = 'https://…, ssh://…, git://…, file://…, USER@HOST:PATH, or a path that starts with /, ./ or ../';
+
+export const gitUrl = z.string(GIT_URL).check(({ value, issues }) => {
+  const url = /^(?:https?|ssh|git|file):\/\/(?:([^/]*)@)?[^\s]+$/i.exec(value);
+  const local = /^(?:\/|\.\.?\/)[^\0]*$/.test(value);
+  const scp = /^(?!-)[^\s/:]+:[^\s:][^\s]*$/.test(value) && !value.includes('::');
+  const refuse = (message: string) => issues.push({ code: 'custom', input: value, message });
+  if (url === null && !local && !scp) refuse(GIT_URL);
+  // Over https even a lone user name can be a token.
+  else if (url?.[1]?.includes(':') || (url?.[1] !== undefined && /^http/i.test(value)))
+    refuse('an address without credentials: secrets never stand in this file');
+});
