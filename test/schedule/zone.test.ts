@@ -37,6 +37,7 @@ test('an hour that repeats across midnight UTC is still behind what the clocks h
   const reached = change + 2 * HOUR - 1;
   expect(localReached(zone, change - 1)).toBe(reached);
   expect(localReached(zone, change + HOUR / 4)).toBe(reached);
+  expect(localReached(zone, change + (HOUR * 3) / 4)).toBe(reached);
   expect(localReached(zone, change + HOUR - 1)).toBe(reached);
   expect(localReached(zone, change + HOUR)).toBe(reached + 1);
   expect(firstInstant(zone, reached)).toBe(change - 1);
