@@ -1,0 +1,49 @@
+import { BLOB_ENTRY_LENGTH, HEADER_LENGTH, ID_LENGTH, MAX_BLOB, TAG_LENGTH } from './format.ts';
+
+/** One blob as a pack's footer and the index describe it. */
+export interface BlobEntry {
+  readonly id: Buffer;
+  readonly compressed: boolean;
+  readonly storedLength: number;
+  readonly plainLength: number;
+}
+
+/** A blob with its place in the pack. */
+export interface PlacedBlob extends BlobEntry {
+  readonly index: number;
+  readonly offset: number;
+}
+
+export function encodeBlobTable(blobs: readonly BlobEntry[]): Buffer {
+  const bytes = Buffer.alloc(4 + blobs.length * BLOB_ENTRY_LENGTH);
+  bytes.writeUInt32BE(blobs.length, 0);
+  let at = 4;
+  for (const blob of blobs) {
+    bytes.writeUInt8(blob.compressed ? 1 : 0, at);
+    blob.id.copy(bytes, at + 1);
+    bytes.writeUInt32BE(blob.storedLength, at + 33);
+    bytes.writeUInt32BE(blob.plainLength, at + 37);
+    at += BLOB_ENTRY_LENGTH;
+  }
+  return bytes;
+}
+
+/** The table at `from`, and how long it is. Throws when it is cut short or a value cannot be. */
+export function decodeBlobTable(bytes: Buffer, from = 0): { blobs: PlacedBlob[]; length: number } {
+  const count = bytes.readUInt32BE(from);
+  const length = 4 + count * BLOB_ENTRY_LENGTH;
+  if (bytes.length < from + length) throw new Error('its table of blobs is cut short');
+  const blobs: PlacedBlob[] = [];
+  let offset = HEADER_LENGTH;
+  for (let index = 0; index < count; index++) {
+    const at = from + 4 + index * BLOB_ENTRY_LENGTH;
+    const flags = bytes.readUInt8(at);
+    const storedLength = bytes.readUInt32BE(at + 33);
+    const plainLength = bytes.readUInt32BE(at + 37);
+    if (flags > 1 || storedLength < TAG_LENGTH || plainLength > MAX_BLOB) throw new Error(`blob ${index} cannot be`);
+    const id = bytes.subarray(at + 1, at + 1 + ID_LENGTH);
+    blobs.push({ id, compressed: flags === 1, storedLength, plainLength, index, offset });
+    offset += storedLength;
+  }
+  return { blobs, length };
+}

@@ -1,0 +1,101 @@
+import { hasCode, PortcullisError, reasonOf } from '../base/errors.ts';
+import { NO_RECORD, parseRecordName } from './format.ts';
+import { type ChainRecord, parseRecord } from './record.ts';
+import type { Store } from './store.ts';
+
+/** What is wrong with the chain, or with an object in it. */
+export interface Refusal {
+  readonly object: string;
+  readonly reason: string;
+}
+
+export interface Chain {
+  /** Good records, oldest first. */
+  readonly records: readonly ChainRecord[];
+  /** What looked like a record and is none, and what is missing. Never restored from. */
+  readonly refused: readonly Refusal[];
+}
+
+/** Reads and checks every record. Rejects only as the store does: what is wrong with records is in the result. */
+export async function readChain(
+  store: Store,
+  vaultId: Buffer,
+  verifyKey: Uint8Array,
+  expectHead?: string,
+): Promise<Chain> {
+  const refused: Refusal[] = [];
+  const signed: ChainRecord[] = [];
+  for (const name of await recordNames(store)) {
+    try {
+      signed.push(parseRecord(name, await store.get(name), vaultId, verifyKey));
+    } catch (error) {
+      if (error instanceof PortcullisError && !hasCode(error, 'store.missing')) throw error;
+      refused.push({ object: name, reason: reasonOf(error) });
+    }
+  }
+  const records: ChainRecord[] = [];
+  let previous = { seq: 0, hash: NO_RECORD };
+  for (const record of signed) {
+    if (record.seq > previous.seq + 1) {
+      refused.push({ object: 'snapshots/', reason: `has no good record ${range(previous.seq + 1, record.seq - 1)}` });
+    } else if (record.seq === previous.seq) {
+      refused.push({ object: record.name, reason: `is a second record ${record.seq}` });
+      continue;
+    } else if (record.previous !== previous.hash) {
+      refused.push({ object: record.name, reason: `does not follow record ${previous.seq}` });
+      continue;
+    }
+    records.push(record);
+    previous = record;
+  }
+  if (expectHead !== undefined && expectHead !== NO_RECORD && !records.some((record) => record.hash === expectHead)) {
+    refused.push({ object: 'snapshots/', reason: `does not hold the expected head ${expectHead}` });
+  }
+  return { records, refused };
+}
+
+function range(from: number, to: number): string {
+  return from === to ? String(from) : `${from} to ${to}`;
+}
+
+/** Names under `snapshots/`, in order of sequence. */
+async function recordNames(store: Store): Promise<string[]> {
+  const names: string[] = [];
+  for await (const { name } of store.list('snapshots')) names.push(name);
+  return names.sort();
+}
+
+/**
+ * The newest record, reading no other: what ship needs while every second connected counts. `heads` are the hashes it
+ * may have; NO_RECORD, or an empty list, allows a vault without records. Rejects with `vault.forged` when something in `snapshots/`
+ * is not this appliance's, `vault.head_mismatch` when the newest record is not one of `heads` or older ones are missing.
+ */
+export async function readHead(
+  store: Store,
+  vaultId: Buffer,
+  verifyKey: Uint8Array,
+  heads: readonly string[],
+): Promise<ChainRecord | undefined> {
+  const names = await recordNames(store);
+  const newest = names.at(-1);
+  if (newest === undefined) {
+    if (heads.length === 0 || heads.includes(NO_RECORD)) return undefined;
+    throw new PortcullisError('vault.head_mismatch', 'The vault holds no snapshot, but this appliance has committed some.');
+  }
+  let head: ChainRecord;
+  try {
+    head = parseRecord(newest, await store.get(newest), vaultId, verifyKey);
+  } catch (error) {
+    if (error instanceof PortcullisError) throw error;
+    throw new PortcullisError('vault.forged', `${newest} ${reasonOf(error)}.`, { cause: error });
+  }
+  if (!heads.includes(head.hash)) {
+    throw new PortcullisError('vault.head_mismatch', `The newest record of the vault, ${newest}, is not the expected one.`);
+  }
+  for (const [index, name] of names.entries()) {
+    if (parseRecordName(name)?.seq !== index + 1) {
+      throw new PortcullisError('vault.head_mismatch', `Of the records up to ${newest}, some are missing or not ours: ${name}.`);
+    }
+  }
+  return head;
+}

@@ -1,0 +1,173 @@
+import { canonical, type Json } from '../base/canonical.ts';
+import { integer, list, optional, type Shape, text } from '../base/shape.ts';
+import { REFERENCES_PER_LINE } from './format.ts';
+import { exactly, hex, loose } from './loose.ts';
+import { isSafePath, pathFromJson, pathToJson } from './paths.ts';
+import { type Reference, type ReferenceList, referenceFromJson, referenceToJson } from './reference.ts';
+
+/** Lines of the file list: docs/vault-format.md section 3.9. */
+
+export interface Attributes {
+  readonly path: Buffer;
+  readonly mode: number;
+  readonly mtimeNs: bigint;
+  readonly uid: number;
+  readonly gid: number;
+}
+
+export type ListedFile = Attributes & {
+  readonly type: 'file';
+  readonly size: number;
+  readonly content: readonly Reference[];
+  /** Absent when all content is in bundles. */
+  readonly sha256?: string;
+  readonly problem?: string;
+};
+
+/** One path of a snapshot. */
+export type Listed =
+  | (Attributes & { readonly type: 'directory' })
+  | (Attributes & { readonly type: 'symlink'; readonly target: Buffer })
+  | ListedFile
+  | { readonly type: 'problem'; readonly path: Buffer; readonly reason: string };
+
+function line(value: Json): Buffer {
+  return Buffer.from(`${canonical(value)}\n`, 'utf8');
+}
+
+function attributes(entry: Attributes) {
+  return {
+    path: pathToJson(entry.path),
+    mode: entry.mode,
+    mtime: entry.mtimeNs.toString(),
+    uid: entry.uid,
+    gid: entry.gid,
+  };
+}
+
+export function encodeListed(entry: Exclude<Listed, ListedFile>): Buffer {
+  switch (entry.type) {
+    case 'directory':
+      return line({ ...attributes(entry), type: 'directory' });
+    case 'symlink':
+      return line({ ...attributes(entry), type: 'symlink', target: pathToJson(entry.target) });
+    case 'problem':
+      return line({ path: pathToJson(entry.path), type: 'problem', reason: entry.reason });
+    default:
+      return entry satisfies never;
+  }
+}
+
+/** The line of a file, and those that continue it. */
+export function* encodeFile(
+  entry: Attributes & { readonly size: number; readonly sha256: string | undefined; readonly problem?: string },
+  references: ReferenceList,
+): Generator<Buffer> {
+  const { size, sha256, problem } = entry;
+  const content = (from: number) => references.slice(from, from + REFERENCES_PER_LINE).map(referenceToJson);
+  yield line({
+    ...attributes(entry),
+    type: 'file',
+    size,
+    pieces: references.length,
+    content: content(0),
+    ...(sha256 === undefined ? {} : { sha256 }),
+    ...(problem === undefined ? {} : { problem }),
+  });
+  for (let from = REFERENCES_PER_LINE; from < references.length; from += REFERENCES_PER_LINE) {
+    yield line({ type: 'more', content: content(from) });
+  }
+}
+
+const safePath: Shape<Buffer> = (value, at) => {
+  const path = pathFromJson(value, at);
+  if (!isSafePath(path)) throw new Error(`${at}: a path that leaves its folder`);
+  return path;
+};
+const nanoseconds: Shape<bigint> = (value, at = '') => {
+  if (typeof value !== 'string' || !/^-?\d{1,20}$/.test(value)) throw new Error(`${at}: expected nanoseconds`);
+  return BigInt(value);
+};
+const references = list<Reference>(referenceFromJson, REFERENCES_PER_LINE);
+
+const common = { path: safePath, mode: integer(0, 0o7777), mtime: nanoseconds, uid: integer(), gid: integer() };
+const directory = loose({ ...common, type: exactly('directory') });
+const symlink = loose({ ...common, type: exactly('symlink'), target: pathFromJson });
+const file = loose({
+  ...common,
+  type: exactly('file'),
+  size: integer(),
+  pieces: integer(),
+  content: references,
+  sha256: optional(hex(32)),
+  problem: optional(text()),
+});
+const problem = loose({ path: safePath, type: exactly('problem'), reason: text() });
+const more = loose({ type: exactly('more'), content: references });
+
+type Decoded =
+  | Exclude<Listed, ListedFile>
+  | (ListedFile & { readonly pieces: number })
+  | { readonly type: 'more'; readonly content: readonly Reference[] };
+
+function decodeLine(bytes: Buffer): Decoded {
+  const value: unknown = JSON.parse(bytes.toString('utf8'));
+  const type = typeof value === 'object' && value !== null && 'type' in value ? value.type : undefined;
+  switch (type) {
+    case 'directory':
+      return renamed(directory(value));
+    case 'symlink':
+      return renamed(symlink(value));
+    case 'file':
+      return renamed(file(value));
+    case 'problem':
+      return problem(value);
+    case 'more':
+      return more(value);
+    default:
+      throw new Error(`a line of type ${String(type)}`);
+  }
+}
+
+function renamed<T extends { mtime: bigint }>({ mtime, ...rest }: T): Omit<T, 'mtime'> & { mtimeNs: bigint } {
+  return { ...rest, mtimeNs: mtime };
+}
+
+/** A file whose continuation is missing: everything about it is known but the whole content. */
+export type ListEvent = Listed | { readonly type: 'cut'; readonly path: Buffer };
+
+/**
+ * Entries from the pieces of a file list. `undefined` stands for a piece that is lost: a file it should have continued
+ * comes out as `cut`. Throws when a line is not of the format.
+ */
+export async function* decodeList(parts: AsyncIterable<Buffer | undefined>): AsyncGenerator<ListEvent> {
+  let open: (ListedFile & { pieces: number; content: Reference[] }) | undefined;
+  for await (const part of parts) {
+    if (part === undefined) {
+      if (open !== undefined) yield { type: 'cut', path: open.path };
+      open = undefined;
+      continue;
+    }
+    for (let from = 0, end = part.indexOf(10); end !== -1; from = end + 1, end = part.indexOf(10, from)) {
+      const decoded = decodeLine(part.subarray(from, end));
+      if (decoded.type === 'more') {
+        // Without its file: the piece before was lost, or was not asked for.
+        if (open === undefined) continue;
+        for (const reference of decoded.content) open.content.push(reference);
+      } else {
+        if (open !== undefined) yield { type: 'cut', path: open.path };
+        open = undefined;
+        if (decoded.type !== 'file') {
+          yield decoded;
+          continue;
+        }
+        open = { ...decoded, content: [...decoded.content] };
+      }
+      if (open.content.length >= open.pieces) {
+        yield open;
+        open = undefined;
+      }
+    }
+  }
+  if (open !== undefined) yield { type: 'cut', path: open.path };
+}

@@ -1,0 +1,57 @@
+import { canonical } from '../base/canonical.ts';
+import { isoTime } from '../base/clock.ts';
+import { hasCode, PortcullisError } from '../base/errors.ts';
+import { integer, text } from '../base/shape.ts';
+import { FORMAT_NAME, VERSION } from './format.ts';
+import { exactly, hex, loose } from './loose.ts';
+import type { Store } from './store.ts';
+
+/** `FORMAT`: docs/vault-format.md section 3.1. */
+
+const shape = loose({ format: exactly('portcullis-vault'), version: integer(1), vaultId: hex(16), created: text() });
+
+export function encodeFormat(vaultId: Buffer, wall: number): Buffer {
+  const content = {
+    format: 'portcullis-vault',
+    version: VERSION,
+    vaultId: vaultId.toString('hex'),
+    created: isoTime(wall),
+  };
+  return Buffer.from(`${canonical(content)}\n`);
+}
+
+/**
+ * The vault id of the vault in `store`. Rejects with `vault.absent` when it holds none, `vault.version` when this program does
+ * not know its version, or as the store does.
+ */
+export async function readVaultId(store: Store): Promise<Buffer> {
+  let bytes: Buffer;
+  try {
+    bytes = await store.get(FORMAT_NAME);
+  } catch (error) {
+    if (!hasCode(error, 'store.missing')) throw error;
+    throw new PortcullisError('vault.absent', 'There is no vault: the object FORMAT is missing.', { cause: error });
+  }
+  let format: ReturnType<typeof shape>;
+  try {
+    format = shape(JSON.parse(bytes.toString('utf8')));
+  } catch (error) {
+    throw new PortcullisError('vault.absent', 'There is no vault: the object FORMAT is not one of ours.', {
+      cause: error,
+    });
+  }
+  if (format.version !== VERSION) {
+    throw new PortcullisError('vault.version', `The vault has version ${format.version} of the format, not 1.`);
+  }
+  return Buffer.from(format.vaultId, 'hex');
+}
+
+/** Rejects with `vault.other` unless `store` holds the vault `vaultId`, or as `readVaultId`. */
+export async function expectVault(store: Store, vaultId: Buffer): Promise<void> {
+  const found = await readVaultId(store);
+  if (found.equals(vaultId)) return;
+  throw new PortcullisError(
+    'vault.other',
+    `The store holds vault ${found.toString('hex')}, not ${vaultId.toString('hex')}.`,
+  );
+}

@@ -1,0 +1,138 @@
+import { canonical, type Json } from '../base/canonical.ts';
+import { isoTime } from '../base/clock.ts';
+import { hasCode, PortcullisError, reasonOf } from '../base/errors.ts';
+import { Secret } from '../base/secret.ts';
+import { list, type Of, text } from '../base/shape.ts';
+import { type ApplianceSecrets, verifyKeyFor } from './appliance-secrets.ts';
+import { derive, sha256Hex } from './crypto.ts';
+import { unwrap } from './hpke.ts';
+import { exactly, hex, loose } from './loose.ts';
+import { epochOf, type Wrapped, wrapForAll } from './recipients.ts';
+import type { RecoveryKey } from './recovery-key.ts';
+import { readSigned, writeSigned } from './signed.ts';
+import type { Store } from './store.ts';
+
+/** The objects under `keys/`: docs/vault-format.md sections 4.4 and 4.5. */
+
+const recipients = list(loose({ publicKey: hex(32), wrapped: text(1000) }));
+const applianceShape = loose({
+  format: exactly('portcullis-appliance'),
+  version: exactly(1),
+  vaultId: hex(16),
+  verifyKey: hex(32),
+  recipients,
+});
+const sessionShape = loose({
+  format: exactly('portcullis-session'),
+  version: exactly(1),
+  vaultId: hex(16),
+  commitment: hex(32),
+  recipients,
+});
+
+const asJson = (wrapped: readonly Wrapped[]): Json => wrapped.map((one) => ({ ...one }));
+
+export async function encodeApplianceObject(
+  secrets: ApplianceSecrets,
+  vaultId: Buffer,
+  to: readonly Uint8Array[],
+  wall: number,
+): Promise<{ name: string; bytes: Buffer }> {
+  const plain = Buffer.concat([secrets.sealing.reveal(), secrets.signing.reveal()]);
+  const bytes = writeSigned(secrets.signing.reveal(), 'appliance', {
+    format: 'portcullis-appliance',
+    version: 1,
+    vaultId: vaultId.toString('hex'),
+    created: isoTime(wall),
+    verifyKey: verifyKeyFor(secrets.signing).toString('hex'),
+    epoch: epochOf(to),
+    recipients: asJson(await wrapForAll(to, vaultId, 'appliance', plain)),
+  });
+  return { name: `keys/appliance-${sha256Hex(bytes)}`, bytes };
+}
+
+/**
+ * The sealing secret, from the first appliance object in `store` that is signed under the key's verification key and
+ * wrapped to it. Rejects with `vault.recipient` when none is wrapped to it, `vault.damaged` or `vault.forged` when one is but no good.
+ */
+export async function readSealingSecret(store: Store, key: RecoveryKey): Promise<Secret> {
+  let problem: PortcullisError | undefined;
+  for await (const { name } of store.list('keys')) {
+    if (!name.startsWith('keys/appliance-')) continue;
+    const bytes = await store.get(name);
+    let content: Of<typeof applianceShape>;
+    try {
+      content = applianceShape(readSigned(key.verifyKey, 'appliance', bytes));
+    } catch (error) {
+      problem ??= new PortcullisError('vault.forged', `${name} ${reasonOf(error)}.`);
+      continue;
+    }
+    const plain = await unwrapFor(key, content.recipients, 'appliance', name).catch((error: unknown) => {
+      if (!(error instanceof PortcullisError)) throw error;
+      if (problem === undefined || hasCode(problem, 'vault.forged')) problem = error;
+    });
+    if (plain !== undefined && content.vaultId === key.vaultId.toString('hex') && plain.length === 64) {
+      return new Secret(plain.subarray(0, 32));
+    }
+  }
+  throw problem ?? new PortcullisError('vault.damaged', "The vault holds no object of the appliance's keys.");
+}
+
+/** A session key object and its id. */
+export async function encodeSessionObject(
+  sessionKey: Uint8Array,
+  vaultId: Buffer,
+  to: readonly Uint8Array[],
+): Promise<{ id: string; bytes: Buffer }> {
+  const content = {
+    format: 'portcullis-session',
+    version: 1,
+    vaultId: vaultId.toString('hex'),
+    epoch: epochOf(to),
+    commitment: commitment(sessionKey, vaultId),
+    recipients: asJson(await wrapForAll(to, vaultId, 'session', sessionKey)),
+  };
+  const bytes = Buffer.from(`${canonical(content)}\n`);
+  return { id: sha256Hex(bytes), bytes };
+}
+
+function commitment(sessionKey: Uint8Array, vaultId: Buffer): string {
+  return derive(sessionKey, vaultId, 'commitment').toString('hex');
+}
+
+/** The session key of session `id`. Rejects with `vault.damaged` or `vault.recipient`, or as the store does. */
+export async function readSessionKey(store: Store, id: string, key: RecoveryKey): Promise<Secret> {
+  const name = `keys/session-${id}`;
+  const bytes = await store.get(name);
+  if (sha256Hex(bytes) !== id) throw new PortcullisError('vault.damaged', `${name} is not what its name says.`);
+  let content: Of<typeof sessionShape>;
+  try {
+    content = sessionShape(JSON.parse(bytes.toString('utf8')));
+  } catch (error) {
+    throw new PortcullisError('vault.damaged', `${name}: ${reasonOf(error)}.`, { cause: error });
+  }
+  const sessionKey = await unwrapFor(key, content.recipients, 'session', name);
+  if (sessionKey.length !== 32 || commitment(sessionKey, key.vaultId) !== content.commitment) {
+    throw new PortcullisError('vault.damaged', `${name} holds another key than it commits to.`);
+  }
+  return new Secret(sessionKey);
+}
+
+async function unwrapFor(
+  key: RecoveryKey,
+  from: readonly Wrapped[],
+  purpose: 'appliance' | 'session',
+  name: string,
+): Promise<Buffer> {
+  const mine = from.find((one) => one.publicKey === key.publicKey.toString('hex'));
+  if (mine === undefined) {
+    throw new PortcullisError('vault.recipient', `${name} is not encrypted to this recovery key.`);
+  }
+  try {
+    return await unwrap(key.privateKey.reveal(), key.vaultId, purpose, Buffer.from(mine.wrapped, 'hex'));
+  } catch (error) {
+    throw new PortcullisError('vault.damaged', `${name} does not open with the recovery key it names.`, {
+      cause: error,
+    });
+  }
+}

@@ -1,0 +1,71 @@
+import { ID_LENGTH, MAX_BLOB } from './format.ts';
+
+/** So many bytes of one blob's plaintext. */
+export interface Reference {
+  readonly blob: Buffer;
+  readonly offset: number;
+  readonly length: number;
+}
+
+export type ReferenceJson = readonly [string, number, number];
+
+export function referenceToJson(reference: Reference): ReferenceJson {
+  return [reference.blob.toString('hex'), reference.offset, reference.length];
+}
+
+export function referenceFromJson(value: unknown, at = 'reference'): Reference {
+  if (Array.isArray(value) && value.length >= 3) {
+    const [id, offset, length] = value as unknown[];
+    if (
+      typeof id === 'string' &&
+      /^[0-9a-f]{64}$/.test(id) &&
+      isLength(offset) &&
+      isLength(length) &&
+      offset + length <= MAX_BLOB
+    ) {
+      return { blob: Buffer.from(id, 'hex'), offset, length };
+    }
+  }
+  throw new Error(`${at}: expected a reference`);
+}
+
+function isLength(value: unknown): value is number {
+  return Number.isSafeInteger(value) && (value as number) >= 0;
+}
+
+/** Bytes of a reference, kept small for files of a million pieces: id, offset, length. */
+const PACKED = ID_LENGTH + 8;
+
+/** The references of one file, in order. */
+export class ReferenceList {
+  #bytes = Buffer.alloc(4 * PACKED);
+  length = 0;
+
+  push(reference: Reference): void {
+    const at = this.length * PACKED;
+    if (at === this.#bytes.length) this.#bytes = Buffer.concat([this.#bytes, Buffer.alloc(at)]);
+    reference.blob.copy(this.#bytes, at);
+    this.#bytes.writeUInt32BE(reference.offset, at + ID_LENGTH);
+    this.#bytes.writeUInt32BE(reference.length, at + ID_LENGTH + 4);
+    this.length++;
+  }
+
+  /** Says which blob reference `index` is to: a bundle has no id before it is full. */
+  resolve(index: number, blob: Buffer): void {
+    blob.copy(this.#bytes, index * PACKED);
+  }
+
+  /** References `from` (inclusive) to `to` (exclusive). */
+  slice(from: number, to: number): Reference[] {
+    const result: Reference[] = [];
+    for (let index = from; index < Math.min(to, this.length); index++) {
+      const at = index * PACKED;
+      result.push({
+        blob: this.#bytes.subarray(at, at + ID_LENGTH),
+        offset: this.#bytes.readUInt32BE(at + ID_LENGTH),
+        length: this.#bytes.readUInt32BE(at + ID_LENGTH + 4),
+      });
+    }
+    return result;
+  }
+}

@@ -1,0 +1,237 @@
+import { join } from 'node:path';
+import { hasCode, PortcullisError, reasonOf } from '../base/errors.ts';
+import { readHead } from './chain.ts';
+import { sha256Hex } from './crypto.ts';
+import { hashInName, NO_RECORD, packName } from './format.ts';
+import { expectVault } from './format-object.ts';
+import { recallPackSet, recallPackSets, remember, rememberLost } from './known-packs.ts';
+import { decodePackSet, encodePackSet, type ListedPack } from './pack-set.ts';
+import { type ChainRecord, parseRecord, recordBody, recordObject } from './record.ts';
+import { type Batch, listBatches, readStaged, removeBatch } from './staging.ts';
+import type { Store } from './store.ts';
+import { damaged } from './vault-error.ts';
+
+export interface ShipOptions {
+  readonly store: Store;
+  readonly staging: string;
+  readonly state: string;
+  /** Batches to ship. Always shipped in the order they were sealed, because later ones build on earlier ones. */
+  readonly batches: readonly string[];
+  readonly vaultId: Buffer;
+  /** Raw Ed25519 public key. */
+  readonly verifyKey: Buffer;
+  /** Hashes the newest record may have: see `readHead`. */
+  readonly heads: readonly string[];
+  /** Returns the signature (hex) over a record's body, or rejects to refuse. */
+  sign(body: string, batch: string): Promise<string>;
+  committed?(committed: Committed): void;
+  progress?(progress: { batch: string; bytes: number; total: number; object: string }): void;
+  readonly signal?: AbortSignal;
+}
+
+/** A snapshot that exists from now on. */
+export interface Committed {
+  readonly batch: string;
+  /** Name of the record without its folder. */
+  readonly snapshot: string;
+  readonly seq: number;
+  readonly head: string;
+  /** Bytes written now; what an earlier attempt had written is not counted. */
+  readonly bytes: number;
+  readonly verifiedBytes: number;
+}
+
+export interface Shipped {
+  readonly committed: readonly Committed[];
+  readonly bytes: number;
+  readonly verifiedBytes: number;
+  /** Packs in the vault that no pack set lists: left by attempts that were given up. */
+  readonly orphans: number;
+}
+
+/**
+ * Copies batches into the vault, reads every byte back, and commits each with a signed record. Can be killed at any moment: the
+ * next run finishes what is there, and nothing committed is touched. Rejects with `vault.absent`, `vault.other`, `vault.head_mismatch`,
+ * `vault.forged` having written nothing; with `vault.damaged` when what was written reads back differently; `vault.incomplete`
+ * when the vault lost packs (the batches that need them are dropped, so that the next seal writes their content again); `vault.staging`; as the
+ * store does; or with the signal's reason.
+ */
+export async function ship(options: ShipOptions): Promise<Shipped> {
+  const { store, vaultId, verifyKey, signal } = options;
+  signal?.throwIfAborted();
+  await expectVault(store, vaultId);
+  let head = await readHead(store, vaultId, verifyKey, options.heads);
+  const committed: Committed[] = [];
+  for (const batch of await chosenBatches(options)) {
+    const moved = { bytes: 0, verifiedBytes: 0 };
+    // A run that was killed after its commit left the batch behind.
+    const earlier = head?.snapshot?.manifest.name === batch.draft.body.manifest.name ? head : undefined;
+    const record: ChainRecord = earlier ?? (await shipBatch(options, batch, head, moved));
+    head = record;
+    for (const name of batch.draft.objects) {
+      if (/^(index|packsets)\//.test(name)) {
+        await remember(options.state, name, await readStaged(options.staging, batch.batch, name));
+      }
+    }
+    const { name, hash, seq } = record;
+    const done = { batch: batch.batch, snapshot: name.slice('snapshots/'.length), seq, head: hash, ...moved };
+    committed.push(done);
+    options.committed?.(done);
+    await removeBatch(options.staging, batch.batch);
+  }
+  return {
+    committed,
+    bytes: committed.reduce((sum, one) => sum + one.bytes, 0),
+    verifiedBytes: committed.reduce((sum, one) => sum + one.verifiedBytes, 0),
+    orphans: await countOrphans(options),
+  };
+}
+
+async function shipBatch(
+  options: ShipOptions,
+  batch: Batch,
+  head: ChainRecord | undefined,
+  moved: { bytes: number; verifiedBytes: number },
+): Promise<ChainRecord> {
+  await copyObjects(options, batch, moved);
+  await requirePacks(options, batch);
+  return commit(options, batch, head);
+}
+
+async function chosenBatches(options: ShipOptions): Promise<Batch[]> {
+  const staged = await listBatches(options.staging);
+  for (const { batch, draft } of staged) {
+    if (draft.vaultId !== options.vaultId.toString('hex')) {
+      throw new PortcullisError('vault.other', `Batch ${batch} in staging was sealed for vault ${draft.vaultId}.`);
+    }
+  }
+  const last = staged.findLastIndex(({ batch }) => options.batches.includes(batch));
+  const unknown = options.batches.find((batch) => !staged.some((one) => one.batch === batch));
+  const left = staged.slice(0, last).find(({ batch }) => !options.batches.includes(batch));
+  if (unknown !== undefined) throw new PortcullisError('vault.staging', `There is no batch ${unknown} in staging.`);
+  if (left !== undefined) {
+    throw new PortcullisError('vault.staging', `Batch ${left.batch} was sealed earlier and has to be shipped first.`);
+  }
+  return staged.slice(0, last + 1);
+}
+
+/** Writes and reads back what a batch adds. */
+async function copyObjects(
+  options: ShipOptions,
+  { batch, draft }: Batch,
+  moved: { bytes: number; verifiedBytes: number },
+): Promise<void> {
+  const { store, signal } = options;
+  for (const name of draft.objects) {
+    signal?.throwIfAborted();
+    const bytes = await readStaged(options.staging, batch, name);
+    const hash = hashInName(name);
+    if (hash === undefined || sha256Hex(bytes) !== hash) {
+      // Nothing can be made of this batch any more; its content is sealed again when it is gone.
+      await removeBatch(options.staging, batch);
+      throw new PortcullisError('vault.staging', `Batch ${batch} was damaged in staging and is dropped: ${name}.`);
+    }
+    if ((await store.size(name)) === undefined) {
+      await put(store, name, bytes);
+      moved.bytes += bytes.length;
+    }
+    signal?.throwIfAborted();
+    await readBack(store, name, hash);
+    moved.verifiedBytes += bytes.length;
+    options.progress?.({ batch, bytes: moved.verifiedBytes, total: draft.newBytes, object: name });
+  }
+}
+
+async function put(store: Store, name: string, bytes: Buffer): Promise<void> {
+  try {
+    await store.put(name, bytes);
+  } catch (error) {
+    // Written by an attempt that did not live to see it: reading it back decides.
+    if (!hasCode(error, 'store.exists')) throw error;
+  }
+}
+
+async function readBack(store: Store, name: string, hash: string): Promise<Buffer> {
+  const bytes = await store.get(name);
+  if (sha256Hex(bytes) !== hash) throw damaged(name, new Error('the vault gives back other bytes than were written'));
+  return bytes;
+}
+
+async function listPacks(store: Store): Promise<Map<string, number>> {
+  const packs = new Map<string, number>();
+  for await (const { name, size } of store.list('packs')) packs.set(name, size);
+  return packs;
+}
+
+async function packSet(options: ShipOptions, batch: string, id: string): Promise<ListedPack[]> {
+  const local = (await recallPackSet(join(options.staging, batch), id)) ?? (await recallPackSet(options.state, id));
+  if (local !== undefined) return local;
+  const name = `packsets/${id}`;
+  const bytes = await options.store.get(name);
+  try {
+    return decodePackSet(id, bytes);
+  } catch (error) {
+    throw damaged(name, error);
+  }
+}
+
+/** Every pack the record will stand for has to be in the vault with its session key, not only those written now. */
+async function requirePacks(options: ShipOptions, { batch, draft }: Batch): Promise<void> {
+  const present = await listPacks(options.store);
+  const keys = new Set<string>();
+  for await (const { name } of options.store.list('keys')) keys.add(name);
+  const missing: string[] = [];
+  for (const id of draft.body.packsets) {
+    const packs = await packSet(options, batch, id);
+    const name = `packsets/${id}`;
+    // A list that got lost is remembered here, and can be put back.
+    if ((await options.store.size(name)) === undefined) await put(options.store, name, encodePackSet(packs).bytes);
+    for (const pack of packs) {
+      const there = present.get(packName(pack.name)) === pack.size && keys.has(`keys/session-${pack.session}`);
+      if (!there) missing.push(pack.name);
+    }
+  }
+  if (missing.length === 0) return;
+  // Still the same vault? Then it has really lost them, and what builds on them is worthless.
+  await expectVault(options.store, options.vaultId);
+  await rememberLost(options.state, missing);
+  await removeBatch(options.staging, batch);
+  throw new PortcullisError(
+    'vault.incomplete',
+    `The vault lacks ${missing.length} packs that batch ${batch} builds on, the first ${missing[0]}; the batch is dropped.`,
+  );
+}
+
+async function commit(options: ShipOptions, { batch, draft }: Batch, head: ChainRecord | undefined) {
+  const { store, vaultId, verifyKey, signal } = options;
+  const seq = (head?.seq ?? 0) + 1;
+  const body = recordBody(draft.body, vaultId, seq, head?.hash ?? NO_RECORD);
+  const { name, bytes } = recordObject(body, seq, await options.sign(body, batch));
+  let record: ChainRecord;
+  try {
+    record = parseRecord(name, bytes, vaultId, verifyKey);
+  } catch (error) {
+    throw new PortcullisError('vault.forged', `The signature for batch ${batch} is no good: ${reasonOf(error)}.`);
+  }
+  signal?.throwIfAborted();
+  await put(store, name, bytes);
+  await readBack(store, name, record.hash);
+  return record;
+}
+
+/** Packs in the vault that no pack set lists. Reads from the vault only what is not remembered here. */
+async function countOrphans(options: ShipOptions): Promise<number> {
+  const orphans = new Set((await listPacks(options.store)).keys());
+  const strike = (packs: readonly ListedPack[]) => {
+    for (const pack of packs) orphans.delete(packName(pack.name));
+  };
+  const batches = (await listBatches(options.staging)).map(({ batch }) => join(options.staging, batch));
+  for (const folder of [options.state, ...batches]) {
+    for await (const [, packs] of recallPackSets(folder)) strike(packs);
+  }
+  if (orphans.size === 0) return 0;
+  for await (const { name } of options.store.list('packsets')) {
+    strike(await packSet(options, '', name.slice('packsets/'.length)));
+  }
+  return orphans.size;
+}

@@ -1,0 +1,150 @@
+import { randomBytes } from 'node:crypto';
+import { readdir, readFile, rm } from 'node:fs/promises';
+import { dirname, join } from 'node:path';
+import { makeDirectory, syncDirectory, writeDurably } from '../base/durable.ts';
+import { errnoOf, PortcullisError, reasonOf } from '../base/errors.ts';
+import { integer, list, type Of, object, oneOf, text } from '../base/shape.ts';
+import { hex } from './loose.ts';
+import type { SnapshotStatus } from './record.ts';
+
+/**
+ * Staging: one folder a batch, `<order>-<random>`, laid out like the vault, holding ciphertext only. Its `draft.json`
+ * is written last and makes it a batch; without one it is what a killed seal left.
+ */
+
+const draftShape = object({
+  version: integer(1, 1),
+  vaultId: hex(16),
+  /** For the keeper: the record carries only an opaque id. */
+  source: object({ name: text(), kind: text() }),
+  files: integer(),
+  bytes: integer(),
+  newBytes: integer(),
+  problems: integer(),
+  /** Names of the batch's objects in the order they are shipped. */
+  objects: list(text(200), Number.MAX_SAFE_INTEGER),
+  /** The record's fields; ship adds its place in the chain. */
+  body: object({
+    time: text(40),
+    source: hex(32),
+    status: oneOf<SnapshotStatus>('complete', 'partial', 'suspicious'),
+    session: hex(32),
+    manifest: object({ name: hex(32), size: integer() }),
+    packsets: list(hex(32)),
+    packs: integer(),
+    bytes: integer(),
+  }),
+});
+
+export type Draft = Of<typeof draftShape>;
+
+/** A finished batch waiting to be shipped. */
+export interface Batch {
+  readonly batch: string;
+  readonly draft: Draft;
+}
+
+const BATCH = /^\d{10}-[0-9a-f]{8}$/;
+const DRAFT = 'draft.json';
+
+async function folders(staging: string): Promise<string[]> {
+  try {
+    return (await readdir(staging)).filter((name) => BATCH.test(name)).sort();
+  } catch (error) {
+    if (errnoOf(error) === 'ENOENT') return [];
+    throw stagingError(staging, error);
+  }
+}
+
+async function readDraft(staging: string, batch: string): Promise<Draft | undefined> {
+  const path = join(staging, batch, DRAFT);
+  let bytes: string;
+  try {
+    bytes = await readFile(path, 'utf8');
+  } catch (error) {
+    if (errnoOf(error) === 'ENOENT') return undefined;
+    throw stagingError(path, error);
+  }
+  try {
+    return draftShape(JSON.parse(bytes));
+  } catch (error) {
+    throw stagingError(path, error);
+  }
+}
+
+/** Batches with a draft, in the order they were sealed and have to be shipped. Rejects with `vault.staging`. */
+export async function listBatches(staging: string): Promise<Batch[]> {
+  const batches: Batch[] = [];
+  for (const batch of await folders(staging)) {
+    const draft = await readDraft(staging, batch);
+    if (draft !== undefined) batches.push({ batch, draft });
+  }
+  return batches;
+}
+
+/** Removes what killed seals left and names it. Only while no seal runs. */
+export async function sweepStaging(staging: string): Promise<string[]> {
+  const removed: string[] = [];
+  for (const batch of await folders(staging)) {
+    if ((await readDraft(staging, batch)) !== undefined) continue;
+    await removeBatch(staging, batch);
+    removed.push(batch);
+  }
+  return removed;
+}
+
+/** A new batch's folder. */
+export async function createBatch(staging: string): Promise<string> {
+  const newest = (await folders(staging)).at(-1);
+  const order = newest === undefined ? 1 : Number(newest.slice(0, 10)) + 1;
+  const batch = `${String(order).padStart(10, '0')}-${randomBytes(4).toString('hex')}`;
+  await stage(async () => makeDirectory(join(staging, batch)), staging);
+  return batch;
+}
+
+/** Stages one object, durably. */
+export async function stageObject(staging: string, batch: string, name: string, bytes: Uint8Array): Promise<void> {
+  const path = join(staging, batch, name);
+  await stage(async () => {
+    await makeDirectory(dirname(path));
+    await writeDurably(path, bytes);
+  }, path);
+}
+
+/** Turns what was staged into a batch. */
+export async function stageDraft(staging: string, batch: string, draft: Draft): Promise<void> {
+  const path = join(staging, batch, DRAFT);
+  await stage(async () => writeDurably(path, JSON.stringify(draft)), path);
+}
+
+export async function readStaged(staging: string, batch: string, name: string): Promise<Buffer> {
+  const path = join(staging, batch, name);
+  try {
+    return await readFile(path);
+  } catch (error) {
+    throw stagingError(path, error);
+  }
+}
+
+/** Removes a batch, its draft first, so that a removal cut short leaves no batch with objects missing. */
+export async function removeBatch(staging: string, batch: string): Promise<void> {
+  const folder = join(staging, batch);
+  await stage(async () => {
+    await rm(join(folder, DRAFT), { force: true });
+    await syncDirectory(folder);
+    await rm(folder, { recursive: true, force: true });
+    await syncDirectory(staging);
+  }, folder);
+}
+
+async function stage(action: () => Promise<void>, path: string): Promise<void> {
+  try {
+    await action();
+  } catch (error) {
+    throw stagingError(path, error);
+  }
+}
+
+function stagingError(path: string, error: unknown): PortcullisError {
+  return new PortcullisError('vault.staging', `Staging failed at ${path}: ${reasonOf(error)}.`, { cause: error });
+}
