@@ -1,5 +1,6 @@
-import { execFileSync } from 'node:child_process';
-import { readFileSync } from 'node:fs';
+import { execFileSync, spawn } from 'node:child_process';
+import { randomBytes } from 'node:crypto';
+import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { appendFile, chmod, mkdir, open, readdir, readFile, rename, rm, truncate, writeFile } from 'node:fs/promises';
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
@@ -419,7 +420,7 @@ describe('git over HTTP', () => {
   async function served() {
     const root = await temporary();
     const origin = await sampleRepository(root);
-    commit(origin, 'noise', execFileSync('head', ['-c', '1000000', '/dev/urandom']));
+    commit(origin, 'noise', randomBytes(1_000_000));
     server = await serveGit(root);
     return { server, origin, url: `${server.url}/origin/.git` };
   }
@@ -515,7 +516,7 @@ describe('git over HTTP', () => {
     const { server, origin, url } = await served();
     const workdir = await temporary();
     const before = await pullAll(repository(url), workdir);
-    commit(origin, 'more', execFileSync('head', ['-c', '1000000', '/dev/urandom']));
+    commit(origin, 'more', randomBytes(1_000_000));
     server.mischief = { kind: 'cut', bytes };
     expect(await failureOf(url, workdir)).toMatchObject({ code: 'source.failed' });
     server.mischief = undefined;
@@ -552,4 +553,50 @@ describe('git over HTTP', () => {
     const { facts } = await repository(url).pull({ workdir, signal: never });
     expect((facts['refs'] as Record<string, string>)['refs/heads/main']).toBe(latest);
   });
+});
+
+it('git over ssh asks nobody anything, and does not outlive the process that pulls', async () => {
+  const origin = await sampleRepository();
+  commit(origin, 'noise', randomBytes(3_000_000));
+  // Stands in for ssh: runs the remote command here and passes on 10 kB every 20 ms.
+  const bin = await temporary();
+  await writeFile(
+    join(bin, 'ssh'),
+    `#!${process.execPath}
+const { spawn } = require('node:child_process');
+require('node:fs').writeFileSync(${JSON.stringify(join(bin, 'args'))}, process.argv.slice(2).join(' '));
+const remote = spawn('sh', ['-c', process.argv.at(-1)], { stdio: ['inherit', 'pipe', 'inherit'] });
+remote.stdout.on('readable', () => {});
+setInterval(() => {
+  const chunk = remote.stdout.read(Math.min(10000, remote.stdout.readableLength));
+  if (chunk !== null) process.stdout.write(chunk);
+  else if (remote.stdout.readableEnded) process.exit();
+}, 20);
+process.stdout.on('error', () => process.exit(1));
+`,
+    { mode: 0o755 },
+  );
+  const environment = { ...process.env, PATH: `${bin}:${process.env['PATH']}` };
+  const workdir = await temporary();
+  const url = `backup@host:${origin}/.git`;
+  const script = new URL('pull-once.ts', import.meta.url).pathname;
+  const puller = spawn(process.execPath, ['--import', 'tsx', script, url, workdir], {
+    env: environment,
+    stdio: 'inherit',
+  });
+  const started = await eventually(() => {
+    const found = processesMarked(workdir).filter((pid) => pid !== puller.pid);
+    return existsSync(join(workdir, 'mirror.git/objects/pack')) &&
+      readdirSync(join(workdir, 'mirror.git/objects/pack')).some((name) => name.startsWith('tmp_pack'))
+      ? found
+      : undefined;
+  });
+  expect(started.length).toBeGreaterThan(0);
+  puller.kill('SIGKILL');
+  await eventually(() => processesMarked(workdir).length === 0);
+  expect(readFileSync(join(bin, 'args'), 'utf8')).toMatch(/BatchMode=yes .*backup@host git-upload-pack/);
+
+  await writeFile(join(bin, 'ssh'), '#!/bin/sh\nfor last; do :; done\nexec sh -c "$last"\n');
+  const from = openSource({ kind: 'git', name: 'sample', url }, { environment, clock: systemClock, log: silentLog });
+  expect(refsOf(await restored(from, workdir))).toBe(refsOf(origin));
 });
