@@ -36,6 +36,12 @@ const REGISTER = {
     status: 500,
     remedy: 'Check that the file, variable or credential exists and that this user may read it.',
   },
+  'state.uninitialised': { exit: 2, status: 500, remedy: 'Run `portcullis init` once.' },
+  'state.exists': {
+    exit: 2,
+    status: 409,
+    remedy: 'Name another state directory, or keep the appliance that is there: its keys belong to a vault.',
+  },
   'config.gate': { exit: 2, status: 500, remedy: 'Compile it again with `portcullis config apply`.' },
   // gate
   'gate.refused': { exit: 3, status: 409, remedy: '`portcullis status` lists each interlock with its remedy.' },
@@ -68,6 +74,19 @@ const REGISTER = {
     status: 503,
     remedy: 'What was finished stays in staging and goes out in the next window.',
   },
+  // ledger
+  'ledger.failed': {
+    exit: 1,
+    status: 503,
+    remedy: 'Free space on the disk that holds the ledger, and check that this user may write it.',
+  },
+  'ledger.damaged': {
+    exit: 1,
+    status: 500,
+    remedy: 'Keep the file for whoever investigates. The keeper sets it aside and begins a new one when it starts.',
+  },
+  'ledger.newer': { exit: 2, status: 500, remedy: 'Run the version of Portcullis that wrote it, or a newer one.' },
+  'ledger.foreign': { exit: 2, status: 500, remedy: 'Give the ledger a file of its own with `ledger.path`.' },
   // sources
   'source.failed': {
     exit: 1,
@@ -136,6 +155,23 @@ const REGISTER = {
     remedy: 'Check space and permissions of the staging directory; what is damaged there is sealed again.',
   },
   'vault.version': { exit: 1, status: 400, remedy: 'Use a newer Portcullis, or the reader that came with the vault.' },
+  // web
+  'web.loopback': {
+    exit: 2,
+    status: 500,
+    remedy: 'Set `web.host` to 127.0.0.1 or ::1, and reach the page from afar through an SSH tunnel.',
+  },
+  'web.listen': { exit: 1, status: 500, remedy: 'Stop what holds the port, or set another `web.port`.' },
+  'web.request': { exit: 2, status: 400, remedy: 'Correct the request; nothing was changed.' },
+  'web.host': { exit: 3, status: 421, remedy: 'Use the address 127.0.0.1 or the name localhost.' },
+  'web.refused': {
+    exit: 3,
+    status: 403,
+    remedy: 'Send it from the page itself, or with the headers the API asks for; nothing was changed.',
+  },
+  'web.missing': { exit: 1, status: 404, remedy: 'The page is at `/`, the API under `/api/v1`.' },
+  'web.busy': { exit: 1, status: 503, remedy: 'Close pages that nobody looks at, then try again.' },
+  'web.failed': { exit: 1, status: 500, remedy: "The cause is in the keeper's log." },
 } as const satisfies Record<string, { exit: 1 | 2 | 3; status: number; remedy: string }>;
 
 export type ErrorCode = keyof typeof REGISTER;

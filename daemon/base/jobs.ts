@@ -11,8 +11,10 @@ export const sealRequest = object({
   /** As in the configuration, secrets still references. */
   source: record(anything),
   staging: path,
-  /** Where working copies (mirrors) and the index cache live. */
-  state: path,
+  /** Where the index of what is sealed already is kept. */
+  index: path,
+  /** Where working copies of sources live. */
+  work: path,
   /** File of the appliance's sealing secret. */
   secret: path,
   /** Public keys of the recipients, base64 of 32 bytes (X25519). */
@@ -31,7 +33,9 @@ export const sealMessage = variants('type', {
     bytes: integer(),
     newBytes: integer(),
     packs: integer(),
-    problems: list(text(1000), 100_000),
+    /** How many entries could not be read whole, and the first of them in words. */
+    problemCount: integer(),
+    problems: list(text(10_000), 1000),
   },
   failed: { code: text(60), what: text(4000) },
 });
@@ -42,7 +46,7 @@ export const shipRequest = variants('type', {
   ship: {
     store: record(anything),
     staging: path,
-    state: path,
+    index: path,
     batches: list(text(100)),
     vaultId: text(64),
     /** Ed25519 public key of the appliance, base64 of 32 bytes. */

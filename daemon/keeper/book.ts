@@ -1,7 +1,7 @@
 import type { Json } from '../base/canonical.ts';
 import type { LedgerEntry } from '../ledger/ports.ts';
+import type { Chain } from './chain.ts';
 import type { KeeperStatus, SourceStatus } from './ports.ts';
-import type { Chain } from './signer.ts';
 
 type Data = { readonly [key: string]: Json };
 type Window = NonNullable<KeeperStatus['lastWindow']>;

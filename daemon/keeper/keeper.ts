@@ -6,11 +6,11 @@ import type { Log } from '../base/log.ts';
 import type { Delivery, GateRecord, Interlock } from '../base/protocol.ts';
 import type { LedgerEntry, LedgerReads, LedgerWrites } from '../ledger/ports.ts';
 import { type Book, EMPTY_BOOK, note } from './book.ts';
+import type { Chain } from './chain.ts';
 import { decide, type Interval, type Move } from './cycle.ts';
 import type { Connection, GateLink, GateLinkPorts } from './gate-link.ts';
 import { type JobRunner, runSeal, runShip } from './jobs.ts';
 import type { KeeperReads, KeeperStatus, SourceStatus } from './ports.ts';
-import { acceptableHeads } from './signer.ts';
 
 const STEP_MS = 200;
 const CLOCK_CHECK_MS = 10_000;
@@ -29,7 +29,7 @@ export interface KeeperSetup {
   readonly version: string;
   readonly sources: readonly SourceSetup[];
   readonly seal: Omit<SealRequest, 'source' | 'wall'>;
-  readonly ship: Pick<Extract<ShipRequest, { type: 'ship' }>, 'store' | 'staging' | 'state' | 'vaultId' | 'verifyKey'>;
+  readonly ship: Pick<Extract<ShipRequest, { type: 'ship' }>, 'store' | 'staging' | 'index' | 'vaultId' | 'verifyKey'>;
 }
 
 export interface KeeperPorts {
@@ -46,7 +46,9 @@ export interface KeeperPorts {
     readonly { batch: string; source: string; wall: number; files: number; bytes: number; partial: boolean }[]
   >;
   /** Signs a commit record's body, or throws saying why not. `head` is the hash the finished record will have. */
-  sign(book: Book, body: string): { signature: string; seq: number; head: string };
+  sign(heads: readonly string[], body: string): { signature: string; seq: number; head: string };
+  /** Hashes the newest commit record in the store may have. */
+  heads(chain: Chain): string[];
 }
 
 interface OpenWindow {
@@ -290,7 +292,6 @@ export class Keeper implements KeeperReads {
           source: source.name,
           ...figures,
           problems: problems.slice(0, 20),
-          problemCount: problems.length,
         });
         this.#staged = await this.#ports.staged();
       } catch (error) {
@@ -346,7 +347,7 @@ export class Keeper implements KeeperReads {
       ...this.#setup.ship,
       type: 'ship' as const,
       batches: [...batches.keys()],
-      heads: acceptableHeads(this.#book.chain),
+      heads: this.#ports.heads(this.#book.chain),
     };
     const shipped = await runShip(this.#ports.runner, request, over, {
       progress: ({ batch, bytes }) => {
@@ -355,7 +356,7 @@ export class Keeper implements KeeperReads {
         this.#changed();
       },
       sign: async ({ body }) => {
-        const { signature, seq, head } = this.#ports.sign(this.#book, body);
+        const { signature, seq, head } = this.#ports.sign(this.#ports.heads(this.#book.chain), body);
         // Durable before the signature leaves this process: after a crash the chain still knows what it may meet.
         await this.#append('snapshot.signed', { seq, head }, true);
         return signature;

@@ -1,0 +1,48 @@
+import { readdir, readFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { PortcullisError } from '../base/errors.ts';
+import { press } from '../board/press.ts';
+import type { Command } from './command.ts';
+import { table } from './words.ts';
+
+export const boardCommand: Command = {
+  name: 'board',
+  about: 'Show the simulated board, or press its button.',
+  positionals: ['show|press', '[MS]'],
+  options: {},
+  examples: [
+    'portcullis board show',
+    'portcullis board press 200',
+    'portcullis board press 5500   # long enough to reset',
+  ],
+  async run(args, context) {
+    const { board } = await context.loadConfig(args.configPath);
+    const [verb, ms = '200'] = args.positionals;
+    if (verb === 'show') {
+      const lines = await readLines(board.directory);
+      if (args.json) context.out(`${JSON.stringify(lines)}\n`);
+      else context.out(table(['line', 'value'], Object.entries(lines)));
+      return 0;
+    }
+    if (verb !== 'press')
+      throw new PortcullisError('usage.wrong', `board does not know "${verb}": it takes show or press.`);
+    const held = Number(ms);
+    if (!Number.isInteger(held) || held < 1 || held > 600_000) {
+      throw new PortcullisError('usage.wrong', 'board press takes how long to hold the button: 1 to 600000 ms.');
+    }
+    await press(board.directory, held, context.clock);
+    context.out(args.json ? `${JSON.stringify({ pressedMs: held })}\n` : `Pressed for ${held} ms.\n`);
+    return 0;
+  },
+};
+
+/** The board's one-value files, by name. */
+async function readLines(directory: string): Promise<Record<string, string>> {
+  const names = ['relay', 'feedback', 'led', 'heartbeat', 'button', 'relay.welded', 'feedback.stuck'];
+  const present = new Set(await readdir(directory).catch(() => [] as string[]));
+  const lines: Record<string, string> = {};
+  for (const name of names) {
+    if (present.has(name)) lines[name] = (await readFile(join(directory, name), 'utf8')).trim();
+  }
+  return lines;
+}

@@ -1,0 +1,52 @@
+import type { Clock } from '../base/clock.ts';
+import type { Config, StoreConfig } from '../config/schema.ts';
+import type { Store } from '../vault/store.ts';
+
+/** Everything a command may touch, so that tests can stand in for the terminal and the machine. */
+export interface Context {
+  readonly clock: Clock;
+  readonly env: Readonly<Record<string, string | undefined>>;
+  readonly version: string;
+  /** Writes to standard output, as it is. */
+  out(text: string): void;
+  /** Writes one line to standard error. */
+  err(text: string): void;
+  /** True where a person reads standard output. */
+  readonly terminal: boolean;
+  loadConfig(path: string): Promise<Config>;
+  openStore(store: StoreConfig): Store;
+  /** Whether the system says its clock was synchronised in this boot. */
+  clockSynchronised(): Promise<boolean>;
+  /** Runs one of the server processes, or the supervisor, until it ends. */
+  serve(what: 'run' | 'gate' | 'intake' | 'keeper', config: Config, path: string): Promise<number>;
+  /** Aborted by Ctrl-C. */
+  readonly interrupted: AbortSignal;
+}
+
+export interface Option {
+  readonly type: 'string' | 'boolean';
+  readonly short?: string;
+  readonly about: string;
+  /** How the value is called in the help, for options of type string. */
+  readonly value?: string;
+}
+
+export interface Command {
+  readonly name: string;
+  readonly about: string;
+  /** Positional arguments as the help shows them, `[OPTIONAL]` in brackets. */
+  readonly positionals: readonly string[];
+  readonly options: Readonly<Record<string, Option>>;
+  readonly examples: readonly string[];
+  /** Resolves with the exit status; throws PortcullisError for everything a person must be told. */
+  run(args: Arguments, context: Context): Promise<number>;
+}
+
+export interface Arguments {
+  readonly positionals: readonly string[];
+  /** The text of a string option, or undefined. */
+  text(name: string): string | undefined;
+  flag(name: string): boolean;
+  readonly json: boolean;
+  readonly configPath: string;
+}

@@ -1,0 +1,28 @@
+import { boardCommand } from './board-command.ts';
+import type { Command } from './command.ts';
+import { configCommand } from './config-command.ts';
+import { doctorCommand } from './doctor.ts';
+import { connectCommand, resetCommand, tripCommand } from './gate-commands.ts';
+import { initCommand } from './init.ts';
+import { syncCommand, windowsCommand } from './keeper-commands.ts';
+import { ledgerCommand } from './ledger-command.ts';
+import { runCommands } from './run-commands.ts';
+import { statusCommand } from './status.ts';
+import { vaultCommands } from './vault-commands.ts';
+
+/** Every command, in the order the help shows them. */
+export const COMMANDS: readonly Command[] = [
+  initCommand,
+  ...runCommands,
+  statusCommand,
+  doctorCommand,
+  tripCommand,
+  resetCommand,
+  connectCommand,
+  windowsCommand,
+  syncCommand,
+  ...vaultCommands,
+  ledgerCommand,
+  configCommand,
+  boardCommand,
+];

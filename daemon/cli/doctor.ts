@@ -1,0 +1,168 @@
+import { execFile } from 'node:child_process';
+import { existsSync } from 'node:fs';
+import { readFile, stat } from 'node:fs/promises';
+import { promisify } from 'node:util';
+import { isoTime } from '../base/clock.ts';
+import { PortcullisError, reasonOf } from '../base/errors.ts';
+import { compileGate } from '../config/gate.ts';
+import type { Config } from '../config/schema.ts';
+import { readIdentity, statePaths } from '../config/state.ts';
+import { gateConfig } from '../gate/config.ts';
+import { GateFiles } from '../gate/files.ts';
+import type { Command, Context } from './command.ts';
+import { gateView } from './sockets.ts';
+
+const run = promisify(execFile);
+
+type Verdict = 'ok' | 'warning' | 'bad';
+interface Finding {
+  readonly check: string;
+  readonly verdict: Verdict;
+  readonly detail: string;
+  readonly remedy: string;
+}
+
+export const doctorCommand: Command = {
+  name: 'doctor',
+  about: 'Examine this very box: configuration, keys, latch, clock, board, programs, processes.',
+  positionals: [],
+  options: {},
+  examples: ['portcullis doctor', 'portcullis doctor --json'],
+  async run(args, context) {
+    const config = await context.loadConfig(args.configPath);
+    const findings = [
+      { check: 'configuration', verdict: 'ok', detail: `${args.configPath} is sound.`, remedy: '' } satisfies Finding,
+      ...(await Promise.all(CHECKS.map((check) => check(config, context)))),
+    ];
+    const bad = findings.some(({ verdict }) => verdict === 'bad');
+    if (args.json) context.out(`${JSON.stringify({ ok: !bad, findings })}\n`);
+    else {
+      const marks: Record<Verdict, string> = { ok: '  ok ', warning: 'WARN ', bad: ' BAD ' };
+      for (const { check, verdict, detail, remedy } of findings) {
+        context.out(`${marks[verdict]} ${check.padEnd(14)} ${detail}${verdict === 'ok' ? '' : ` ${remedy}`}\n`);
+      }
+    }
+    return bad ? 1 : 0;
+  },
+};
+
+type Check = (config: Config, context: Context) => Promise<Finding>;
+
+const ok = (check: string, detail: string): Finding => ({ check, verdict: 'ok', detail, remedy: '' });
+const warning = (check: string, detail: string, remedy: string): Finding => ({
+  check,
+  verdict: 'warning',
+  detail,
+  remedy,
+});
+const bad = (check: string, detail: string, remedy: string): Finding => ({ check, verdict: 'bad', detail, remedy });
+
+const CHECKS: readonly Check[] = [identity, keys, latch, gateFile, clock, board, git, workingCopies, processes];
+
+async function identity(config: Config): Promise<Finding> {
+  try {
+    const { id, vaultId, recipients } = await readIdentity(statePaths(config).identity);
+    return ok(
+      'identity',
+      `Appliance ${id}, vault ${vaultId}, ${recipients.length} recovery ${recipients.length === 1 ? 'key' : 'keys'}.`,
+    );
+  } catch (error) {
+    return bad('identity', reasonOf(error), error instanceof PortcullisError ? error.remedy : '');
+  }
+}
+
+async function keys(config: Config): Promise<Finding> {
+  const { sealingSecret, signingSeed } = statePaths(config);
+  for (const path of [sealingSecret, signingSeed]) {
+    const found = await stat(path).catch(() => undefined);
+    if (found === undefined) return bad('keys', `${path} is missing.`, 'Run `portcullis init` once.');
+    if ((found.mode & 0o077) !== 0) return bad('keys', `${path} may be read by others.`, `chmod 600 ${path}`);
+  }
+  return ok('keys', 'The sealing secret and the signing seed are there, and only their owner may read them.');
+}
+
+async function latch(config: Config, context: Context): Promise<Finding> {
+  try {
+    const { id } = await readIdentity(statePaths(config).identity);
+    const held = await new GateFiles(statePaths(config).gateState, id).readLatch(context.clock.wall());
+    return held.kind === 'clear'
+      ? ok('latch', 'Clear.')
+      : warning(
+          'latch',
+          `${held.kind} since ${isoTime(held.wall)}: ${held.cause.reason}`,
+          'Find out why, then reset at the box.',
+        );
+  } catch (error) {
+    return bad('latch', reasonOf(error), 'Run `portcullis init` once.');
+  }
+}
+
+/** The gate obeys what was compiled, not what stands in the configuration. */
+async function gateFile(config: Config): Promise<Finding> {
+  const { gateJson, identity: path } = statePaths(config);
+  try {
+    const { id } = await readIdentity(path);
+    const compiled = gateConfig(JSON.parse(await readFile(gateJson, 'utf8')));
+    const same =
+      JSON.stringify(compiled) === JSON.stringify(gateConfig(JSON.parse(JSON.stringify(compileGate(config, id)))));
+    return same
+      ? ok('gate file', `${gateJson} is what the configuration says.`)
+      : warning(
+          'gate file',
+          `${gateJson} is older than the configuration.`,
+          'Run `portcullis config apply` and restart the gate.',
+        );
+  } catch (error) {
+    return bad('gate file', `${gateJson}: ${reasonOf(error)}.`, 'Run `portcullis config apply`.');
+  }
+}
+
+async function clock(config: Config, context: Context): Promise<Finding> {
+  if (config.appliance.clock === 'system')
+    return warning(
+      'clock',
+      'The system clock is trusted as it is.',
+      'Set `appliance.clock: synchronised` on a box that protects anything.',
+    );
+  return (await context.clockSynchronised())
+    ? ok('clock', 'Synchronised in this boot.')
+    : bad('clock', 'Not synchronised: nothing connects on schedule.', 'Enable systemd-timesyncd or chrony.');
+}
+
+async function board(config: Config): Promise<Finding> {
+  const { driver, directory } = config.board;
+  return warning(
+    'board',
+    `The ${driver} board in ${directory}: no relay, no isolation.`,
+    'For trying out only; a relay board protects.',
+  );
+}
+
+async function git(config: Config): Promise<Finding> {
+  if (!config.sources.some(({ kind }) => kind === 'git')) return ok('git', 'No source needs it.');
+  try {
+    return ok('git', `${(await run('git', ['--version'])).stdout.trim()}.`);
+  } catch (error) {
+    return bad('git', `git does not run: ${reasonOf(error)}.`, 'Install git.');
+  }
+}
+
+async function workingCopies(config: Config): Promise<Finding> {
+  const { work } = statePaths(config);
+  return existsSync(work)
+    ? warning(
+        'working copies',
+        `Mirrors of git sources lie in ${work}: plaintext at rest.`,
+        'Put the state directory on an encrypted volume.',
+      )
+    : ok('working copies', 'None yet.');
+}
+
+async function processes(config: Config): Promise<Finding> {
+  try {
+    const view = await gateView(config.appliance.runtime);
+    return ok('processes', `The gate answers: ${view.link}, latch ${view.latch.kind}.`);
+  } catch (error) {
+    return warning('processes', reasonOf(error), 'Start it with `portcullis run`.');
+  }
+}

@@ -1,0 +1,68 @@
+import { isoTime } from '../base/clock.ts';
+import type { GateView } from '../base/protocol.ts';
+import type { KeeperStatus } from '../keeper/ports.ts';
+import type { Command } from './command.ts';
+import { askKeeper, gateView } from './sockets.ts';
+import { ago, amount } from './words.ts';
+
+export const statusCommand: Command = {
+  name: 'status',
+  about: 'Show whether the vault is isolated, why, what is missing, and the state of each source.',
+  positionals: [],
+  options: {},
+  examples: ['portcullis status', 'portcullis status --json | jq .gate.view.link'],
+  async run(args, context) {
+    const { appliance } = await context.loadConfig(args.configPath);
+    const gate = await gateView(appliance.runtime);
+    const keeper = (await askKeeper(appliance.runtime, { type: 'status', id: 1 }).catch(() => undefined)) as
+      | KeeperStatus
+      | undefined;
+    if (args.json) context.out(`${JSON.stringify({ gate, keeper: keeper ?? null })}\n`);
+    else context.out(describe(gate, keeper, context.clock.wall()));
+    return 0;
+  },
+};
+
+const HEADLINES: Record<GateView['link'], string> = {
+  isolated: 'ISOLATED',
+  connecting: 'CONNECTING',
+  connected: 'CONNECTED',
+  isolating: 'ISOLATING, not proven yet',
+};
+
+function describe(gate: GateView, keeper: KeeperStatus | undefined, wall: number): string {
+  const lines = [
+    `${HEADLINES[gate.link]} since ${isoTime(gate.sinceWall)} (${ago(wall - gate.sinceWall)}): ${gate.why}`,
+  ];
+  if (gate.latch.kind !== 'clear') {
+    const durable = gate.latch.durable ? '' : ' (in memory only: the latch cannot be written)';
+    lines.push(
+      `${gate.latch.kind.toUpperCase()} since ${isoTime(gate.latch.wall)}${durable}: ${gate.latch.cause.reason}`,
+    );
+  }
+  lines.push(`Measured: contact ${gate.readings.contact}, device ${gate.readings.device}. LED: ${gate.led}.`);
+  if (gate.presence.kind === 'pending')
+    lines.push(`Waiting for the button: ${gate.presence.verb}, ${gate.presence.reason}`);
+  const lost = gate.interlocks.filter((interlock) => !interlock.ok);
+  if (lost.length > 0) lines.push('', 'Missing for a connection:');
+  for (const { name, reason, remedy } of lost) lines.push(`  ${name.padEnd(9)} ${reason} ${remedy}`);
+  if (keeper === undefined)
+    return `${[...lines, '', 'The keeper does not answer: no schedule, no backups.'].join('\n')}\n`;
+  lines.push('', keeper.activity);
+  if (keeper.nextWindow !== undefined) {
+    lines.push(
+      `Next window: ${keeper.nextWindow.name} at ${isoTime(keeper.nextWindow.startWall)} (in ${ago(keeper.nextWindow.startWall - wall)})`,
+    );
+  }
+  lines.push('', 'Sources:');
+  for (const { name, state, lastSnapshot, lastFailure } of keeper.sources) {
+    const last =
+      lastSnapshot === undefined
+        ? 'no snapshot yet'
+        : `snapshot ${lastSnapshot.seq}, ${isoTime(lastSnapshot.wall)} (${ago(wall - lastSnapshot.wall)}), ${amount(lastSnapshot.bytes)}${lastSnapshot.partial ? ', partial' : ''}`;
+    lines.push(`  ${name.padEnd(20)} ${state.padEnd(8)} ${last}`);
+    if (lastFailure !== undefined)
+      lines.push(`  ${''.padEnd(20)} FAILED   ${isoTime(lastFailure.wall)}: ${lastFailure.what}`);
+  }
+  return `${lines.join('\n')}\n`;
+}

@@ -1,0 +1,71 @@
+import { durationMs } from '../base/duration.ts';
+import { parseWindow, type Window, type WindowSpec } from '../schedule/window.ts';
+import type { Config } from './schema.ts';
+
+/** The gate's part of the configuration, in the gate's own terms (see `daemon/gate/config.ts`). */
+export interface GatePart {
+  readonly version: 1;
+  readonly appliance: string;
+  readonly state: string;
+  readonly runtime: string;
+  readonly board: { readonly driver: 'simulated'; readonly directory: string; readonly vault: string };
+  readonly limits: Readonly<Record<LimitName, number>>;
+  readonly windows: readonly WindowSpec[];
+}
+
+type LimitName =
+  | 'leaseMs'
+  | 'intakeLeaseMs'
+  | 'maxConnectionMs'
+  | 'maxConnections'
+  | 'maxConnectedMs'
+  | 'minOffMs'
+  | 'settleMs'
+  | 'deviceTimeoutMs'
+  | 'presenceMs';
+
+/** Compiles gate.json. `applianceId` is the identity the latch carries. */
+export function compileGate(config: Config, applianceId: string): GatePart {
+  const { appliance, board, gate, vault } = config;
+  return {
+    version: 1,
+    appliance: applianceId,
+    state: `${appliance.state}/gate`,
+    runtime: appliance.runtime,
+    board: { driver: board.driver, directory: board.directory, vault: vault.store.path },
+    limits: {
+      leaseMs: ms(gate.lease),
+      intakeLeaseMs: ms(gate.intakeLease),
+      maxConnectionMs: ms(gate.maxConnection),
+      maxConnections: gate.maxConnections,
+      maxConnectedMs: ms(gate.maxConnected),
+      minOffMs: ms(gate.minOff),
+      settleMs: ms(gate.settle),
+      deviceTimeoutMs: ms(gate.deviceTimeout),
+      presenceMs: ms(gate.presence),
+    },
+    windows: windowSpecs(config),
+  };
+}
+
+/** The configured windows. The configuration has been checked: every expression is sound. */
+export function windowsOf(config: Config): Window[] {
+  return windowSpecs(config).flatMap((spec) => {
+    const parsed = parseWindow(spec);
+    return parsed.ok ? [parsed.window] : [];
+  });
+}
+
+function windowSpecs(config: Config): WindowSpec[] {
+  return config.windows.map(({ name, cron, duration, timezone }) => ({
+    name,
+    cron,
+    durationMs: ms(duration),
+    timezone,
+  }));
+}
+
+/** A duration that the schema has accepted. */
+function ms(duration: string): number {
+  return durationMs(duration) ?? Number.NaN;
+}

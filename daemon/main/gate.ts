@@ -1,0 +1,104 @@
+/** The gate's process: `gate.js GATE_JSON`. Imports no npm package but what a board driver needs to move a pin. */
+import { readFile } from 'node:fs/promises';
+import { systemClock } from '../base/clock.ts';
+import { makeDirectory } from '../base/durable.ts';
+import { PortcullisError, reasonOf } from '../base/errors.ts';
+import { type ButtonEvent, type ButtonInput, decodeButton, UNKNOWN_BUTTON } from '../board/button.ts';
+import type { Board } from '../gate/board.ts';
+import { boardConfig, gateConfig } from '../gate/config.ts';
+import { GateFiles } from '../gate/files.ts';
+import { Gate, type Happening } from '../gate/gate.ts';
+import { GateServer } from '../gate/server.ts';
+import { parseWindow, type Window } from '../schedule/window.ts';
+import { createBoard } from './boards.ts';
+import { live, processLog, type Running } from './process.ts';
+
+/** How often the button is told that time has passed. */
+const BUTTON_MS = 20;
+
+const log = processLog('gate');
+let board: Board | undefined;
+
+async function start(): Promise<Running> {
+  const path = process.argv[2] ?? '/var/lib/portcullis/gate.json';
+  const unknown = (what: string) => new PortcullisError('config.gate', `${path}: ${what}.`);
+  let content: unknown;
+  try {
+    content = JSON.parse(await readFile(path, 'utf8'));
+  } catch (error) {
+    throw unknown(reasonOf(error));
+  }
+  // The board first, and its relay off, whatever the rest of the file may say.
+  const hardware = createBoard(
+    read(unknown, () => boardConfig((content as { board?: unknown } | null)?.board, 'board')),
+  );
+  board = hardware;
+  await hardware.start();
+  for (const caveat of hardware.caveats) log.warn('the board cannot guarantee everything', { caveat });
+  const config = read(unknown, () => gateConfig(content));
+  const windows = config.windows.map((spec): Window => {
+    const parsed = parseWindow(spec);
+    if (!parsed.ok)
+      throw unknown(`window ${spec.name}: ${parsed.faults.map(({ key, found }) => `${key} ${found}`).join(', ')}`);
+    return parsed.window;
+  });
+  await makeDirectory(config.runtime, 0o750);
+  await makeDirectory(config.state);
+  const files = new GateFiles(config.state, config.appliance);
+  const gate = new Gate({ board: hardware, files, clock: systemClock, log, limits: config.limits, windows });
+  const server = new GateServer(gate, config.limits, config.runtime, log);
+  server.watch();
+  await gate.start();
+  const cancelButton = followButton(hardware, gate);
+  await server.start();
+  return {
+    async stop() {
+      cancelButton();
+      await gate.stop();
+      await server.stop();
+    },
+  };
+}
+
+/** Decodes the button's raw edges, and lets time pass for it, until cancelled. */
+function followButton(hardware: Board, gate: Gate): () => void {
+  let button = UNKNOWN_BUTTON;
+  const feed = (input: ButtonInput) => {
+    const step = decodeButton(button, input);
+    button = step.button;
+    for (const event of step.events) gate.dispatch(happeningOf(event));
+  };
+  hardware.onButton((pressed, at) => feed({ pressed, at }));
+  return systemClock.every(BUTTON_MS, () => feed({ at: systemClock.monotonic() }));
+}
+
+function happeningOf(event: ButtonEvent): Happening {
+  switch (event.type) {
+    case 'press':
+      return { type: 'press' };
+    case 'release':
+      return { type: 'unpress', heldMs: event.heldMs };
+    case 'stuck':
+      return { type: 'button-stuck' };
+    case 'freed':
+      return { type: 'unpress', heldMs: 0 };
+    default:
+      return event satisfies never;
+  }
+}
+
+function read<T>(unknown: (what: string) => PortcullisError, shape: () => T): T {
+  try {
+    return shape();
+  } catch (error) {
+    throw unknown(reasonOf(error));
+  }
+}
+
+await live('gate', log, start, () => {
+  try {
+    board?.drive(false);
+  } catch (error) {
+    log.error('the relay could not be commanded off on the way out', { error });
+  }
+});

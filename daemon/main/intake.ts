@@ -1,0 +1,42 @@
+/** The intake's process: `intake.js CONFIG`. Receives alerts, verifies, matches, trips. It can do nothing but trip. */
+import { join } from 'node:path';
+import { systemClock } from '../base/clock.ts';
+import { loadConfig } from '../config/load.ts';
+import { loadSecret } from '../config/secret.ts';
+import { GateClient } from '../intake/gate-client.ts';
+import { createIntake } from '../intake/intake.ts';
+import { RecordsClient } from '../intake/records-client.ts';
+import { live, processLog, type Running } from './process.ts';
+
+const log = processLog('intake');
+
+async function start(): Promise<Running> {
+  const { appliance, intake: settings } = await loadConfig(process.argv[2] ?? '');
+  const gate = new GateClient(join(appliance.runtime, 'trip'), systemClock, log);
+  const records = new RecordsClient(join(appliance.runtime, 'records'), systemClock, log);
+  const sources = settings.sources.map((source) => ({
+    ...source,
+    auth: { ...source.auth, secrets: source.auth.secrets.map((reference) => loadSecret(reference, process.env)) },
+  }));
+  const intake = createIntake({
+    sources,
+    maxBody: settings.maxBody,
+    gate,
+    clock: systemClock,
+    log,
+    record: (delivery) => records.record(delivery),
+  });
+  gate.start();
+  records.start();
+  const port = await intake.start(settings.host, settings.port);
+  log.info('listening', { host: settings.host, port });
+  return {
+    async stop() {
+      await intake.stop();
+      gate.stop();
+      records.stop();
+    },
+  };
+}
+
+await live('intake', log, start);

@@ -1,0 +1,114 @@
+/** The keeper's process: `keeper.js CONFIG`. Schedule, ledger, page, and the cycle seal, connect, ship, verify, isolate. */
+import { readFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { systemClock } from '../base/clock.ts';
+import { makeDirectory } from '../base/durable.ts';
+import { PortcullisError, reasonOf } from '../base/errors.ts';
+import { Secret } from '../base/secret.ts';
+import { windowsOf } from '../config/gate.ts';
+import { loadConfig } from '../config/load.ts';
+import { readIdentity, statePaths } from '../config/state.ts';
+import { GateClient } from '../intake/gate-client.ts';
+import { Calendar } from '../keeper/calendar.ts';
+import { acceptableHeads } from '../keeper/chain.ts';
+import { GateLink } from '../keeper/gate-link.ts';
+import { Keeper } from '../keeper/keeper.ts';
+import { KeeperSockets } from '../keeper/sockets.ts';
+import { openLedger } from '../ledger/ledger.ts';
+import { NO_RECORD } from '../vault/format.ts';
+import { signRecord } from '../vault/record.ts';
+import { listBatches } from '../vault/staging.ts';
+import { createWeb } from '../web/web.ts';
+import { clockSynchronised } from './clock-trust.ts';
+import { childJobs } from './jobs.ts';
+import { live, processLog, type Running } from './process.ts';
+import { version } from './version.ts';
+
+const log = processLog('keeper');
+
+async function start(): Promise<Running> {
+  const config = await loadConfig(process.argv[2] ?? '');
+  const { appliance, sources, vault, web: settings } = config;
+  const paths = statePaths(config);
+  const identity = await readIdentity(paths.identity);
+  const signing = await readSigningSeed(paths.signingSeed);
+  const vaultId = Buffer.from(identity.vaultId, 'hex');
+  for (const path of [paths.staging, paths.index, paths.work]) await makeDirectory(path);
+  const ledger = openLedger({ path: paths.ledger, clock: systemClock, log });
+  await ledger.start();
+  const calendar = new Calendar(windowsOf(config));
+  const keeper = new Keeper(
+    {
+      appliance: appliance.name,
+      version,
+      sources: sources.map((source) => ({ name: source.name, kind: source.kind, request: { ...source } })),
+      seal: {
+        staging: paths.staging,
+        index: paths.index,
+        work: paths.work,
+        secret: paths.sealingSecret,
+        recipients: identity.recipients,
+        vaultId: identity.vaultId,
+      },
+      ship: {
+        store: { ...vault.store },
+        staging: paths.staging,
+        index: paths.index,
+        vaultId: identity.vaultId,
+        verifyKey: identity.verifyKey,
+      },
+    },
+    {
+      clock: systemClock,
+      log,
+      ledger,
+      runner: childJobs,
+      createGateLink: (ports) =>
+        new GateLink({ ...ports, path: join(appliance.runtime, 'lease'), clock: systemClock, log }),
+      windowAt: (wall) => calendar.at(wall),
+      nextWindow: (wall) => calendar.next(wall),
+      clockTrusted: async () => appliance.clock === 'system' || (await clockSynchronised()),
+      staged: async () =>
+        (await listBatches(paths.staging)).map(({ batch, draft }) => ({
+          batch,
+          source: draft.source.name,
+          wall: Date.parse(draft.body.time),
+          files: draft.files,
+          bytes: draft.bytes,
+          partial: draft.body.status !== 'complete',
+        })),
+      heads: (chain) => acceptableHeads(chain, NO_RECORD),
+      sign: (heads, body) => {
+        const { signature, seq, hash } = signRecord(body, signing, { vaultId, heads });
+        return { signature, seq, head: hash };
+      },
+    },
+  );
+  const sockets = new KeeperSockets(keeper, appliance.runtime, log);
+  const gate = new GateClient(join(appliance.runtime, 'trip'), systemClock, log);
+  const web = createWeb({ status: keeper, ledger, trip: gate, clock: systemClock, log });
+  gate.start();
+  await keeper.start();
+  await sockets.start();
+  const port = await web.start(settings.host, settings.port);
+  log.info('the page is served', { url: `http://${settings.host}:${port}/` });
+  return {
+    async stop() {
+      await web.stop();
+      await sockets.stop();
+      await keeper.stop();
+      gate.stop();
+      await ledger.stop();
+    },
+  };
+}
+
+async function readSigningSeed(path: string): Promise<Secret> {
+  try {
+    return new Secret(await readFile(path));
+  } catch (error) {
+    throw new PortcullisError('state.uninitialised', `The signing seed cannot be read: ${reasonOf(error)}.`);
+  }
+}
+
+await live('keeper', log, start);

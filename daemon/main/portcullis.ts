@@ -1,0 +1,36 @@
+#!/usr/bin/env node
+/** The `portcullis` command. */
+import { systemClock } from '../base/clock.ts';
+import { runCli } from '../cli/cli.ts';
+import type { Context } from '../cli/command.ts';
+import { COMMANDS } from '../cli/commands.ts';
+import { loadConfig } from '../config/load.ts';
+import { clockSynchronised } from './clock-trust.ts';
+import { serve } from './run.ts';
+import { openStore } from './stores.ts';
+import { version } from './version.ts';
+
+const interrupt = new AbortController();
+process.once('SIGINT', () => {
+  interrupt.abort();
+  // A second one, or nothing left to interrupt: leave as a shell expects.
+  process.once('SIGINT', () => process.exit(130));
+});
+
+const context: Context = {
+  clock: systemClock,
+  env: process.env,
+  version,
+  out: (text) => void process.stdout.write(text),
+  err: (text) => void process.stderr.write(`${text}\n`),
+  terminal: process.stdout.isTTY,
+  interrupted: interrupt.signal,
+  loadConfig,
+  openStore,
+  clockSynchronised,
+  serve,
+};
+
+// A reader that has seen enough (`| head`) is no error.
+process.stdout.on('error', () => process.exit(0));
+process.exitCode = await runCli(process.argv.slice(2), COMMANDS, context);

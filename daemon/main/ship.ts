@@ -1,0 +1,42 @@
+/** The ship job: copies finished ciphertext into the vault and reads it back. Holds neither plaintext nor a key. */
+import { type ShipMessage, type ShipRequest, shipRequest } from '../base/jobs.ts';
+import type { Lines } from '../base/lines.ts';
+import type { StoreConfig } from '../config/schema.ts';
+import { ship } from '../vault/ship.ts';
+import { type Failed, serveJob } from './job.ts';
+import { openStore } from './stores.ts';
+
+/** Signatures asked for and not yet given. */
+const awaited = new Map<number, { resolve(signature: string): void; reject(error: Error): void }>();
+let ids = 0;
+
+async function work(message: ShipRequest, lines: Lines<ShipMessage | Failed>): Promise<void> {
+  if (message.type !== 'ship') {
+    const waiting = awaited.get(message.id);
+    awaited.delete(message.id);
+    if (message.type === 'signature') waiting?.resolve(message.signature);
+    else waiting?.reject(new Error(`The keeper refused to sign: ${message.reason}`));
+    return;
+  }
+  const { bytes, verifiedBytes, orphans } = await ship({
+    // The keeper has checked it: it is the store of its own configuration.
+    store: openStore(message.store as unknown as StoreConfig),
+    staging: message.staging,
+    state: message.index,
+    batches: message.batches,
+    vaultId: Buffer.from(message.vaultId, 'hex'),
+    verifyKey: Buffer.from(message.verifyKey, 'base64'),
+    heads: message.heads,
+    sign: (body, batch) =>
+      new Promise((resolve, reject) => {
+        const id = ++ids;
+        awaited.set(id, { resolve, reject });
+        lines.send({ type: 'sign', id, batch, body });
+      }),
+    committed: (snapshot) => lines.send({ type: 'committed', ...snapshot }),
+    progress: (progress) => lines.send({ type: 'progress', ...progress }),
+  });
+  lines.send({ type: 'done', bytes, verifiedBytes, orphans });
+}
+
+serveJob(shipRequest, work);
