@@ -30,7 +30,8 @@ export function readBody(
     let size = 0;
     const finish = (body: Body) => {
       stream.off('data', take).off('end', end).off('close', cut);
-      stream.pause();
+      // What still comes flows on into nothing: many senders read no answer before they have sent everything.
+      stream.resume();
       resolve(body);
     };
     const take = (chunk: Buffer) => {

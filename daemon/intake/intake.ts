@@ -10,7 +10,8 @@ import { type Answer, type Arrival, Receiver, type ReceiverPorts } from './recei
 const ALIVE_MS = 200;
 /** A request's head must be there after this long, its end after REQUEST_MS. */
 const HEAD_MS = 5_000;
-const REQUEST_MS = 15_000;
+const REQUEST_MS = 10_000;
+const IDLE_MS = 1_000;
 
 export interface IntakePorts extends ReceiverPorts {
   /** Takes note of what happened, after the answer is out. What it throws is logged and changes nothing. */
@@ -46,7 +47,7 @@ export function createIntake(ports: IntakePorts): Intake {
           headersTimeout: HEAD_MS,
           requestTimeout: REQUEST_MS,
           connectionsCheckingInterval: 500,
-          keepAliveTimeout: HEAD_MS,
+          keepAliveTimeout: IDLE_MS,
         };
         const server = createServer(options, (request, response) => {
           receivedAt.set(request, ports.clock.monotonic());
@@ -139,7 +140,11 @@ interface Named {
   Params: { source: string };
 }
 
-/** One request a connection: an idle one is nothing to keep, and nothing a sender could reuse just as it is closed. */
+/**
+ * Ends the connection with the answer: an idle one is nothing to keep, and nothing a sender could reuse just as it is
+ * closed. While the body is still arriving it must stay, or the sender would find it broken instead of the answer.
+ */
 function finish(reply: FastifyReply, status: number, body: object = { status: STATUS_CODES[status] }): FastifyReply {
-  return reply.code(status).header('connection', 'close').send(body);
+  if (reply.request.raw.complete) reply.header('connection', 'close');
+  return reply.code(status).send(body);
 }

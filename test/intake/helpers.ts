@@ -191,20 +191,28 @@ export interface Answered {
   /** 0 when the connection ended without an answer. */
   readonly status: number;
   readonly head: string;
+  /** Content-Length. */
+  readonly length: number;
   readonly text: string;
   readonly body: Record<string, unknown>;
 }
 
-/** Opens a connection and writes exactly `bytes`; `answer` resolves when the server has ended it. */
+/** Opens a connection and writes exactly `bytes`; `answer` resolves when it has come or the server ends the connection. */
 export function speak(
   port: number,
   ...bytes: readonly (string | Uint8Array)[]
 ): { socket: Socket; answer: Promise<Answered> } {
   const socket = createConnection(port, '127.0.0.1');
   const chunks: Buffer[] = [];
-  socket.on('data', (chunk: Buffer) => chunks.push(chunk));
   for (const part of bytes) socket.write(part);
   const answer = new Promise<Answered>((resolve) => {
+    socket.on('data', (chunk: Buffer) => {
+      chunks.push(chunk);
+      const answered = parse(Buffer.concat(chunks).toString('latin1'));
+      if (answered.status < 200 || answered.text.length < answered.length) return;
+      socket.destroy();
+      resolve(answered);
+    });
     socket.on('error', () => {});
     socket.on('close', () => resolve(parse(Buffer.concat(chunks).toString('latin1'))));
   });
@@ -219,7 +227,8 @@ function parse(text: string): Answered {
   try {
     read = JSON.parse(body);
   } catch {}
-  return { status, head, text: body, body: read };
+  const length = Number(/^content-length: (\d+)/im.exec(head)?.[1] ?? Number.POSITIVE_INFINITY);
+  return { status, head, length, text: body, body: read };
 }
 
 export type Headers = Readonly<Record<string, string>> | readonly (readonly [string, string])[];
