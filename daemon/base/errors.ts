@@ -78,7 +78,7 @@ const REGISTER = {
   'ledger.failed': {
     exit: 1,
     status: 503,
-    remedy: 'Free space on the disk that holds the ledger, and check that this user may write it.',
+    remedy: 'Check that the ledger exists, that its disk has space, and that this user may read and write it.',
   },
   'ledger.damaged': {
     exit: 1,

@@ -1,0 +1,118 @@
+import Database from 'better-sqlite3';
+import type { Json } from '../base/canonical.ts';
+import { PortcullisError } from '../base/errors.ts';
+import { entryHash, GENESIS } from './chain.ts';
+import type { LedgerEntry } from './ports.ts';
+import { asLedgerError, prepareSchema } from './schema.ts';
+
+/** An entry that has no place in the chain yet. `data` is canonical JSON. */
+export interface Draft {
+  readonly wall: number;
+  readonly type: string;
+  readonly data: string;
+  readonly durable: boolean;
+}
+
+/** The place an entry got. */
+export type Place = Pick<LedgerEntry, 'seq' | 'previous' | 'hash'>;
+
+export interface PageQuery {
+  readonly before?: number;
+  readonly limit: number;
+  readonly type?: string;
+}
+
+interface Row {
+  readonly seq: number;
+  readonly wall: number;
+  readonly type: string;
+  readonly data: string;
+  readonly previous: Buffer;
+  readonly hash: Buffer;
+}
+
+/** The one connection that writes. Synchronous: it lives in the worker thread. Throws `ledger.failed`/`ledger.damaged`. */
+export class LedgerDatabase {
+  readonly #db: Database.Database;
+
+  /** Opens and migrates. Throws also `ledger.newer` and `ledger.foreign`, and has then changed nothing. */
+  constructor(path: string) {
+    this.#db = guard('The ledger cannot be opened', () => new Database(path));
+    try {
+      guard('The ledger cannot be opened', () => prepareSchema(this.#db, path));
+    } catch (error) {
+      this.#db.close();
+      throw error;
+    }
+  }
+
+  /**
+   * Appends all of them, in order, in one transaction, or none. With one durable entry among them the WAL is flushed to
+   * the disk before this returns (synchronous FULL), and with it everything appended before. Without one, a power cut
+   * may take the newest entries (synchronous NORMAL) but leaves the chain whole; a crash of the process takes nothing.
+   */
+  append(drafts: readonly Draft[]): Place[] {
+    return guard('An entry cannot be written to the ledger', () => {
+      this.#db.pragma(`synchronous = ${drafts.some((draft) => draft.durable) ? 'FULL' : 'NORMAL'}`);
+      return this.#db
+        .transaction(() => {
+          // Read anew each time: after a failed batch nothing remembered here could be trusted.
+          let last = this.#head();
+          const insert = this.#db.prepare(
+            'INSERT INTO entry (seq, wall, type, data, previous, hash) VALUES (?, ?, ?, ?, ?, ?)',
+          );
+          return drafts.map(({ wall, type, data }) => {
+            const seq = (last?.seq ?? 0) + 1;
+            const previous = last?.hash ?? GENESIS;
+            const hash = entryHash({ seq, wall, type, previous }, data);
+            insert.run(seq, wall, type, data, Buffer.from(previous, 'hex'), Buffer.from(hash, 'hex'));
+            last = { seq, hash };
+            return { seq, previous, hash };
+          });
+        })
+        .immediate();
+    });
+  }
+
+  /** Newest first. */
+  page({ before = Number.MAX_SAFE_INTEGER, limit, type }: PageQuery): LedgerEntry[] {
+    return guard('The ledger cannot be read', () => {
+      const rows =
+        type === undefined
+          ? this.#db.prepare('SELECT * FROM entry WHERE seq < ? ORDER BY seq DESC LIMIT ?').all(before, limit)
+          : this.#db
+              .prepare('SELECT * FROM entry WHERE type = ? AND seq < ? ORDER BY seq DESC LIMIT ?')
+              .all(type, before, limit);
+      return (rows as Row[]).map(entryOf);
+    });
+  }
+
+  close(): void {
+    this.#db.close();
+  }
+
+  #head(): { seq: number; hash: string } | undefined {
+    const row = this.#db.prepare('SELECT seq, lower(hex(hash)) AS hash FROM entry ORDER BY seq DESC LIMIT 1').get();
+    return row as { seq: number; hash: string } | undefined;
+  }
+}
+
+/** Throws `ledger.damaged`, naming the entry, when its data is not JSON. */
+export function entryOf(row: Row): LedgerEntry {
+  const { seq, wall, type, previous, hash } = row;
+  let data: { readonly [key: string]: Json };
+  try {
+    data = JSON.parse(row.data);
+  } catch {
+    throw new PortcullisError('ledger.damaged', `The data of entry ${seq} of the ledger is not JSON.`);
+  }
+  return { seq, wall, type, data, previous: previous.toString('hex'), hash: hash.toString('hex') };
+}
+
+function guard<T>(what: string, run: () => T): T {
+  try {
+    return run();
+  } catch (error) {
+    throw asLedgerError(error, what);
+  }
+}
