@@ -1,4 +1,4 @@
-import { type FileHandle, open } from 'node:fs/promises';
+import { constants, type FileHandle, open } from 'node:fs/promises';
 import { dirname, resolve } from 'node:path';
 import { errnoOf, PortcullisError, reasonOf } from '../base/errors.ts';
 import { type Fault, formatFaults } from './fault.ts';
@@ -33,7 +33,8 @@ async function inspect(path: string, around?: Surroundings): Promise<Reading> {
 async function read(file: string): Promise<Buffer> {
   let handle: FileHandle | undefined;
   try {
-    handle = await open(file, 'r');
+    // Without O_NONBLOCK a FIFO in its place would hold the process up for ever.
+    handle = await open(file, constants.O_RDONLY | constants.O_NONBLOCK);
     if (!(await handle.stat()).isFile()) throw new Error('it is not a regular file');
     const buffer = Buffer.alloc(MAX_BYTES + 1);
     let length = 0;

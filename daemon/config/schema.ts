@@ -41,7 +41,9 @@ const appliance = z.strictObject({
 const board = z
   .discriminatedUnion('driver', [
     z.strictObject({
-      driver: z.literal('simulated'),
+      driver: z
+        .literal('simulated')
+        .describe('No hardware: a process and a directory of files that behave as the hardware would.'),
       directory: path.describe('Directory of one-value files: relay, led, heartbeat, feedback, button.'),
     }),
   ])
@@ -68,7 +70,7 @@ const gate = z.strictObject({
 });
 
 const window = z.strictObject({
-  name,
+  name: name.describe('Name of the window, unique.'),
   cron: cron.describe('Cron expression (five fields, or six with seconds first) of the moments the window begins.'),
   duration: duration('1s', '24h').describe('How long the window lasts.'),
   timezone: timezone.default('UTC').describe('IANA time zone the expression is in.'),
@@ -78,7 +80,7 @@ const vault = z.strictObject({
   store: z
     .discriminatedUnion('kind', [
       z.strictObject({
-        kind: z.literal('directory'),
+        kind: z.literal('directory').describe('A mounted disk or share.'),
         path: path.describe('Directory of the vault; it exists only while connected.'),
       }),
     ])
@@ -88,20 +90,22 @@ const vault = z.strictObject({
     .describe('Directory of finished ciphertext waiting for a window. Default: staging/ in the state directory.'),
 });
 
+const sourceName = name.describe('Name of the source, unique; snapshots carry it.');
+
 const gitSource = z.strictObject({
-  name,
-  kind: z.literal('git'),
+  name: sourceName,
+  kind: z.literal('git').describe('A git repository with all its branches and tags.'),
   url: gitUrl.describe('Repository that git can fetch from. Credentials do not stand in it.'),
 });
 const directorySource = z.strictObject({
-  name,
-  kind: z.literal('directory'),
+  name: sourceName,
+  kind: z.literal('directory').describe('A directory of this machine.'),
   path: path.describe('Directory to back up.'),
   exclude: z.array(z.string().min(1)).default([]).describe('Glob patterns of relative paths to leave out.'),
 });
 const commandSource = z.strictObject({
-  name,
-  kind: z.literal('command'),
+  name: sourceName,
+  kind: z.literal('command').describe('What a program prints, such as a database dump.'),
   command: z
     .array(matching(/^[^\0]*$/, 'text'))
     .min(1)
@@ -119,70 +123,84 @@ const keys = z
   .min(1)
   .max(16)
   .describe('Keys from the root of the alert, one a step; a number is a place in an array.');
+const compared = 'What to compare with.';
 const matcher = z.discriminatedUnion('op', [
   z.strictObject({
     path: keys,
     op: z.enum(['eq', 'neq']).describe('Equal, or not equal; what is absent is not equal.'),
-    value: scalar,
+    value: scalar.describe(compared),
   }),
-  z.strictObject({ path: keys, op: z.literal('in'), value: z.array(scalar).min(1).max(200) }),
-  z.strictObject({ path: keys, op: z.literal('exists') }),
-  z.strictObject({ path: keys, op: z.enum(['prefix', 'suffix']), value: z.string().min(1) }),
+  z.strictObject({
+    path: keys,
+    op: z.literal('in').describe('Equal to one of the values.'),
+    value: z.array(scalar).min(1).max(200).describe(compared),
+  }),
+  z.strictObject({ path: keys, op: z.literal('exists').describe('There is something, whatever it is.') }),
+  z.strictObject({
+    path: keys,
+    op: z.enum(['prefix', 'suffix']).describe('Text that begins, or ends, with the value.'),
+    value: z.string().min(1).describe(compared),
+  }),
   z.strictObject({
     path: keys,
     op: z.literal('contains').describe('Text that contains the value, or an array with it among its items.'),
-    value: z.union([z.string().min(1), z.number(), z.boolean()], 'text, a number, true or false'),
+    value: z.union([z.string().min(1), z.number(), z.boolean()], 'text, a number, true or false').describe(compared),
   }),
   z.strictObject({
     path: keys,
     op: z.enum(['gte', 'lte']).describe('At least, at most; numbers written as text count.'),
-    value: z.number(),
+    value: z.number().describe(compared),
   }),
 ]);
 export type Matcher = z.infer<typeof matcher>;
 export type Condition = Matcher | { all: Condition[] } | { any: Condition[] } | { none: Condition[] };
 const condition: z.ZodType<Condition> = z
-  .lazy(() =>
-    z.union(
+  .lazy(() => {
+    const conditions = z.array(condition).min(1).max(50);
+    return z.union(
       [
         matcher,
-        z.strictObject({ all: z.array(condition).min(1).max(50) }),
-        z.strictObject({ any: z.array(condition).min(1).max(50) }),
-        z.strictObject({ none: z.array(condition).min(1).max(50) }),
+        z.strictObject({ all: conditions.describe('All of these hold.') }),
+        z.strictObject({ any: conditions.describe('At least one of these holds.') }),
+        z.strictObject({ none: conditions.describe('None of these holds.') }),
       ],
       'a condition, one of {path, op, value}, {all: […]}, {any: […]}, {none: […]}',
-    ),
-  )
+    );
+  })
   .meta({ id: 'Condition' });
 const rule = z.strictObject({
   id: matching(/^[a-z0-9][a-z0-9._-]{0,99}$/, 'a short name of lower-case letters, digits, . _ and -').describe(
     'Name of the rule, unique in its source.',
   ),
   reason: z.string().min(1).max(300).describe('What the ledger and the page say when this rule trips.'),
-  when: condition,
+  when: condition.describe('What must be true of an alert.'),
 });
 export type Rule = z.infer<typeof rule>;
 
 const alertSource = z.strictObject({
-  name,
+  name: name.describe('Name of the sender, unique; it posts to /alerts/NAME.'),
   format: z
     .enum(['alertmanager', 'json'])
     .describe('Shape of the body: Alertmanager webhook version 4, or any JSON object (or an array of them).'),
-  auth: z.discriminatedUnion('scheme', [
-    z.strictObject({
-      scheme: z.literal('standard-webhooks'),
-      secrets: z
-        .array(secretRef)
-        .min(1)
-        .max(2)
-        .describe('`whsec_…` secrets, at least 24 bytes each; two while rotating.'),
-      tolerance: duration('10s', '1h').default('5m').describe('How far the signed timestamp may be from now.'),
-    }),
-    z.strictObject({
-      scheme: z.literal('bearer'),
-      secrets: z.array(secretRef).min(1).max(2).describe('Tokens of at least 24 characters; two while rotating.'),
-    }),
-  ]),
+  auth: z
+    .discriminatedUnion('scheme', [
+      z.strictObject({
+        scheme: z
+          .literal('standard-webhooks')
+          .describe('Standard Webhooks: an HMAC-SHA256 over the raw body with a time stamp.'),
+        secrets: z
+          .array(secretRef)
+          .min(1)
+          .max(2)
+          .describe('`whsec_…` secrets, at least 24 bytes each; two while rotating.'),
+        tolerance: duration('10s', '1h').default('5m').describe('How far the signed timestamp may be from now.'),
+      }),
+      z.strictObject({
+        scheme: z.literal('bearer').describe('A token in the Authorization header.'),
+        secrets: z.array(secretRef).min(1).max(2).describe('Tokens of at least 24 characters; two while rotating.'),
+      }),
+    ])
+    .describe('How the sender proves who it is.'),
   rules: z
     .array(rule)
     .max(200)
@@ -200,18 +218,18 @@ const listen = (port: number) =>
 
 export const configSchema = z
   .strictObject({
-    appliance: appliance.prefault({}),
+    appliance: appliance.prefault({}).describe('The box itself and where it keeps its state.'),
     board,
-    gate: gate.prefault({}),
-    windows: z.array(window).min(1).max(50),
-    vault,
-    sources: z.array(source).min(1).max(500),
+    gate: gate.prefault({}).describe("The gate's own limits. It holds them whatever the other processes ask for."),
+    windows: z.array(window).min(1).max(50).describe('When connecting is permitted.'),
+    vault: vault.describe('Where the backups go.'),
+    sources: z.array(source).min(1).max(500).describe('What is backed up.'),
     intake: listen(8642)
       .extend({
         maxBody: whole(1024, 64 << 20)
           .default(1 << 20)
           .describe('Largest body in bytes.'),
-        sources: z.array(alertSource).max(100).default([]),
+        sources: z.array(alertSource).max(100).default([]).describe('Who may send alerts.'),
       })
       .prefault({})
       .describe('Where alerts arrive.'),
@@ -219,9 +237,12 @@ export const configSchema = z
     notify: z.strictObject({}).prefault({}).describe('Reserved: notifications come with a later version.'),
     ledger: z
       .strictObject({ path: path.optional().describe('SQLite file. Default: ledger.db in the state directory.') })
-      .prefault({}),
+      .prefault({})
+      .describe('The record of everything that happened.'),
   })
-  .describe('Portcullis configuration');
+  .describe(
+    'Configuration of Portcullis. Relative paths are read from the directory of the file. Secrets never stand in it.',
+  );
 
 export type Config = z.infer<typeof configSchema>;
 export type SourceConfig = Config['sources'][number];

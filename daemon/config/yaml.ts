@@ -9,6 +9,12 @@ const MAX_DEPTH = 40;
 /** One slip can make the parser stumble over the rest of the file: the first few say it all. */
 const MAX_SYNTAX_FAULTS = 10;
 
+/** What the library says in terms of its own API, said for those who write the file. */
+const WORDS: Partial<Record<string, string>> = {
+  DUPLICATE_KEY: 'a key that this mapping has already',
+  MULTIPLE_DOCS: 'a second document',
+};
+
 export interface Yaml {
   /** What the file says, as far as it could be understood; undefined when it could not. */
   readonly value: unknown;
@@ -22,7 +28,7 @@ export interface Yaml {
  * the vault, so what it says has to stand where one reads it (and no alias can blow up to a billion laughs).
  */
 export function readYaml(bytes: Buffer): Yaml {
-  if (bytes.length > MAX_BYTES) return broken(1, `a file of ${bytes.length} bytes`, `at most ${MAX_BYTES} bytes`);
+  if (bytes.length > MAX_BYTES) return broken(1, `a file of more than ${MAX_BYTES} bytes`, 'a smaller one');
   if (!isUtf8(bytes)) return broken(firstLineNotUtf8(bytes), 'bytes that are not UTF-8', 'text in UTF-8');
   const text = bytes.toString('utf8');
   const deep = firstLineTooDeep(text);
@@ -33,7 +39,7 @@ export function readYaml(bytes: Buffer): Yaml {
   const document = parseDocument(text, { version: '1.2', lineCounter: lines, prettyErrors: false });
   const faults: Fault[] = [...document.errors, ...document.warnings]
     .slice(0, MAX_SYNTAX_FAULTS)
-    .map(({ message, pos }) => fault(lineAt(pos[0]), message, 'one YAML 1.2 document'));
+    .map(({ code, message, pos }) => fault(lineAt(pos[0]), WORDS[code] ?? message, 'one YAML 1.2 document'));
   // A key given twice leaves the rest readable; after any other error nothing further on can be trusted.
   if (document.errors.some(({ code }) => code !== 'DUPLICATE_KEY'))
     return { value: undefined, lineOf: () => 1, faults };
@@ -42,7 +48,7 @@ export function readYaml(bytes: Buffer): Yaml {
   visit(document, {
     Node(_key, node, ancestors) {
       const line = lineAt(node.range?.[0] ?? 0);
-      if (ancestors.length > MAX_DEPTH * 2) {
+      if (ancestors.length > MAX_DEPTH * 2 + 1) {
         tooDeepAt = line;
         return visit.BREAK;
       }

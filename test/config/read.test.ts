@@ -1,0 +1,579 @@
+import { describe, expect, it } from 'vitest';
+import { formatFaults } from '../../daemon/config/fault.ts';
+import { readConfig, type Surroundings } from '../../daemon/config/read.ts';
+import { broken, SOUND } from './samples.ts';
+
+/** The faults of `text`, one a line: "LINE PATH: found …; accepted is …". */
+function faultsOf(text: string | Buffer, around?: Surroundings): string[] {
+  const reading = readConfig(Buffer.from(text), '/etc/portcullis', around);
+  return reading.ok
+    ? []
+    : formatFaults('', reading.faults)
+        .split('\n')
+        .map((line) => line.replace(/^:(\d+):/, '$1'));
+}
+
+const DURATION = (range: string) => `accepted is a duration ${range}, such as 500ms, 30s, 10m, 1h`;
+const PATH = 'accepted is a path, absolute or relative to the directory of this file (~ is not expanded)';
+const NAME = 'accepted is a short name of lower-case letters, digits, . _ and -';
+const GIT_URL =
+  'accepted is https://…, ssh://…, git://…, file://…, USER@HOST:PATH, or a path that starts with /, ./ or ../';
+
+const CASES: readonly [title: string, from: string, to: string, ...faults: string[]][] = [
+  [
+    'an unknown key',
+    'windows:',
+    'colour: red\nwindows:',
+    '7 colour: found an unknown key; accepted is one of appliance, board, gate, windows, vault, sources, intake, web, notify, ledger',
+  ],
+  [
+    'a slip in a key',
+    '  state: state',
+    '  sate: state',
+    '2 appliance.sate: found an unknown key; accepted is one of name, state, runtime, clock (did you mean state?)',
+  ],
+  [
+    'letters swapped',
+    'board:\n',
+    'baord:\n',
+    '1 board: found nothing; accepted is a mapping',
+    '4 baord: found an unknown key; accepted is one of appliance, board, gate, windows, vault, sources, intake, web, notify, ledger (did you mean board?)',
+  ],
+  [
+    'another spelling',
+    'board:\n',
+    'gate: {max_connection: 1h}\nboard:\n',
+    '4 gate.max_connection: found an unknown key; accepted is one of lease, intakeLease, maxConnection, maxConnections, maxConnected, minOff, settle, deviceTimeout, presence (did you mean maxConnection?)',
+  ],
+  [
+    "a key that is everybody's prototype",
+    'board:\n',
+    '__proto__: {driver: x}\nboard:\n',
+    '4 __proto__: found an unknown key; accepted is one of appliance, board, gate, windows, vault, sources, intake, web, notify, ledger',
+  ],
+  [
+    'a missing section',
+    'vault:\n  store:\n    kind: directory\n    path: vault\n',
+    '',
+    '1 vault: found nothing; accepted is a mapping',
+  ],
+  [
+    'an empty section',
+    'vault:\n  store:\n    kind: directory\n    path: vault\n',
+    'vault:\n',
+    '11 vault: found an empty value; accepted is a mapping',
+  ],
+  ['a missing key', '    duration: 30m\n', '', `8 windows[0].duration: found nothing; ${DURATION('from 1s to 24h')}`],
+  [
+    'a list for a mapping',
+    'board:\n  driver: simulated\n  directory: board\n',
+    'board: [simulated]\n',
+    '4 board: found a list of 1; accepted is a mapping',
+  ],
+  [
+    'a mapping for a list',
+    '  - name: nightly\n    cron: "30 3 * * *"\n    duration: 30m\n',
+    '  name: nightly\n',
+    '7 windows: found a mapping with name; accepted is a list',
+  ],
+  [
+    'no window',
+    '\n  - name: nightly\n    cron: "30 3 * * *"\n    duration: 30m\n',
+    ' []\n',
+    '7 windows: found an empty list; accepted is a list of at least 1',
+  ],
+  ['a name with a capital', 'name: repository', 'name: Repository', `16 sources[0].name: found "Repository"; ${NAME}`],
+  ['a number for a name', 'name: repository', 'name: 7', `16 sources[0].name: found 7; ${NAME}`],
+  ['a duration without unit', '30m', '30', `10 windows[0].duration: found 30; ${DURATION('from 1s to 24h')}`],
+  ['a duration with two units', '30m', '1h30m', `10 windows[0].duration: found "1h30m"; ${DURATION('from 1s to 24h')}`],
+  ['a duration too long', '30m', '25h', `10 windows[0].duration: found "25h"; ${DURATION('from 1s to 24h')}`],
+  [
+    'a duration that is no number',
+    '30m',
+    '99999999999999999999999d',
+    `10 windows[0].duration: found "99999999999999999999999d"; ${DURATION('from 1s to 24h')}`,
+  ],
+  [
+    'a whole number too small',
+    'board:\n',
+    'gate: {maxConnections: 0}\nboard:\n',
+    '4 gate.maxConnections: found 0; accepted is a whole number from 1 to 1440',
+  ],
+  [
+    'a broken number',
+    'board:\n',
+    'gate: {maxConnections: 2.5}\nboard:\n',
+    '4 gate.maxConnections: found 2.5; accepted is a whole number from 1 to 1440',
+  ],
+  [
+    'a port out of range',
+    'intake:\n',
+    'intake:\n  port: 70000\n',
+    '27 intake.port: found 70000; accepted is a whole number from 0 to 65535',
+  ],
+  [
+    'a host that needs a name server',
+    'intake:\n',
+    'intake:\n  host: example.org\n',
+    '27 intake.host: found "example.org"; accepted is an IP address of this machine, or localhost',
+  ],
+  ['a home directory', 'state: state', 'state: ~/state', `2 appliance.state: found "~/state"; ${PATH}`],
+  ['an empty path', 'state: state', 'state: ""', `2 appliance.state: found ""; ${PATH}`],
+  ['a path with NUL', 'state: state', 'state: "a\\0b"', `2 appliance.state: found "a\\u0000b"; ${PATH}`],
+  [
+    'an unknown driver',
+    'driver: simulated',
+    'driver: simulatd',
+    '5 board.driver: found "simulatd"; accepted is simulated (did you mean simulated?)',
+  ],
+  ['a missing driver', '  driver: simulated\n', '', '4 board.driver: found nothing; accepted is simulated'],
+  [
+    'an unknown kind of source',
+    'kind: git',
+    'kind: svn',
+    '17 sources[0].kind: found "svn"; accepted is one of git, directory, command',
+  ],
+  [
+    'a kind with a slip',
+    'kind: command',
+    'kind: comand',
+    '24 sources[2].kind: found "comand"; accepted is one of git, directory, command (did you mean command?)',
+  ],
+  [
+    'a key of another kind',
+    'url: ./origin.git',
+    'url: ./origin.git\n    path: x',
+    '19 sources[0].path: found an unknown key; accepted is one of name, kind, url',
+  ],
+  [
+    'a minute that does not exist',
+    '30 3 * * *',
+    '61 3 * * *',
+    '9 windows[0].cron: found "61" as minute; accepted is numbers 0 to 59, *, ranges a-b, steps */n or a-b/n, lists a,b',
+  ],
+  [
+    'several faults in one expression',
+    '30 3 * * *',
+    '30 24 * * fo',
+    '9 windows[0].cron: found "24" as hour; accepted is numbers 0 to 23, *, ranges a-b, steps */n or a-b/n, lists a,b',
+    '9 windows[0].cron: found "fo" as day of week; accepted is numbers 0 to 7 or names sun to sat, *, ranges a-b, steps */n or a-b/n, lists a,b',
+  ],
+  [
+    'too few fields',
+    '30 3 * * *',
+    '30 3',
+    '9 windows[0].cron: found "30 3"; accepted is five fields (minute, hour, day of month, month, day of week), or six with seconds first',
+  ],
+  [
+    'an expression that never matches',
+    '30 3 * * *',
+    '0 0 31 2 *',
+    '9 windows[0].cron: found "31" as day of month; accepted is a day that exists in month 2',
+  ],
+  [
+    'an unknown time zone',
+    'duration: 30m',
+    'duration: 30m\n    timezone: Europe/Belin',
+    '11 windows[0].timezone: found "Europe/Belin"; accepted is an IANA time zone such as Europe/Berlin or UTC (did you mean Europe/Berlin?)',
+  ],
+  [
+    'an offset for a time zone',
+    'duration: 30m',
+    'duration: 30m\n    timezone: "+02:00"',
+    '11 windows[0].timezone: found "+02:00"; accepted is an IANA time zone such as Europe/Berlin or UTC',
+  ],
+  ['an address that is none', './origin.git', 'origin', `18 sources[0].url: found "origin"; ${GIT_URL}`],
+  [
+    'an option for an address',
+    './origin.git',
+    '--upload-pack=evil:x',
+    `18 sources[0].url: found "--upload-pack=evil:x"; ${GIT_URL}`,
+  ],
+  [
+    'an address that runs a program',
+    './origin.git',
+    'ext::sh -c evil',
+    `18 sources[0].url: found "ext::sh -c evil"; ${GIT_URL}`,
+  ],
+  [
+    'a password in an address',
+    './origin.git',
+    'https://me:hunter2@example.org/x',
+    '18 sources[0].url: found text that is not repeated here; accepted is an address without credentials: secrets never stand in this file',
+  ],
+  [
+    'a token in an address',
+    './origin.git',
+    'https://ghp_hunter2@example.org/x',
+    '18 sources[0].url: found text that is not repeated here; accepted is an address without credentials: secrets never stand in this file',
+  ],
+  [
+    'an empty command',
+    '[./dump, --all]',
+    '[]',
+    '25 sources[2].command: found an empty list; accepted is a list of at least 1',
+  ],
+  [
+    'a number among the arguments',
+    '[./dump, --all]',
+    '[./dump, 7]',
+    '25 sources[2].command[1]: found 7; accepted is text',
+  ],
+  [
+    'a path for a file name',
+    'command: [./dump, --all]',
+    'command: [./dump]\n    file: a/b',
+    '26 sources[2].file: found "a/b"; accepted is a file name without /',
+  ],
+  [
+    'a secret in plain sight',
+    '- file: token',
+    '- hunter2hunter2hunter2',
+    '33 intake.sources[0].auth.secrets[0]: found text that is not repeated here; accepted is where the secret stands, one of {file: PATH}, {env: VARIABLE}, {credential: NAME}',
+  ],
+  [
+    "a slip in a secret's reference",
+    '- file: token',
+    '- fiel: hunter2hunter2',
+    '33 intake.sources[0].auth.secrets[0]: found a mapping with fiel; accepted is where the secret stands, one of {file: PATH}, {env: VARIABLE}, {credential: NAME}',
+  ],
+  [
+    'a secret in two places',
+    '- file: token',
+    '- {file: token, env: TOKEN}',
+    '33 intake.sources[0].auth.secrets[0]: found a mapping with env, file; accepted is where the secret stands, one of {file: PATH}, {env: VARIABLE}, {credential: NAME}'.replace(
+      'env, file',
+      'file, env',
+    ),
+  ],
+  [
+    "a secret's reference of the wrong type",
+    '- file: token',
+    '- file: 7',
+    `33 intake.sources[0].auth.secrets[0].file: found 7; ${PATH}`,
+  ],
+  [
+    'a credential outside its directory',
+    '- file: token',
+    '- credential: ../token',
+    "33 intake.sources[0].auth.secrets[0].credential: found text that is not repeated here; accepted is a systemd credential's name",
+  ],
+  [
+    'an unknown operator',
+    'op: gte',
+    'op: ge',
+    '44 intake.sources[0].rules[0].when.all[1].any[0].op: found "ge"; accepted is one of eq, neq, in, exists, prefix, suffix, contains, gte, lte',
+  ],
+  [
+    'a value of the wrong type',
+    'value: 100',
+    'value: many',
+    '45 intake.sources[0].rules[0].when.all[1].any[0].value: found "many"; accepted is a number',
+  ],
+  [
+    'a value where none belongs',
+    'op: exists',
+    'op: exists\n                    value: 1',
+    '48 intake.sources[0].rules[0].when.all[1].any[1].value: found an unknown key; accepted is one of path, op',
+  ],
+  [
+    'a missing value',
+    '                value: MassDelete\n',
+    '',
+    '39 intake.sources[0].rules[0].when.all[0].value: found nothing; accepted is text, a number, true, false or null',
+  ],
+  [
+    'a dotted path',
+    'path: [labels, count]',
+    'path: labels.count',
+    '43 intake.sources[0].rules[0].when.all[1].any[0].path: found "labels.count"; accepted is a list',
+  ],
+  [
+    'a slip in a condition',
+    '- any:',
+    '- ayn:',
+    '42 intake.sources[0].rules[0].when.all[1]: found a mapping with ayn; accepted is a condition, one of {path, op, value}, {all: […]}, {any: […]}, {none: […]}',
+  ],
+  [
+    'two conditions in one',
+    '- any:',
+    '- none: []\n                any:',
+    '42 intake.sources[0].rules[0].when.all[1]: found a mapping with none, any; accepted is a condition, one of {path, op, value}, {all: […]}, {any: […]}, {none: […]}',
+  ],
+  [
+    'two windows of one name',
+    'vault:\n',
+    '  - {name: nightly, cron: "0 5 * * *", duration: 1m}\nvault:\n',
+    '11 windows[1].name: found "nightly", which is windows[0].name already; accepted is a name that no other in the list has',
+  ],
+  [
+    'two sources of one name',
+    'name: documents',
+    'name: repository',
+    '19 sources[1].name: found "repository", which is sources[0].name already; accepted is a name that no other in the list has',
+  ],
+  [
+    'two alert sources of one name',
+    '    - name: monitoring\n',
+    '    - {name: monitoring, format: json, auth: {scheme: bearer, secrets: [{env: T}]}}\n    - name: monitoring\n',
+    '29 intake.sources[1].name: found "monitoring", which is intake.sources[0].name already; accepted is a name that no other in the list has',
+  ],
+  [
+    'two rules of one id',
+    '        - id: mass-delete\n',
+    '        - {id: mass-delete, reason: x, when: {path: [a], op: exists}}\n        - id: mass-delete\n',
+    '36 intake.sources[0].rules[1].id: found "mass-delete", which is intake.sources[0].rules[0].id already; accepted is a name that no other in the list has',
+  ],
+  [
+    'one port for both servers',
+    'intake:\n',
+    'web: {port: 8642}\nintake:\n',
+    '26 web.port: found 8642, which intake listens on; accepted is a port of its own',
+  ],
+  [
+    'one port, one server everywhere',
+    'intake:\n',
+    'web: {port: 8642, host: "::"}\nintake:\n',
+    '26 web.port: found 8642, which intake listens on; accepted is a port of its own',
+  ],
+  [
+    'one port under another name',
+    'intake:\n',
+    'web: {port: 8642, host: localhost}\nintake:\n',
+    '26 web.port: found 8642, which intake listens on; accepted is a port of its own',
+  ],
+  [
+    'staging in the vault',
+    '    path: vault\n',
+    '    path: vault\n  staging: vault/staging\n',
+    '15 vault.staging: found "vault/staging", which lies in the vault; accepted is a path outside /etc/portcullis/vault, which does not exist while the vault is isolated',
+  ],
+  [
+    'the state in the vault, by another way',
+    'state: state',
+    'state: ../portcullis/vault/../vault',
+    '2 appliance.state: found "../portcullis/vault/../vault", which lies in the vault; accepted is a path outside /etc/portcullis/vault, which does not exist while the vault is isolated',
+  ],
+  [
+    'the ledger in the vault',
+    'board:\n',
+    'ledger: {path: vault/ledger.db}\nboard:\n',
+    '4 ledger.path: found "vault/ledger.db", which lies in the vault; accepted is a path outside /etc/portcullis/vault, which does not exist while the vault is isolated',
+  ],
+  [
+    'a source in the vault',
+    'path: documents',
+    'path: /etc/portcullis/vault/a',
+    '21 sources[1].path: found "/etc/portcullis/vault/a", which lies in the vault; accepted is a path outside /etc/portcullis/vault, which does not exist while the vault is isolated',
+  ],
+  [
+    'a runtime directory too long for sockets',
+    'runtime: run',
+    `runtime: /${'r'.repeat(99)}`,
+    '3 appliance.runtime: found a path of 100 bytes; accepted is at most 99 bytes, so that the sockets in it fit into the 107 that Unix allows',
+  ],
+  [
+    'a key given twice',
+    '  runtime: run',
+    '  runtime: run\n  state: other',
+    '4 found a key that this mapping has already; accepted is one YAML 1.2 document',
+  ],
+  ['an alias', 'path: documents', 'path: *there', '21 found an alias; accepted is the value itself, written out'],
+  [
+    'an anchor',
+    'path: documents',
+    'path: &here documents',
+    '21 found an anchor; accepted is the value itself, written out',
+  ],
+  ['a tag', 'path: documents', 'path: !!str documents', '21 found a tag; accepted is the value itself, written out'],
+  [
+    'a merge key',
+    'board:\n',
+    'board:\n  <<: {driver: simulated}\n',
+    '5 board["<<"]: found an unknown key; accepted is one of driver, directory',
+  ],
+  ['a second document', 'intake:\n', '---\nintake:\n', '26 found a second document; accepted is one YAML 1.2 document'],
+];
+
+describe('readConfig', () => {
+  it('reads a configuration, fills in defaults and makes paths absolute', () => {
+    const reading = readConfig(Buffer.from(SOUND), '/etc/portcullis');
+    if (!reading.ok) throw new Error(formatFaults('', reading.faults));
+    const { appliance, gate, board, vault, sources, intake, web, windows } = reading.config;
+    expect(appliance).toEqual({
+      name: 'portcullis',
+      state: '/etc/portcullis/state',
+      runtime: '/etc/portcullis/run',
+      clock: 'synchronised',
+    });
+    expect(gate.lease).toBe('1s');
+    expect(board.directory).toBe('/etc/portcullis/board');
+    expect(vault.store.path).toBe('/etc/portcullis/vault');
+    expect(windows[0]?.timezone).toBe('UTC');
+    expect(sources[0]).toMatchObject({ url: '/etc/portcullis/origin.git' });
+    expect(sources[1]).toMatchObject({ path: '/etc/portcullis/documents' });
+    expect(sources[2]).toMatchObject({ command: ['/etc/portcullis/dump', '--all'], file: 'stdout', timeout: '1h' });
+    expect(intake.sources[0]?.auth.secrets).toEqual([{ file: '/etc/portcullis/token' }]);
+    expect([intake.port, web.port]).toEqual([8642, 8640]);
+  });
+
+  it.each([
+    'https://example.org/a.git',
+    'ssh://git@example.org:22/a.git',
+    'git@example.org:a/b.git',
+    'file:///srv/a.git',
+    '/srv/a b.git',
+  ])('leaves the address %s as it is', (url) => {
+    const reading = readConfig(Buffer.from(broken('./origin.git', url)), '/etc/portcullis');
+    expect(reading.ok && reading.config.sources[0]).toMatchObject({ url });
+  });
+
+  it('leaves a program that PATH finds as it is', () => {
+    const reading = readConfig(Buffer.from(broken('[./dump, --all]', '[sqlite3, ./x.db]')), '/etc/portcullis');
+    expect(reading.ok && reading.config.sources[2]).toMatchObject({ command: ['sqlite3', './x.db'] });
+  });
+
+  it('lets the servers share a port on two addresses, or both take any', () => {
+    expect(faultsOf(broken('intake:\n', 'web: {port: 8642, host: 192.0.2.1}\nintake:\n'))).toEqual([]);
+    expect(faultsOf(broken('intake:\n', 'web: {port: 0}\nintake:\n  port: 0\n'))).toEqual([]);
+  });
+
+  it('takes a directory beside the vault whose name begins like it', () => {
+    expect(faultsOf(broken('path: documents', 'path: vault-documents'))).toEqual([]);
+    expect(faultsOf(broken('path: documents', 'path: ..vault'))).toEqual([]);
+  });
+
+  it.each(CASES)('tells %s', (_title, from, to, ...faults) => {
+    expect(faultsOf(broken(from, to))).toEqual(faults);
+  });
+
+  it('never repeats what may be a secret', () => {
+    for (const [, from, to] of CASES) expect(faultsOf(broken(from, to)).join()).not.toContain('hunter2');
+  });
+
+  it('reports the faults of all cases that fit together in one run, in the order of the file', () => {
+    let text = SOUND;
+    const expected: string[] = [];
+    for (const title of [
+      'a slip in a key',
+      'a kind with a slip',
+      'a duration too long',
+      'two sources of one name',
+      'a secret in plain sight',
+      'an unknown operator',
+    ]) {
+      const [, from, to, ...faults] = CASES.find(([name]) => name === title) ?? [];
+      if (from === undefined || to === undefined) throw new Error(`no case ${title}`);
+      text = text.replace(from, to);
+      expected.push(...(faults as string[]));
+    }
+    const line = (fault: string) => Number.parseInt(fault, 10);
+    expect(faultsOf(text)).toEqual(expected.sort((a, b) => line(a) - line(b)));
+  });
+
+  it.each<[string, string | Buffer, string]>([
+    ['nothing', '', '1 found an empty value; accepted is a mapping'],
+    ['a comment', '# later\n', '1 found an empty value; accepted is a mapping'],
+    ['a list', '- a\n', '1 found a list of 1; accepted is a mapping'],
+    ['text', 'hello', '1 found "hello"; accepted is a mapping'],
+    [
+      'a tab',
+      'board:\n\tdriver: simulated\n',
+      '2 found Tabs are not allowed as indentation; accepted is one YAML 1.2 document',
+    ],
+    [
+      'bytes that are not UTF-8',
+      Buffer.from('a: 1\nb: \xff\n', 'latin1'),
+      '2 found bytes that are not UTF-8; accepted is text in UTF-8',
+    ],
+    [
+      'two megabytes',
+      `# ${'x'.repeat(2 << 20)}`,
+      '1 found a file of more than 1048576 bytes; accepted is a smaller one',
+    ],
+    [
+      'a million brackets',
+      '\n'.repeat(3) + '['.repeat(1_000_000),
+      '4 found values nested too deeply; accepted is at most 40 levels',
+    ],
+    ['brackets on a line each', '[\n'.repeat(100), '41 found values nested too deeply; accepted is at most 40 levels'],
+    ['a million dashes', '- '.repeat(500_000), '1 found values nested too deeply; accepted is at most 40 levels'],
+    [
+      'a staircase',
+      Array.from({ length: 100 }, (_, depth) => `${' '.repeat(depth)}a:\n`).join(''),
+      '41 found values nested too deeply; accepted is at most 40 levels',
+    ],
+  ])('says what is wrong with %s', (_title, text, fault) => {
+    expect(faultsOf(text)).toEqual([fault]);
+  });
+
+  it('is not impressed by a billion laughs', () => {
+    const laughs = [
+      'a: &a [ha, ha, ha]',
+      ...'bcdefghij'.split('').map((letter, index) => {
+        const before = 'abcdefghij'[index];
+        return `${letter}: &${letter} [${Array.from({ length: 10 }, () => `*${before}`).join(', ')}]`;
+      }),
+    ];
+    const faults = faultsOf(laughs.join('\n'));
+    expect(faults.length).toBeGreaterThan(90);
+    expect(faults.every((fault) => /found an (alias|anchor);/.test(fault))).toBe(true);
+  });
+
+  it('takes windows line ends and a byte order mark', () => {
+    expect(faultsOf(`\uFEFF${SOUND.replaceAll('\n', '\r\n')}`)).toEqual([]);
+  });
+
+  it('finds a fault whatever single line is lost, or nothing wrong with what is left', () => {
+    const lines = SOUND.trimEnd().split('\n');
+    let faulty = 0;
+    for (let lost = 0; lost < lines.length; lost++) {
+      const rest = lines.filter((_, index) => index !== lost);
+      const reading = readConfig(Buffer.from(rest.join('\n')), '/etc/portcullis');
+      if (reading.ok) continue;
+      faulty++;
+      for (const { line, found, accepted } of reading.faults) {
+        expect(line).toBeGreaterThanOrEqual(1);
+        expect(line).toBeLessThanOrEqual(rest.length);
+        expect(found && accepted).not.toBe('');
+      }
+    }
+    expect(faulty).toBeGreaterThan(25);
+  });
+});
+
+describe('readConfig, looking around', () => {
+  const around = (environment: Record<string, string>): Surroundings => ({
+    wall: Date.UTC(2026, 10, 21),
+    environment,
+    secretFault: (scheme, secret) => (secret.length < 24 ? `is short for ${scheme}` : undefined),
+  });
+  const strong = around({ TOKEN: 'x'.repeat(24) });
+  const sound = broken('- file: token', '- env: TOKEN');
+
+  it('finds nothing wrong where nothing is', () => {
+    expect(faultsOf(sound, strong)).toEqual([]);
+  });
+
+  it('tells a window whose beginning the clocks skip', () => {
+    const text = sound.replace('30 3 * * *', '30 2 * * *').replace('30m', '30m\n    timezone: Europe/Berlin');
+    expect(faultsOf(text)).toEqual([]);
+    expect(faultsOf(text, strong)).toEqual([
+      '9 windows[0].cron: found a window that would begin at 2027-03-28 02:30, a time the clocks of Europe/Berlin skip; accepted is a time that exists on every day, or a time zone without summer time such as UTC',
+    ]);
+  });
+
+  it('tells missing and weak secrets, and quotes neither', () => {
+    const text = broken('          - file: token\n', '          - env: ABSENT\n          - env: TOKEN\n');
+    expect(faultsOf(text, around({ TOKEN: 'hunter2' }))).toEqual([
+      '33 intake.sources[0].auth.secrets[0]: found environment variable ABSENT, which is not set; accepted is a secret this user may read',
+      '34 intake.sources[0].auth.secrets[1]: found a secret that is short for bearer; accepted is one generated from 32 random bytes',
+    ]);
+  });
+
+  it("looks for a secret's file beside the configuration", () => {
+    expect(faultsOf(SOUND, strong)).toEqual([
+      '33 intake.sources[0].auth.secrets[0]: found file /etc/portcullis/token, which does not exist; accepted is a secret this user may read',
+    ]);
+  });
+});
