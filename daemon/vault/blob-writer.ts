@@ -1,6 +1,6 @@
 import type { SealingKeys } from './appliance-secrets.ts';
-import type { BlobEntry } from './blob-table.ts';
 import { BlobMap } from './blob-map.ts';
+import type { BlobEntry } from './blob-table.ts';
 import { PACK_TARGET, type PackType, TYPE } from './format.ts';
 import type { IndexContent, IndexedPack } from './index-object.ts';
 import { type Pack, PackWriter } from './pack.ts';

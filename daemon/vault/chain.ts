@@ -80,7 +80,10 @@ export async function readHead(
   const newest = names.at(-1);
   if (newest === undefined) {
     if (heads.length === 0 || heads.includes(NO_RECORD)) return undefined;
-    throw new PortcullisError('vault.head_mismatch', 'The vault holds no snapshot, but this appliance has committed some.');
+    throw new PortcullisError(
+      'vault.head_mismatch',
+      'The vault holds no snapshot, but this appliance has committed some.',
+    );
   }
   let head: ChainRecord;
   try {
@@ -90,11 +93,17 @@ export async function readHead(
     throw new PortcullisError('vault.forged', `${newest} ${reasonOf(error)}.`, { cause: error });
   }
   if (!heads.includes(head.hash)) {
-    throw new PortcullisError('vault.head_mismatch', `The newest record of the vault, ${newest}, is not the expected one.`);
+    throw new PortcullisError(
+      'vault.head_mismatch',
+      `The newest record of the vault, ${newest}, is not the expected one.`,
+    );
   }
   for (const [index, name] of names.entries()) {
     if (parseRecordName(name)?.seq !== index + 1) {
-      throw new PortcullisError('vault.head_mismatch', `Of the records up to ${newest}, some are missing or not ours: ${name}.`);
+      throw new PortcullisError(
+        'vault.head_mismatch',
+        `Of the records up to ${newest}, some are missing or not ours: ${name}.`,
+      );
     }
   }
   return head;

@@ -18,19 +18,14 @@ export async function createVault(
     readonly wall: number;
   },
 ): Promise<void> {
-  const appliance = await encodeApplianceObject(
-    options.secrets,
-    options.vaultId,
-    options.recipients,
-    options.wall,
-  );
+  const appliance = await encodeApplianceObject(options.secrets, options.vaultId, options.recipients, options.wall);
   try {
     await store.put(FORMAT_NAME, encodeFormat(options.vaultId, options.wall));
   } catch (error) {
     if (!hasCode(error, 'store.exists')) throw error;
     // The same vault id: an attempt of ours that was cut short.
     if (!(await readVaultId(store)).equals(options.vaultId))
-    throw new PortcullisError('vault.exists', 'There is a vault in this store already.', { cause: error });
+      throw new PortcullisError('vault.exists', 'There is a vault in this store already.', { cause: error });
   }
   await store.put(appliance.name, appliance.bytes);
 }

@@ -1,4 +1,4 @@
-import { decodeBlobTable, encodeBlobTable, type BlobEntry, type PlacedBlob } from './blob-table.ts';
+import { type BlobEntry, decodeBlobTable, encodeBlobTable, type PlacedBlob } from './blob-table.ts';
 import { deflate, inflate } from './compression.ts';
 import { HEADER_LENGTH, ID_LENGTH, TYPE } from './format.ts';
 import { type Header, newHeader, openUnder, readHeader, sealWhole } from './header.ts';

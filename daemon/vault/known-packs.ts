@@ -5,7 +5,7 @@ import { errnoOf } from '../base/errors.ts';
 import { list } from '../base/shape.ts';
 import type { SealingKeys } from './appliance-secrets.ts';
 import { sha256Hex } from './crypto.ts';
-import { type IndexContent, decodeIndex } from './index-object.ts';
+import { decodeIndex, type IndexContent } from './index-object.ts';
 import { hex } from './loose.ts';
 import { decodePackSet, type ListedPack } from './pack-set.ts';
 import { listBatches } from './staging.ts';

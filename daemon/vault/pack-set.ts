@@ -13,7 +13,9 @@ export interface ListedPack {
   readonly session: string;
 }
 
-const shape = loose({ packs: list(loose({ name: hex(32), size: integer(), session: hex(32) }), Number.MAX_SAFE_INTEGER) });
+const shape = loose({
+  packs: list(loose({ name: hex(32), size: integer(), session: hex(32) }), Number.MAX_SAFE_INTEGER),
+});
 
 export function encodePackSet(packs: readonly ListedPack[]): { id: string; bytes: Buffer } {
   const sorted = packs

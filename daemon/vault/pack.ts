@@ -1,7 +1,16 @@
+import { type BlobEntry, decodeBlobTable, encodeBlobTable, type PlacedBlob } from './blob-table.ts';
 import { deflate, inflate } from './compression.ts';
 import { derive, gcmOpen, gcmSeal, sha256Hex } from './crypto.ts';
-import { type BlobEntry, decodeBlobTable, encodeBlobTable, type PlacedBlob } from './blob-table.ts';
-import { HEADER_LENGTH, MAX_BLOB, type PackType, packName, TAG_LENGTH, TAIL_LENGTH, TAIL_MAGIC, TYPE } from './format.ts';
+import {
+  HEADER_LENGTH,
+  MAX_BLOB,
+  type PackType,
+  packName,
+  TAG_LENGTH,
+  TAIL_LENGTH,
+  TAIL_MAGIC,
+  TYPE,
+} from './format.ts';
 import { type Header, newHeader, openUnder, readHeader, sealUnder } from './header.ts';
 
 /** Packs: docs/vault-format.md section 3.3. */

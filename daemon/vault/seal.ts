@@ -231,7 +231,10 @@ async function sealEntries(options: SealOptions, gear: Uint32Array, blobs: BlobW
   for await (const entry of options.entries) {
     options.signal?.throwIfAborted();
     if (!isSafePath(entry.path)) {
-      throw new PortcullisError('source.failed', `Source ${options.source.name} gave the path "${showPath(entry.path)}".`);
+      throw new PortcullisError(
+        'source.failed',
+        `Source ${options.source.name} gave the path "${showPath(entry.path)}".`,
+      );
     }
     switch (entry.kind) {
       case 'file':

@@ -1,0 +1,201 @@
+import { PortcullisError } from '../base/errors.ts';
+import type { Secret } from '../base/secret.ts';
+import { type SealingKeys, sealingKeys } from './appliance-secrets.ts';
+import { BlobReader } from './blob-reader.ts';
+import { type Chain, type Refusal, readChain } from './chain.ts';
+import { sha256Hex } from './crypto.ts';
+import { decodeList, type ListEvent, type Listed } from './file-list.ts';
+import { expectVault } from './format-object.ts';
+import { readSealingSecret, readSessionKey } from './key-objects.ts';
+import { decodeManifest, type Manifest } from './manifest.ts';
+import { comparePaths, isUnder } from './paths.ts';
+import type { DraftBody } from './record.ts';
+import type { RecoveryKey } from './recovery-key.ts';
+import type { Store } from './store.ts';
+import { damaged, isStoreFailure } from './vault-error.ts';
+
+/** A committed snapshot. */
+export interface Snapshot {
+  readonly seq: number;
+  /** SHA-256 of its record. */
+  readonly hash: string;
+  /** Name of its record without the folder. */
+  readonly name: string;
+  /** RFC 3339, UTC. */
+  readonly time: string;
+  /** Undefined when no manifest of this source can be read any more; `sourceId` still tells sources apart. */
+  readonly source: { readonly name: string; readonly kind: string } | undefined;
+  readonly sourceId: string;
+  readonly status: DraftBody['status'];
+  readonly record: DraftBody;
+}
+
+/** An opened vault: everything a recovery key can read. */
+export class Vault {
+  readonly store: Store;
+  readonly key: RecoveryKey;
+  readonly keys: SealingKeys;
+  readonly blobs: BlobReader;
+  readonly #chain: Chain;
+  readonly #sessions = new Map<string, Promise<Secret>>();
+  #snapshots: Promise<Snapshot[]> | undefined;
+
+  constructor(store: Store, key: RecoveryKey, keys: SealingKeys, chain: Chain) {
+    this.store = store;
+    this.key = key;
+    this.keys = keys;
+    this.#chain = chain;
+    this.blobs = new BlobReader(store, keys, (id) => this.sessionKey(id));
+  }
+
+  /** What claims to be a snapshot and is none, and what is missing in the chain. Show it to whoever asks for snapshots. */
+  get refused(): readonly Refusal[] {
+    return this.#chain.refused;
+  }
+
+  /** Every snapshot, newest last. */
+  snapshots(): Promise<Snapshot[]> {
+    this.#snapshots ??= this.#readSnapshots();
+    return this.#snapshots;
+  }
+
+  /** Rejects with `vault.damaged`, `vault.recipient`, or as the store does. */
+  async manifest(snapshot: Pick<Snapshot, 'record'>): Promise<Manifest> {
+    const name = `manifests/${snapshot.record.manifest.name}`;
+    const bytes = await this.store.get(name);
+    if (sha256Hex(bytes) !== snapshot.record.manifest.name) throw damaged(name, new Error('is not what its name says'));
+    const session = await this.sessionKey(snapshot.record.session);
+    try {
+      return decodeManifest(bytes, this.key.vaultId, session.reveal());
+    } catch (error) {
+      throw damaged(name, error);
+    }
+  }
+
+  /** The key of session `id`. Rejects as `readSessionKey`. */
+  sessionKey(id: string): Promise<Secret> {
+    let key = this.#sessions.get(id);
+    if (key === undefined) {
+      key = readSessionKey(this.store, id, this.key);
+      this.#sessions.set(id, key);
+    }
+    return key;
+  }
+
+  /** What is in a snapshot at `prefix` and below (empty: all), in its order. Rejects with `vault.damaged` where a part is lost. */
+  async *listFiles(snapshot: Snapshot, prefix: Buffer = Buffer.alloc(0)): AsyncGenerator<Listed> {
+    for await (const event of this.listEvents(snapshot, prefix)) {
+      if (event.type === 'lost') throw event.error;
+      if (event.type === 'cut') throw damaged(`manifests/${snapshot.record.manifest.name}`, new Error('a file is cut'));
+      yield event;
+    }
+  }
+
+  /** As `listFiles`, going on past lost parts of the list and telling them. */
+  async *listEvents(
+    snapshot: Pick<Snapshot, 'record'>,
+    prefix: Buffer = Buffer.alloc(0),
+  ): AsyncGenerator<ListEvent | { readonly type: 'lost'; readonly path: Buffer; readonly error: PortcullisError }> {
+    const manifest = await this.manifest(snapshot);
+    await this.blobs.locate(snapshot.record);
+    const lost: { path: Buffer; error: PortcullisError }[] = [];
+    const parts = async function* (vault: Vault) {
+      for (const { first, at } of piecesUnder(manifest, prefix)) {
+        try {
+          yield await vault.blobs.read(at);
+        } catch (error) {
+          if (!(error instanceof PortcullisError) || isStoreFailure(error)) throw error;
+          lost.push({ path: first, error });
+          yield undefined;
+        }
+      }
+    };
+    for await (const event of decodeList(parts(this))) {
+      for (const part of lost.splice(0)) yield { type: 'lost', ...part };
+      if (isUnder(event.path, prefix)) yield event;
+    }
+    for (const part of lost) yield { type: 'lost', ...part };
+  }
+
+  async #readSnapshots(): Promise<Snapshot[]> {
+    const sources = new Map<string, { name: string; kind: string }>();
+    const result: Snapshot[] = [];
+    for (const { seq, hash, name, time, snapshot } of [...this.#chain.records].reverse()) {
+      if (snapshot === undefined) continue;
+      // One good manifest tells the name of every snapshot with this id.
+      if (!sources.has(snapshot.source)) {
+        const source = await this.#sourceOf(snapshot);
+        if (source !== undefined) sources.set(snapshot.source, source);
+      }
+      const short = name.slice('snapshots/'.length);
+      const { source: sourceId, status } = snapshot;
+      result.push({ seq, hash, name: short, time, source: undefined, sourceId, status, record: snapshot });
+    }
+    return result.reverse().map((one) => ({ ...one, source: sources.get(one.sourceId) }));
+  }
+
+  async #sourceOf(record: DraftBody): Promise<{ name: string; kind: string } | undefined> {
+    try {
+      const { source } = await this.manifest({ record });
+      return this.keys.sourceId(source.name) === record.source ? source : undefined;
+    } catch (error) {
+      if (error instanceof PortcullisError && !isStoreFailure(error)) return undefined;
+      throw error;
+    }
+  }
+}
+
+/** The pieces of the list that can hold something at or below `prefix`. */
+function piecesUnder(manifest: Manifest, prefix: Buffer): Manifest['list'] {
+  const { list, ordered } = manifest;
+  if (!ordered || prefix.length === 0) return list;
+  // A file's lines may go over into pieces that begin with the same path: start before the first of them.
+  const after = list.findIndex(({ first }) => comparePaths(first, prefix) >= 0);
+  const from = Math.max(0, (after === -1 ? list.length : after) - 1);
+  const end = list.findIndex(
+    ({ first }, index) => index > from && comparePaths(first, prefix) > 0 && !isUnder(first, prefix),
+  );
+  return list.slice(from, end === -1 ? list.length : end);
+}
+
+/**
+ * Opens the vault in `store`. Rejects with `vault.absent`, `vault.version`, `vault.other`, `vault.recipient`, `vault.damaged` or as the
+ * store does. Records that are forged or damaged do not stop it: they are in `refused`, and are no snapshots.
+ * `expectHead` is the hash of a record that has to be there.
+ */
+export async function openVault(store: Store, key: RecoveryKey, expectHead?: string): Promise<Vault> {
+  await expectVault(store, key.vaultId);
+  const sealing = await readSealingSecret(store, key);
+  const keys = sealingKeys(sealing, key.vaultId);
+  return new Vault(store, key, keys, await readChain(store, key.vaultId, key.verifyKey, expectHead));
+}
+
+/**
+ * The snapshot a person means: a sequence number, the name, or the beginning (at least 6 digits) of the hash. Throws `vault.snapshot`
+ * when none or more than one fits, `vault.forged` when it is one that was refused.
+ */
+export function findSnapshot(snapshots: readonly Snapshot[], refused: readonly Refusal[], meant: string): Snapshot {
+  const fits = (name: string) => {
+    const [seq = '', hash = ''] = name.split('-');
+    const number = /^\d{1,10}$/.test(meant) && Number(meant) === Number(seq);
+    return number || meant === name || (meant.length >= 6 && hash.startsWith(meant));
+  };
+  const found = snapshots.filter((snapshot) => fits(snapshot.name));
+  if (found.length === 1 && found[0] !== undefined) return found[0];
+  if (found.length > 1) throw new PortcullisError('vault.snapshot', `"${meant}" fits ${found.length} snapshots.`);
+  const forged = refused.find(
+    ({ object }) => object.startsWith('snapshots/') && fits(object.slice('snapshots/'.length)),
+  );
+  if (forged !== undefined) {
+    throw new PortcullisError('vault.forged', `${forged.object} is refused: it ${forged.reason}.`);
+  }
+  throw new PortcullisError('vault.snapshot', `There is no snapshot "${meant}".`);
+}
+
+/** The newest snapshot not later than `wall`, of one source when given. Throws `vault.snapshot` when there is none. */
+export function snapshotAt(snapshots: readonly Snapshot[], time: string, source?: string): Snapshot {
+  const found = snapshots.findLast((one) => one.time <= time && (source === undefined || one.source?.name === source));
+  if (found !== undefined) return found;
+  const of = source === undefined ? '' : ` of ${source}`;
+  throw new PortcullisError('vault.snapshot', `There is no snapshot${of} at or before ${time}.`);
+}

@@ -1,0 +1,210 @@
+import { PortcullisError } from '../base/errors.ts';
+import { readChain } from './chain.ts';
+import { sha256Hex } from './crypto.ts';
+import { hashInName, packName, parseRecordName } from './format.ts';
+import { readVaultId } from './format-object.ts';
+import { decodePackSet, type ListedPack } from './pack-set.ts';
+import { showPath } from './paths.ts';
+import type { RecoveryKey } from './recovery-key.ts';
+import type { Reference } from './reference.ts';
+import type { Store } from './store.ts';
+import { openVault, type Vault } from './vault.ts';
+import { isStoreFailure } from './vault-error.ts';
+
+/** One thing that is not as it should be. */
+export interface Finding {
+  /** The object, or `snapshots/` for the chain as a whole. */
+  readonly object: string;
+  readonly problem: string;
+  /** Sequence numbers of the snapshots that need it. */
+  readonly snapshots: readonly number[];
+  /** The file it costs, where the key tells. */
+  readonly path?: string;
+}
+
+export interface Verified {
+  readonly findings: readonly Finding[];
+  readonly snapshots: number;
+  readonly objects: number;
+  /** Bytes that were read and hashed. */
+  readonly bytes: number;
+  /** Packs no snapshot needs: harmless. */
+  readonly orphans: number;
+}
+
+export interface VerifyOptions {
+  readonly store: Store;
+  /** Raw Ed25519 public key of the appliance: from its own state or from the recovery key, never from the vault. */
+  readonly verifyKey: Buffer;
+  /** With it, the content of every snapshot is checked as well. */
+  readonly key?: RecoveryKey;
+  readonly expectHead?: string;
+  /** Reads and hashes every pack; otherwise packs are only looked for, with their size. */
+  readonly readData: boolean;
+  readonly progress?: (progress: { objects: number; bytes: number }) => void;
+  readonly signal?: AbortSignal;
+}
+
+/**
+ * Checks a vault. What is wrong is in the result; rejects only when there is no vault, or with the store's own failure
+ * (`store.gone`), or `vault.other` or `vault.recipient` for a key of another vault.
+ */
+export async function verify(options: VerifyOptions): Promise<Verified> {
+  const { store, key, verifyKey, signal } = options;
+  const vault = key === undefined ? undefined : await openVault(store, key, options.expectHead);
+  const vaultId = await readVaultId(store);
+  const findings: Finding[] = [];
+  const present = new Map<string, number>();
+  /** Objects that are named in a finding: what needs them is damaged. */
+  const bad = new Map<string, string>();
+  let bytes = 0;
+
+  for (const folder of ['keys', 'packs', 'index', 'packsets', 'manifests', 'versions', 'snapshots']) {
+    for await (const { name, size } of store.list(folder)) {
+      signal?.throwIfAborted();
+      const hash = hashInName(name);
+      if (hash === undefined) bad.set(name, 'is no object of a vault');
+      else if (options.readData || folder !== 'packs') {
+        const content = await read(store, name);
+        if (content instanceof PortcullisError) bad.set(name, `cannot be read: ${content.what}`);
+        else if (sha256Hex(content) !== hash) bad.set(name, 'is damaged: its bytes are not what its name says');
+        bytes += size;
+      }
+      present.set(name, size);
+      options.progress?.({ objects: present.size, bytes });
+    }
+  }
+
+  const needs = new Map<string, Set<number>>();
+  const chain = await readChain(store, vaultId, verifyKey, options.expectHead);
+  for (const { object, reason } of chain.refused) {
+    const seq = parseRecordName(object)?.seq;
+    findings.push({ object, problem: reason, snapshots: seq === undefined ? [] : [seq] });
+    bad.delete(object);
+  }
+  const need = (name: string, seq: number, size?: number) => {
+    const seqs = needs.get(name) ?? new Set();
+    needs.set(name, seqs.add(seq));
+    const found = present.get(name);
+    if (found === undefined) bad.set(name, 'is missing');
+    else if (size !== undefined && found !== size) bad.set(name, `has ${found} bytes instead of ${size}`);
+  };
+  const sets = new Map<string, readonly ListedPack[]>();
+  for (const { seq, snapshot } of chain.records) {
+    if (snapshot === undefined) continue;
+    need(`keys/session-${snapshot.session}`, seq);
+    need(`manifests/${snapshot.manifest.name}`, seq, snapshot.manifest.size);
+    for (const id of snapshot.packsets) {
+      const name = `packsets/${id}`;
+      need(name, seq);
+      if (!sets.has(id)) sets.set(id, bad.has(name) ? [] : await readSet(store, id));
+      for (const pack of sets.get(id) ?? []) {
+        need(packName(pack.name), seq, pack.size);
+        need(`keys/session-${pack.session}`, seq);
+      }
+    }
+  }
+  for (const [object, problem] of bad) findings.push({ object, problem, snapshots: [...(needs.get(object) ?? [])] });
+  if (vault !== undefined) findings.push(...(await verifyContent(vault, options, bad, needs)));
+
+  const packs = [...present.keys()].filter((name) => name.startsWith('packs/'));
+  return {
+    findings,
+    snapshots: chain.records.filter((record) => record.snapshot !== undefined).length,
+    objects: present.size + 1,
+    bytes,
+    orphans: packs.filter((name) => !needs.has(name)).length,
+  };
+}
+
+async function readSet(store: Store, id: string): Promise<readonly ListedPack[]> {
+  try {
+    return decodePackSet(id, await store.get(`packsets/${id}`));
+  } catch (error) {
+    if (error instanceof PortcullisError && isStoreFailure(error)) throw error;
+    return [];
+  }
+}
+
+/** The object's bytes, or what is wrong with this one object. */
+async function read(store: Store, name: string): Promise<Buffer | PortcullisError> {
+  try {
+    return await store.get(name);
+  } catch (error) {
+    if (error instanceof PortcullisError && !isStoreFailure(error)) return error;
+    throw error;
+  }
+}
+
+/** What is wrong with the files in the snapshots, given the objects that are `bad` already. */
+async function verifyContent(
+  vault: Vault,
+  options: VerifyOptions,
+  bad: ReadonlyMap<string, string>,
+  needs: ReadonlyMap<string, ReadonlySet<number>>,
+): Promise<Finding[]> {
+  const { store, signal } = options;
+  const found = new Map<string, Finding>();
+  const tell = (object: string, problem: string, seqs: Iterable<number>, path?: Buffer) => {
+    const place = path === undefined ? {} : { path: showPath(path) };
+    const id = JSON.stringify([object, problem, place]);
+    const snapshots = [...new Set([...(found.get(id)?.snapshots ?? []), ...seqs])];
+    found.set(id, { object, problem, snapshots, ...place });
+  };
+  const snapshots = await vault.snapshots();
+  for (const { record } of snapshots) await vault.blobs.locate(record);
+
+  const badBlobs = new Set<string>();
+  if (options.readData) {
+    for (const pack of vault.blobs.packs) {
+      signal?.throwIfAborted();
+      const name = packName(pack.hash);
+      if (bad.has(name) || !needs.has(name)) continue;
+      const bytes = await store.get(name);
+      for (const blob of pack.blobs) {
+        const stored = bytes.subarray(blob.offset, blob.offset + blob.storedLength);
+        const error = await vault.blobs.open(pack, blob, stored).then(() => undefined, asDamage);
+        if (error === undefined) continue;
+        badBlobs.add(`${pack.hash} ${blob.index}`);
+        tell(name, error.what, needs.get(name) ?? []);
+      }
+    }
+  }
+  /** The object that a reference is lost with, or undefined when it is sound. */
+  const lostWith = (reference: Reference): string | undefined => {
+    const places = vault.blobs.places(reference.blob);
+    const sound = places.some(
+      ({ pack, blob }) =>
+        !bad.has(packName(pack.hash)) &&
+        !bad.has(`keys/session-${pack.header.session.toString('hex')}`) &&
+        !badBlobs.has(`${pack.hash} ${blob.index}`) &&
+        reference.offset + reference.length <= blob.plainLength,
+    );
+    if (sound) return undefined;
+    return places[0] === undefined ? 'packs/' : packName(places[0].pack.hash);
+  };
+  for (const snapshot of snapshots) {
+    const manifest = `manifests/${snapshot.record.manifest.name}`;
+    try {
+      for await (const event of vault.listEvents(snapshot)) {
+        signal?.throwIfAborted();
+        if (event.type === 'lost' || event.type === 'cut') {
+          tell(manifest, 'a part of its file list is lost, from this path on', [snapshot.seq], event.path);
+        } else if (event.type === 'file') {
+          const lost = event.content.map(lostWith).find((object) => object !== undefined);
+          if (lost !== undefined) tell(lost, 'content of this file is lost', [snapshot.seq], event.path);
+        }
+      }
+    } catch (error) {
+      signal?.throwIfAborted();
+      tell(manifest, asDamage(error).what, [snapshot.seq]);
+    }
+  }
+  return [...found.values()];
+}
+
+/** Damage to one thing; anything else is thrown on. */
+function asDamage(error: unknown): PortcullisError {
+  if (error instanceof PortcullisError && !isStoreFailure(error)) return error;
+  throw error;
+}
