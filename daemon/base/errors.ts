@@ -67,6 +67,11 @@ const REGISTER = {
     remedy: 'Generate a new one, with 32 random bytes, and set it here and at the sender.',
   },
   // keeper
+  'restore.partial': {
+    exit: 1,
+    status: 500,
+    remedy: 'An older snapshot may hold them whole; `portcullis verify --key FILE --read-data` says what is damaged.',
+  },
   'job.died': { exit: 1, status: 500, remedy: 'Its last words are in the log; the next window tries again.' },
   'sync.failed': { exit: 1, status: 500, remedy: '`portcullis status` and the log say which source failed and why.' },
   'job.stopped': {
