@@ -22,4 +22,4 @@ export type Attempt =
   /** The body is signed: feed every byte of it to `update`, in order, then ask once. */
   | { readonly kind: 'signed'; update(chunk: Buffer): void; verdict(): Verdict };
 
-export type Verdict = { readonly authentic: true } | { readonly authentic: false; readonly why: string };
+type Verdict = { readonly authentic: true } | { readonly authentic: false; readonly why: string };

@@ -1,4 +1,5 @@
 import { createServer } from 'node:http';
+import { createConnection } from 'node:net';
 import { Worker } from 'node:worker_threads';
 import { afterEach, describe, expect, test } from 'vitest';
 import { systemClock } from '../../daemon/base/clock.ts';
@@ -355,6 +356,17 @@ describe('a stranger', () => {
     expect(gate.causes).toHaveLength(1);
     for (const { socket } of more) socket.destroy();
   });
+});
+
+test('a flood from one address does not push out a sender at another', async () => {
+  const { port, gate } = await start({ maxBody: 64 << 20 });
+  const sender = createConnection({ port, host: '127.0.0.1', localAddress: '127.0.0.2' });
+  sender.write(head('/alerts/detector', signed(destructive), destructive.length));
+  const flood = Array.from({ length: 64 }, () => speak(port, 'POST /alerts/detector HTTP/1.1\r\n'));
+  await Promise.all(flood.slice(0, 48).map(({ answer }) => answer));
+  sender.write(destructive);
+  expect(await until(() => gate.causes[0])).toMatchObject({ source: 'detector' });
+  for (const socket of [sender, ...flood.map(({ socket }) => socket)]) socket.destroy();
 });
 
 describe('the gate', () => {
