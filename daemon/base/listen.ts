@@ -3,11 +3,16 @@ import { createConnection, createServer, type Server, type Socket } from 'node:n
 import { join } from 'node:path';
 import { errnoOf, PortcullisError, reasonOf } from './errors.ts';
 
+/** Unix has room for this many bytes. Node cuts off a longer path and listens at what is left of it. */
+const LONGEST_PATH = 107;
+
 /**
  * Listens on a Unix socket at `path`, replacing a dead one left behind; rejects with `socket.taken` when somebody still
  * answers there. `mode` is the socket's permission: which socket somebody may reach *is* what they may do.
  */
 async function listenUnix(path: string, mode: number, accept: (socket: Socket) => void): Promise<Server> {
+  if (Buffer.byteLength(path) > LONGEST_PATH)
+    throw new PortcullisError('socket.failed', `The path of a socket is too long: ${path}.`);
   if (await answers(path)) throw new PortcullisError('socket.taken', `Another process already answers at ${path}.`);
   await unlink(path).catch((error: unknown) => {
     if (errnoOf(error) !== 'ENOENT') throw error;
