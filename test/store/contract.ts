@@ -1,0 +1,93 @@
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { hasCode } from '../../daemon/base/errors.ts';
+import type { Store } from '../../daemon/vault/store.ts';
+
+/** A store under test, empty but for nothing at all. */
+export interface StoreUnderTest {
+  readonly store: Store;
+  /** Another handle on the same objects, as after a restart. */
+  reopen(): Store;
+  /** Takes the whole store away, as a cut link does. */
+  takeAway(): Promise<void>;
+  cleanUp(): Promise<void>;
+}
+
+async function names(store: Store, prefix: string): Promise<Record<string, number>> {
+  const result: Record<string, number> = {};
+  for await (const { name, size } of store.list(prefix)) result[name] = size;
+  return result;
+}
+
+/** The promises of `daemon/vault/store.ts`, for every store and every wrapper. */
+export function storeContract(kind: string, create: () => Promise<StoreUnderTest>): void {
+  describe(`${kind} as a store`, () => {
+    let under: StoreUnderTest;
+    let store: Store;
+    beforeEach(async () => {
+      under = await create();
+      store = under.store;
+      await store.put('FORMAT', Buffer.from('{}'));
+    });
+    afterEach(() => under.cleanUp());
+
+    it('gives back what was put, whole and in part, also after a restart', async () => {
+      const bytes = Buffer.from(Array.from({ length: 100_000 }, (_, index) => index % 251));
+      await store.put('packs/ab/abc', bytes);
+      await store.put('index/empty', Buffer.alloc(0));
+      for (const one of [store, under.reopen()]) {
+        expect((await one.get('packs/ab/abc')).equals(bytes)).toBe(true);
+        expect(await one.get('packs/ab/abc', { offset: 70_000, length: 10 })).toEqual(bytes.subarray(70_000, 70_010));
+        expect(await one.get('packs/ab/abc', { offset: 99_995, length: 10 })).toEqual(bytes.subarray(99_995));
+        expect(await one.get('packs/ab/abc', { offset: 200_000, length: 10 })).toHaveLength(0);
+        expect(await one.get('index/empty')).toHaveLength(0);
+        expect(await one.size('packs/ab/abc')).toBe(100_000);
+      }
+    });
+
+    it('never writes a name twice', async () => {
+      await store.put('keys/one', Buffer.from('first'));
+      await expect(store.put('keys/one', Buffer.from('second'))).rejects.toSatisfy((e) => hasCode(e, 'store.exists'));
+      expect((await store.get('keys/one')).toString()).toBe('first');
+    });
+
+    it('of two puts of one name at once exactly one wins', async () => {
+      const results = await Promise.allSettled([
+        store.put('keys/race', Buffer.from('a')),
+        under.reopen().put('keys/race', Buffer.from('b')),
+      ]);
+      expect(results.filter((result) => result.status === 'fulfilled')).toHaveLength(1);
+    });
+
+    it('lists what is below a prefix and nothing unfinished', async () => {
+      await store.put('packs/ab/abc', Buffer.alloc(3));
+      await store.put('packs/cd/cde', Buffer.alloc(4));
+      await store.put('packsets/x', Buffer.alloc(5));
+      expect(await names(store, 'packs')).toEqual({ 'packs/ab/abc': 3, 'packs/cd/cde': 4 });
+      expect(await names(store, 'packsets')).toEqual({ 'packsets/x': 5 });
+      expect(await names(store, 'manifests')).toEqual({});
+    });
+
+    it('says what is missing', async () => {
+      await expect(store.get('packs/no')).rejects.toSatisfy((e) => hasCode(e, 'store.missing'));
+      expect(await store.size('packs/no')).toBeUndefined();
+    });
+
+    it('refuses names that are none', async () => {
+      for (const name of ['../out', '/etc/passwd', 'a//b', '', 'a/../../b', 'a b', 'ü', '.', 'a/.']) {
+        await expect(store.put(name, Buffer.alloc(1))).rejects.toSatisfy((e) => hasCode(e, 'store.failed'));
+        await expect(store.get(name)).rejects.toSatisfy((e) => hasCode(e, 'store.failed'));
+      }
+    });
+
+    it('is gone when it is gone, in every operation, and does not come back by itself', async () => {
+      await store.put('packs/ab/abc', Buffer.alloc(3));
+      await under.takeAway();
+      const gone = (error: unknown) => hasCode(error, 'store.gone');
+      await expect(store.put('packs/ab/abd', Buffer.alloc(3))).rejects.toSatisfy(gone);
+      await expect(store.get('packs/ab/abc')).rejects.toSatisfy(gone);
+      await expect(store.size('packs/ab/abc')).rejects.toSatisfy(gone);
+      await expect(names(store, 'packs')).rejects.toSatisfy(gone);
+      await expect(store.put('packs/ab/abd', Buffer.alloc(3))).rejects.toSatisfy(gone);
+    });
+  });
+}
