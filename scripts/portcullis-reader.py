@@ -1,0 +1,717 @@
+#!/usr/bin/env python3
+"""Read a Portcullis vault with a recovery key, without Portcullis.
+
+Written from docs/vault-format.md alone; shares no code with the daemon. Needs Python 3.9 or newer and the packages
+cryptography and zstandard (Debian: python3-cryptography python3-zstandard).
+"""
+
+import argparse
+import base64
+import hashlib
+import hmac
+import json
+import os
+import re
+import struct
+import sys
+
+try:
+    import zstandard
+    from cryptography.exceptions import InvalidSignature, InvalidTag
+    from cryptography.hazmat.primitives import hashes
+    from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
+    from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PrivateKey, X25519PublicKey
+    from cryptography.hazmat.primitives.ciphers.aead import AESGCM
+    from cryptography.hazmat.primitives.kdf.hkdf import HKDF
+    from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
+except ImportError as error:
+    sys.exit(f"portcullis-reader: {error}. Install python3-cryptography and python3-zstandard.")
+
+EXAMPLES = """examples:
+  portcullis-reader.py --store /mnt/vault --key recovery.key list
+  portcullis-reader.py --store /mnt/vault --key recovery.key ls 12 etc
+  portcullis-reader.py --store /mnt/vault --key recovery.key restore 12 /tmp/out --path etc/passwd
+  portcullis-reader.py --store /mnt/vault --key recovery.key verify
+
+exit status: 0 all is well, 1 something is damaged, missing or refused, 2 wrong use (also a wrong key or no vault)
+"""
+
+MAX_BLOB = 8 << 20
+HEADER = 76
+DATA, METADATA, MANIFEST, INDEX = 1, 2, 3, 4
+ZERO_NONCE = bytes(12)
+
+
+class Wrong(Exception):
+    """Wrong use: a wrong key, no vault, no such snapshot."""
+
+
+class Damaged(Exception):
+    """An object is not what it has to be."""
+
+
+# --- keys -------------------------------------------------------------------------------------------------------
+
+
+def sha256(data):
+    return hashlib.sha256(data).hexdigest()
+
+
+def derive(key, vault_id, purpose, salt=b"", length=32):
+    info = b"portcullis/1 " + purpose.encode("ascii") + b"\0" + vault_id
+    return HKDF(hashes.SHA256(), length, salt or None, info).derive(key)
+
+
+def gcm_open(key, nonce, data, aad):
+    try:
+        return AESGCM(key).decrypt(nonce, data, aad)
+    except (InvalidTag, ValueError):
+        raise Damaged("does not decrypt") from None
+
+
+def hpke_open(private_key, wrapped, info):
+    """HPKE, RFC 9180: base mode, DHKEM(X25519, HKDF-SHA256), HKDF-SHA256, AES-256-GCM, one message, no extra data."""
+
+    def extract(suite, salt, label, ikm):
+        return hmac.new(salt or bytes(32), b"HPKE-v1" + suite + label + ikm, "sha256").digest()
+
+    def expand(suite, prk, label, info, length):
+        text = struct.pack(">H", length) + b"HPKE-v1" + suite + label + info
+        out = block = b""
+        counter = 0
+        while len(out) < length:
+            counter += 1
+            block = hmac.new(prk, block + text + bytes([counter]), "sha256").digest()
+            out += block
+        return out[:length]
+
+    enc, ciphertext = wrapped[:32], wrapped[32:]
+    kem = b"KEM" + struct.pack(">H", 0x0020)
+    suite = b"HPKE" + struct.pack(">HHH", 0x0020, 0x0001, 0x0002)
+    try:
+        shared = private_key.exchange(X25519PublicKey.from_public_bytes(enc))
+    except ValueError:
+        raise Damaged("holds no good wrapped key") from None
+    kem_context = enc + public_bytes(private_key)
+    secret = expand(kem, extract(kem, b"", b"eae_prk", shared), b"shared_secret", kem_context, 32)
+    context = b"\0" + extract(suite, b"", b"psk_id_hash", b"") + extract(suite, b"", b"info_hash", info)
+    schedule = extract(suite, secret, b"secret", b"")
+    key = expand(suite, schedule, b"key", context, 32)
+    nonce = expand(suite, schedule, b"base_nonce", context, 12)
+    return gcm_open(key, nonce, ciphertext, b"")
+
+
+def public_bytes(private_key):
+    return private_key.public_key().public_bytes(Encoding.Raw, PublicFormat.Raw)
+
+
+class RecoveryKey:
+    LENGTHS = {"vault-id": 16, "verify-key": 32, "private-key": 32}
+
+    def __init__(self, path):
+        try:
+            with open(path, encoding="utf-8") as file:
+                text = file.read()
+        except (OSError, UnicodeDecodeError) as error:
+            raise Wrong(f"the recovery key cannot be read: {error}") from None
+        values = {}
+        known = False
+        for number, line in enumerate(text.splitlines(), 1):
+            line = " ".join(line.lower().split())
+            if not line or line.startswith("#"):
+                continue
+            if line == "format: portcullis-recovery-key 1":
+                known = True
+                continue
+            match = re.fullmatch(r"([a-z-]+) ?: ?([0-9a-f ]+)\[([0-9a-f]{8})\]", line)
+            name = match.group(1) if match else None
+            if name not in self.LENGTHS:
+                raise Wrong(f"line {number} of the recovery key is not of its format")
+            digits = match.group(2).replace(" ", "")
+            value = bytes.fromhex(digits) if len(digits) == 2 * self.LENGTHS[name] else b""
+            if not value or sha256(name.encode() + b":" + value)[:8] != match.group(3):
+                raise Wrong(f'line {number} of the recovery key ("{name}") does not agree with its checksum')
+            values[name] = value
+        if not known or len(values) != len(self.LENGTHS):
+            raise Wrong(f"{path} is no whole recovery key of format 1")
+        self.vault_id = values["vault-id"]
+        self.verify_key = Ed25519PublicKey.from_public_bytes(values["verify-key"])
+        self.private_key = X25519PrivateKey.from_private_bytes(values["private-key"])
+        self.public_hex = public_bytes(self.private_key).hex()
+
+    def unwrap(self, recipients, purpose):
+        info = b"portcullis/1 wrap " + purpose.encode("ascii") + b"\0" + self.vault_id
+        for recipient in recipients:
+            if recipient["publicKey"] == self.public_hex:
+                return hpke_open(self.private_key, bytes.fromhex(recipient["wrapped"]), info)
+        raise Wrong("it is not encrypted to this recovery key")
+
+
+def signed_body(data, verify_key, purpose):
+    """The JSON value of a signed document; raises Damaged unless the signature holds."""
+    match = re.fullmatch(rb"(.*)\n([0-9a-f]{128})\n", data, re.DOTALL)
+    if not match:
+        raise Damaged("does not end in a signature")
+    message = b"portcullis/1 " + purpose.encode("ascii") + b"\0" + match.group(1)
+    try:
+        verify_key.verify(bytes.fromhex(match.group(2).decode()), message)
+    except InvalidSignature:
+        raise Damaged("is not signed by this appliance") from None
+    return json.loads(match.group(1))
+
+
+# --- the store --------------------------------------------------------------------------------------------------
+
+
+class Store:
+    def __init__(self, root):
+        self.root = root
+
+    def get(self, name, offset=0, length=None):
+        try:
+            with open(os.path.join(self.root, name), "rb") as file:
+                file.seek(offset)
+                return file.read() if length is None else file.read(length)
+        except FileNotFoundError:
+            raise Damaged(f"{name} is missing") from None
+        except OSError as error:
+            raise Damaged(f"{name} cannot be read: {error.strerror}") from None
+
+    def whole(self, name):
+        """An object named by its hash."""
+        data = self.get(name)
+        if sha256(data) != name[-64:]:
+            raise Damaged(f"{name} is damaged: its bytes are not what its name says")
+        return data
+
+    def names(self, folder):
+        for at, _, files in os.walk(os.path.join(self.root, folder)):
+            for file in sorted(files):
+                yield os.path.relpath(os.path.join(at, file), self.root)
+
+    def size(self, name):
+        try:
+            return os.path.getsize(os.path.join(self.root, name))
+        except OSError:
+            return None
+
+
+def read_header(data, *types):
+    if len(data) < HEADER or data[:8] != b"PORTCULL":
+        raise Damaged("has no header of a vault")
+    if data[8] != 1:
+        raise Damaged(f"has version {data[8]}; this program knows version 1")
+    if data[9] not in types or data[10:12] != b"\0\0":
+        raise Damaged(f"is of type {data[9]}")
+    return data[:HEADER]
+
+
+def read_table(data, at):
+    """A blob table: list of (id, compressed, offset in the pack, stored length, plain length), and where it ends."""
+    try:
+        (count,) = struct.unpack_from(">I", data, at)
+        at += 4
+        blobs = []
+        offset = HEADER
+        for _ in range(count):
+            flags, blob, stored, plain = struct.unpack_from(">B32sII", data, at)
+            if flags > 1 or stored < 16 or plain > MAX_BLOB:
+                raise Damaged("has a blob that cannot be")
+            blobs.append((blob, flags == 1, offset, stored, plain))
+            offset += stored
+            at += 41
+        return blobs, at
+    except struct.error:
+        raise Damaged("its table of blobs is cut short") from None
+
+
+def inflate(frame, length=None):
+    try:
+        size = zstandard.frame_content_size(frame)
+        if size < 0 or (length is not None and size != length):
+            raise Damaged("decompresses to another length")
+        return zstandard.ZstdDecompressor().decompress(frame, max_output_size=max(size, 1))
+    except zstandard.ZstdError:
+        raise Damaged("does not decompress") from None
+
+
+class Pack:
+    def __init__(self, name, header, blobs):
+        self.name, self.header, self.blobs = name, header, blobs
+        self.path = f"packs/{name[:2]}/{name}"
+        self.session = header[12:44].hex()
+        self.salt = header[44:76]
+
+
+# --- the vault --------------------------------------------------------------------------------------------------
+
+
+class Vault:
+    def __init__(self, root, key, expect_head=None):
+        self.store, self.key = Store(root), key
+        self.id = key.vault_id
+        self.sessions, self.packs, self.places, self.cache = {}, {}, {}, {}
+        self.indexed = False
+        self.refused = []
+        self.check_format(root)
+        self.open_appliance()
+        self.read_chain(expect_head)
+
+    def check_format(self, root):
+        try:
+            form = json.loads(self.store.get("FORMAT"))
+            if form["format"] != "portcullis-vault":
+                raise ValueError
+        except (Damaged, ValueError, KeyError, TypeError):
+            raise Wrong(f"there is no vault at {root}") from None
+        if form.get("version") != 1:
+            raise Wrong(f"the vault has version {form.get('version')} of the format; this program knows version 1")
+        if form.get("vaultId") != self.id.hex():
+            raise Wrong(f"this is vault {form.get('vaultId')}; the recovery key is for {self.id.hex()}")
+
+    def open_appliance(self):
+        problem = "the vault holds no object of the appliance's keys"
+        for name in self.store.names("keys"):
+            if not name.startswith("keys/appliance-"):
+                continue
+            try:
+                body = signed_body(self.store.get(name), self.key.verify_key, "appliance")
+                if body["format"] != "portcullis-appliance" or body["version"] != 1 or body["vaultId"] != self.id.hex():
+                    raise Damaged("is another vault's")
+                secret = self.key.unwrap(body["recipients"], "appliance")[:32]
+            except (Damaged, Wrong, ValueError, KeyError) as error:
+                problem = f"{name} {error}"
+                continue
+            self.blob_id_key = derive(secret, self.id, "blob id")
+            self.index_key = derive(secret, self.id, "index")
+            self.source_id_key = derive(secret, self.id, "source id")
+            return
+        raise Wrong(problem)
+
+    def read_chain(self, expect_head):
+        self.snapshots = []
+        number, previous = 0, "0" * 64
+        seen = set()
+        for name in sorted(self.store.names("snapshots")):
+            try:
+                match = re.fullmatch(r"snapshots/(\d{10})-([0-9a-f]{64})", name)
+                if not match:
+                    raise Damaged("is not named like a record")
+                seq = int(match.group(1))
+                data = self.store.get(name)
+                if sha256(data) != match.group(2):
+                    raise Damaged("is not what its name says")
+                body = signed_body(data, self.key.verify_key, "record")
+                if body["format"] != "portcullis-record" or body["version"] != 1:
+                    raise Damaged("is no record of version 1")
+                if body["vaultId"] != self.id.hex() or body["seq"] != seq:
+                    raise Damaged("is a record of another place")
+                if seq > number + 1:
+                    self.refused.append(f"snapshots/ has no good record {number + 1} to {seq - 1}")
+                elif seq == number:
+                    raise Damaged(f"is a second record {seq}")
+                elif body["previous"] != previous:
+                    raise Damaged(f"does not follow record {number}")
+            except (Damaged, ValueError, KeyError, TypeError) as error:
+                self.refused.append(f"{name} {error}")
+                continue
+            number, previous = seq, match.group(2)
+            seen.add(previous)
+            if body["kind"] == "snapshot":
+                body["hash"] = previous
+                self.snapshots.append(body)
+        if expect_head and expect_head not in seen:
+            self.refused.append(f"snapshots/ does not hold the expected head {expect_head}")
+
+    def snapshot(self, meant):
+        found = [
+            one
+            for one in self.snapshots
+            if meant in (str(one["seq"]), f"{one['seq']:010d}-{one['hash']}")
+            or (len(meant) >= 6 and one["hash"].startswith(meant))
+        ]
+        if len(found) == 1:
+            return found[0]
+        for line in self.refused:
+            match = re.match(r"snapshots/0*(\d+)-([0-9a-f]{64}) ", line)
+            if match and (meant == match.group(1) or (len(meant) >= 6 and match.group(2).startswith(meant))):
+                raise Damaged(f"refused: {line}")
+        raise Wrong(f'there is no snapshot "{meant}"' if not found else f'"{meant}" fits several snapshots')
+
+    def session_key(self, session):
+        if session not in self.sessions:
+            name = f"keys/session-{session}"
+            try:
+                body = json.loads(self.store.whole(name))
+                key = self.key.unwrap(body["recipients"], "session")
+            except Wrong as error:
+                raise Damaged(f"{name}: {error}") from None
+            if not hmac.compare_digest(derive(key, self.id, "commitment").hex(), body["commitment"]):
+                raise Damaged(f"{name} holds another key than it commits to")
+            self.sessions[session] = key
+        return self.sessions[session]
+
+    def manifest(self, snapshot):
+        name = f"manifests/{snapshot['manifest']['name']}"
+        data = self.store.whole(name)
+        header = read_header(data, MANIFEST)
+        key = derive(self.session_key(snapshot["session"]), self.id, "manifest", header[44:76])
+        return json.loads(inflate(gcm_open(key, ZERO_NONCE, data[HEADER:], self.id + header)))
+
+    # Where blobs are: from the indexes, and from the footers of packs that no index describes.
+
+    def locate(self, snapshot):
+        if not self.indexed:
+            self.indexed = True
+            for name in self.store.names("index"):
+                try:
+                    self.read_index(self.store.whole(name))
+                except Damaged as error:
+                    print(f"portcullis-reader: ignoring {name}: {error}", file=sys.stderr)
+        for pack_set in snapshot["packsets"]:
+            try:
+                packs = json.loads(self.store.whole(f"packsets/{pack_set}"))["packs"]
+            except Damaged:
+                continue
+            for pack in packs:
+                if pack["name"] not in self.packs:
+                    try:
+                        self.read_footer(pack["name"], pack["size"])
+                    except Damaged:
+                        pass
+
+    def add_pack(self, pack):
+        if pack.name not in self.packs:
+            self.packs[pack.name] = pack
+            for index, blob in enumerate(pack.blobs):
+                self.places.setdefault(blob[0], []).append((pack, index))
+
+    def read_index(self, data):
+        header = read_header(data, INDEX)
+        key = derive(self.index_key, self.id, "index object", header[44:76])
+        plain = inflate(gcm_open(key, ZERO_NONCE, data[HEADER:], self.id + header))
+        (count,) = struct.unpack_from(">I", plain, 32)
+        at = 36
+        for _ in range(count):
+            name = plain[at : at + 32].hex()
+            pack_header = read_header(plain[at + 36 : at + 36 + HEADER], DATA, METADATA)
+            blobs, at = read_table(plain, at + 36 + HEADER)
+            self.add_pack(Pack(name, pack_header, blobs))
+
+    def read_footer(self, name, size):
+        path = f"packs/{name[:2]}/{name}"
+        header = read_header(self.store.get(path, 0, HEADER), DATA, METADATA)
+        tail = self.store.get(path, max(size - 12, 0), 12)
+        if len(tail) != 12 or tail[4:] != b"PORTTAIL":
+            raise Damaged(f"{path} is cut short")
+        (length,) = struct.unpack(">I", tail[:4])
+        if HEADER + length + 12 > size:
+            raise Damaged(f"{path} has a footer longer than itself")
+        key = derive(self.index_key, self.id, "footer", header[44:76])
+        footer = self.store.get(path, size - 12 - length, length)
+        blobs, _ = read_table(gcm_open(key, ZERO_NONCE, footer, self.id + header), 0)
+        self.add_pack(Pack(name, header, blobs))
+
+    def blob(self, blob_id):
+        if blob_id in self.cache:
+            return self.cache[blob_id]
+        failure = Damaged(f"blob {blob_id.hex()} is in no pack that can be read")
+        for pack, index in self.places.get(blob_id, []):
+            try:
+                plain = self.open_blob(pack, index)
+            except Damaged as error:
+                failure = Damaged(f"{pack.path}, blob {index}: {error}")
+                continue
+            if len(self.cache) >= 4:
+                del self.cache[next(iter(self.cache))]
+            self.cache[blob_id] = plain
+            return plain
+        raise failure
+
+    def open_blob(self, pack, index, data=None):
+        blob_id, compressed, offset, stored, length = pack.blobs[index]
+        data = self.store.get(pack.path, offset, stored) if data is None else data[offset : offset + stored]
+        if len(data) != stored:
+            raise Damaged("is cut short")
+        key = derive(self.session_key(pack.session), self.id, "pack", pack.salt)
+        kind = pack.header[9]
+        aad = self.id + pack.salt + struct.pack(">IBBII", index, kind, int(compressed), length, stored)
+        plain = gcm_open(key, struct.pack(">QI", 0, index), data, aad)
+        if compressed:
+            plain = inflate(plain, length)
+        if len(plain) != length:
+            raise Damaged("has another length than its table says")
+        if not hmac.compare_digest(hmac.new(self.blob_id_key, bytes([kind]) + plain, "sha256").digest(), blob_id):
+            raise Damaged("is another blob than its id says")
+        return plain
+
+    def content(self, reference):
+        blob, offset, length = reference[0], reference[1], reference[2]
+        data = self.blob(bytes.fromhex(blob))[offset : offset + length]
+        if len(data) != length:
+            raise Damaged(f"blob {blob} is shorter than a reference says")
+        return data
+
+    def entries(self, snapshot, problems):
+        """Entries of a snapshot, with `path` and `target` as bytes; what is lost is told in `problems`."""
+        manifest = self.manifest(snapshot)
+        self.locate(snapshot)
+        waiting = None
+        for piece in manifest["list"]:
+            try:
+                lines = self.content(piece["at"]).split(b"\n")[:-1]
+            except Damaged as error:
+                problems.append((path_of(piece["first"]), f"this and what follows it in the file list is lost: {error}"))
+                lines = []
+            for line in lines:
+                entry = json.loads(line)
+                if entry["type"] == "more":
+                    if waiting is None:
+                        continue
+                    waiting["content"] += entry["content"]
+                else:
+                    if waiting is not None:
+                        problems.append((waiting["path"], "a part of its content list is lost"))
+                    waiting = None
+                    entry["path"] = path_of(entry["path"])
+                    if not safe(entry["path"]):
+                        problems.append((entry["path"], "is a path that leaves its folder"))
+                        continue
+                    if entry["type"] != "file":
+                        if entry["type"] == "symlink":
+                            entry["target"] = path_of(entry["target"])
+                        yield entry
+                        continue
+                    waiting = entry
+                if len(waiting["content"]) >= waiting["pieces"]:
+                    yield waiting
+                    waiting = None
+        if waiting is not None:
+            problems.append((waiting["path"], "a part of its content list is lost"))
+
+
+def path_of(value):
+    return value.encode("utf-8") if isinstance(value, str) else base64.b64decode(value["base64"], validate=True)
+
+
+def safe(path):
+    return bool(path) and b"\0" not in path and all(name not in (b"", b".", b"..") for name in path.split(b"/"))
+
+
+def under(path, prefix):
+    return not prefix or path == prefix or path.startswith(prefix + b"/")
+
+
+def show(path):
+    text = path.decode("utf-8", "backslashreplace")
+    return "".join(char if char.isprintable() else char.encode("unicode_escape").decode() for char in text)
+
+
+# --- commands ---------------------------------------------------------------------------------------------------
+
+
+def command_list(vault, _):
+    for snapshot in vault.snapshots:
+        try:
+            manifest = vault.manifest(snapshot)
+            source = f"{manifest['source']['name']}\t{manifest['files']} files\t{manifest['bytes']} bytes"
+        except Damaged as error:
+            source = f"(unreadable: {error})"
+        print(f"{snapshot['seq']}\t{snapshot['time']}\t{snapshot['status']}\t{source}")
+    return 0
+
+
+def command_ls(vault, options):
+    prefix = os.fsencode(options.path or "").strip(b"/")
+    problems = []
+    for entry in vault.entries(vault.snapshot(options.snapshot), problems):
+        if not under(entry["path"], prefix):
+            continue
+        if entry["type"] == "problem":
+            print(f"?          {'':>12} {show(entry['path'])} ({entry['reason']})")
+            continue
+        kind = {"directory": "d", "symlink": "l", "file": "-"}[entry["type"]]
+        target = f" -> {show(entry['target'])}" if kind == "l" else ""
+        print(f"{kind} {entry['mode']:04o}     {entry.get('size', ''):>12} {show(entry['path'])}{target}")
+    return tell(problems)
+
+
+def tell(problems):
+    for path, problem in problems:
+        print(f"portcullis-reader: {show(path)}: {problem}", file=sys.stderr)
+    return 1 if problems else 0
+
+
+def command_restore(vault, options):
+    snapshot = vault.snapshot(options.snapshot)
+    prefix = os.fsencode(options.path or "").strip(b"/")
+    root = os.fsencode(options.destination)
+    try:
+        os.makedirs(root, 0o700, exist_ok=True)
+        if os.listdir(root):
+            raise Wrong(f"{options.destination} is not empty")
+    except OSError as error:
+        raise Wrong(f"cannot restore to {options.destination}: {error.strerror}") from None
+    problems, late, count = [], [], 0
+    found = False
+    for entry in vault.entries(snapshot, problems):
+        path = entry["path"]
+        if not under(path, prefix):
+            continue
+        found = True
+        target = os.path.join(root, path)
+        try:
+            if entry["type"] == "problem":
+                problems.append((path, f"not in the snapshot: {entry['reason']}"))
+            elif entry["type"] == "file":
+                os.makedirs(os.path.dirname(target), 0o700, exist_ok=True)
+                write_file(vault, entry, target)
+                attributes(entry, target)
+                count += 1
+                if "problem" in entry:
+                    problems.append((path, entry["problem"]))
+            else:
+                if entry["type"] == "directory":
+                    os.makedirs(target, 0o700, exist_ok=True)
+                late.append(entry)
+        except (Damaged, OSError) as error:
+            problems.append((path, str(error)))
+    if not found and not problems:
+        raise Wrong(f"the snapshot has nothing at {options.path!r}")
+    # Links last, so that nothing is ever written through one; folders after what is in them.
+    late = [one for one in late if one["type"] == "symlink"] + [one for one in late if one["type"] == "directory"][::-1]
+    for entry in late:
+        target = os.path.join(root, entry["path"])
+        try:
+            if entry["type"] == "symlink":
+                os.makedirs(os.path.dirname(target), 0o700, exist_ok=True)
+                os.symlink(entry["target"], target)
+            attributes(entry, target)
+        except OSError as error:
+            problems.append((entry["path"], str(error)))
+    print(f"restored {count} files to {options.destination}")
+    return tell(problems)
+
+
+def write_file(vault, entry, target):
+    digest = hashlib.sha256()
+    size = 0
+    try:
+        with open(os.open(target, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW, 0o600), "wb") as file:
+            for reference in entry["content"]:
+                data = vault.content(reference)
+                digest.update(data)
+                size += len(data)
+                file.write(data)
+        if size != entry["size"] or entry.get("sha256", digest.hexdigest()) != digest.hexdigest():
+            raise Damaged("has another content than it had")
+    except Damaged:
+        os.unlink(target)
+        raise
+
+
+def attributes(entry, target):
+    link = entry["type"] == "symlink"
+    root = os.geteuid() == 0
+    if root:
+        os.chown(target, entry["uid"], entry["gid"], follow_symlinks=False)
+    if not link:
+        os.chmod(target, entry["mode"] if root else entry["mode"] & 0o1777)
+    os.utime(target, ns=(int(entry["mtime"]), int(entry["mtime"])), follow_symlinks=False)
+
+
+def command_verify(vault, _):
+    """Every object is hashed, every blob of every pack opened, every reference of every file looked up."""
+    findings = []
+    for folder in ("keys", "packs", "index", "packsets", "manifests", "versions"):
+        for name in vault.store.names(folder):
+            if not re.fullmatch(r"[0-9a-f]{64}", name[-64:]):
+                findings.append(f"{name} is no object of a vault")
+                continue
+            try:
+                vault.store.whole(name)
+            except Damaged as error:
+                findings.append(str(error))
+    bad = set()
+    for snapshot in vault.snapshots:
+        for pack_set in snapshot["packsets"]:
+            try:
+                packs = json.loads(vault.store.whole(f"packsets/{pack_set}"))["packs"]
+            except Damaged as error:
+                findings.append(f"{error} (snapshot {snapshot['seq']})")
+                continue
+            for pack in packs:
+                path = f"packs/{pack['name'][:2]}/{pack['name']}"
+                if vault.store.size(path) != pack["size"]:
+                    findings.append(f"{path} is missing or has another size (snapshot {snapshot['seq']})")
+                    bad.add(pack["name"])
+        vault.locate(snapshot)
+    opened = set()
+    for pack in vault.packs.values():
+        try:
+            data = vault.store.get(pack.path)
+        except Damaged:
+            continue
+        for index, blob in enumerate(pack.blobs):
+            try:
+                vault.open_blob(pack, index, data)
+                opened.add(blob[0])
+            except Damaged as error:
+                findings.append(f"{pack.path}, blob {index}: {error}")
+    for snapshot in vault.snapshots:
+        problems = []
+        try:
+            for entry in vault.entries(snapshot, problems):
+                if entry["type"] == "file" and any(bytes.fromhex(ref[0]) not in opened for ref in entry["content"]):
+                    problems.append((entry["path"], "content is lost"))
+        except Damaged as error:
+            findings.append(f"snapshot {snapshot['seq']}: {error}")
+        findings += [f"snapshot {snapshot['seq']}: {show(path)}: {problem}" for path, problem in problems]
+    for finding in dict.fromkeys(findings):
+        print(finding)
+    if not findings:
+        print(f"{len(vault.snapshots)} snapshots, {len(vault.packs)} packs: every byte is as it was written")
+    return 1 if findings else 0
+
+
+def main():
+    parser = argparse.ArgumentParser(
+        prog="portcullis-reader.py",
+        description="Read a Portcullis vault with a recovery key, without Portcullis.",
+        epilog=EXAMPLES,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument("--store", required=True, metavar="DIR", help="directory of the vault")
+    parser.add_argument("--key", required=True, metavar="FILE", help="recovery key file")
+    parser.add_argument("--expect-head", metavar="SHA256", help="hash of a record that has to be there")
+    commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
+    commands.add_parser("list", help="list the snapshots, newest last").set_defaults(run=command_list)
+    ls = commands.add_parser("ls", help="list what is in a snapshot")
+    ls.add_argument("snapshot", metavar="SNAP", help="number, name or beginning of the hash of a snapshot")
+    ls.add_argument("path", metavar="PATH", nargs="?")
+    ls.set_defaults(run=command_ls)
+    restore = commands.add_parser("restore", help="restore a snapshot into an empty directory")
+    restore.add_argument("snapshot", metavar="SNAP")
+    restore.add_argument("destination", metavar="DEST")
+    restore.add_argument("--path", metavar="P", help="only this path and what is below it")
+    restore.set_defaults(run=command_restore)
+    commands.add_parser("verify", help="check every byte of the vault").set_defaults(run=command_verify)
+    options = parser.parse_args()
+    try:
+        vault = Vault(options.store, RecoveryKey(options.key), options.expect_head)
+        for line in vault.refused:
+            print(f"portcullis-reader: refused: {line}", file=sys.stderr)
+        status = options.run(vault, options)
+        return 1 if vault.refused and options.command in ("list", "verify") else status
+    except Wrong as error:
+        print(f"portcullis-reader: {error}", file=sys.stderr)
+        return 2
+    except Damaged as error:
+        print(f"portcullis-reader: {error}", file=sys.stderr)
+        return 1
+    except BrokenPipeError:
+        return 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())
