@@ -1,8 +1,8 @@
 import type Database from 'better-sqlite3';
 import { canonical, type Json } from '../base/canonical.ts';
-import { errnoOf, PortcullisError, reasonOf } from '../base/errors.ts';
+import { errnoOf, reasonOf } from '../base/errors.ts';
 import { entryHash, GENESIS } from './chain.ts';
-import { openReadOnly } from './schema.ts';
+import { asLedgerError, openReadOnly } from './schema.ts';
 
 export type Verification =
   /** Every entry is what it was when it was written. `head` is the hash of the newest, 64 zeros when there is none. */
@@ -38,36 +38,40 @@ const ROWS = `SELECT seq, wall, type, data, CAST(type AS BLOB) AS typeBytes, CAS
 export function verifyLedger(path: string, expectHead?: string): Verification {
   const db = openReadOnly(path);
   try {
-    // One transaction: entries that arrive meanwhile belong to the next verification.
-    return db.transaction(() => verifyDatabase(db, expectHead))();
+    // One transaction: entries that arrive meanwhile belong to the next verification. Closing ends it.
+    db.exec('BEGIN');
+    db.pragma('cell_size_check = ON');
+    const chain = followChain(db, expectHead);
+    if (!chain.ok) return chain;
+    const integrity = db.pragma('integrity_check(1)', { simple: true });
+    return integrity === 'ok' ? chain : { ok: false, kind: 'database', why: String(integrity) };
+  } catch (error) {
+    const code = errnoOf(error) ?? '';
+    if (!code.startsWith('SQLITE_') || code.startsWith('SQLITE_IOERR'))
+      throw asLedgerError(error, `The ledger at ${path} cannot be read`);
+    return { ok: false, kind: 'database', why: reasonOf(error) };
   } finally {
     db.close();
   }
 }
 
-function verifyDatabase(db: Database.Database, expectHead: string | undefined): Verification {
+function followChain(db: Database.Database, expectHead: string | undefined): Verification {
   let entries = 0;
   let head = GENESIS;
   let expected = expectHead === undefined || expectHead === GENESIS;
   const broken = (why: string): Verification => ({ ok: false, kind: 'entry', seq: entries + 1, why });
+  const rows = db.prepare(ROWS).iterate() as IterableIterator<RawRow>;
   try {
-    db.pragma('cell_size_check = ON');
-    for (const row of db.prepare(ROWS).iterate() as IterableIterator<RawRow>) {
+    for (const row of rows) {
       const fault = faultOf(row, entries + 1, head);
       if (fault !== undefined) return broken(fault);
       entries += 1;
       head = (row.hash as Buffer).toString('hex');
       expected ||= head === expectHead;
     }
-    const integrity = db.pragma('integrity_check(1)', { simple: true });
-    if (integrity !== 'ok') return { ok: false, kind: 'database', why: String(integrity) };
   } catch (error) {
-    const code = errnoOf(error) ?? '';
-    if (!code.startsWith('SQLITE_')) throw error;
-    if (code.startsWith('SQLITE_IOERR'))
-      throw new PortcullisError('ledger.failed', `Reading the ledger failed: ${reasonOf(error)}.`, { cause: error });
-    if (code.startsWith('SQLITE_CORRUPT')) return broken(`it cannot be read (${reasonOf(error)})`);
-    return { ok: false, kind: 'database', why: reasonOf(error) };
+    if (!errnoOf(error)?.startsWith('SQLITE_CORRUPT')) throw error;
+    return broken(`it cannot be read (${reasonOf(error)})`);
   }
   if (!expected) return broken(`the chain ends before the expected head ${expectHead}: its tail was cut or rewritten`);
   return { ok: true, entries, head };
