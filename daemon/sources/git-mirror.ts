@@ -176,7 +176,7 @@ async function damageOf({ git, path, signal }: Mirror, format: ObjectFormat): Pr
     await git([`--git-dir=${path}`, 'fsck', '--connectivity-only', '--no-dangling', '--no-reflogs', '--no-progress']);
     return undefined;
   } catch (error) {
-    if (isRefusal(error)) return `git fsck found damage: ${error.said.slice(0, 500)}`;
+    if (isRefusal(error)) return `git fsck found damage: ${error.said.slice(0, 500) || 'objects are missing'}`;
     throw error;
   }
 }

@@ -56,7 +56,12 @@ export async function* run(spec: ProgramSpec): AsyncGenerator<Buffer, void, unde
   stderr.on('data', (chunk: Buffer) => {
     said = Buffer.concat([said, chunk]).subarray(-KEPT);
   });
-  const gone = new Promise<void>((resolve) => child.once('close', resolve));
+  const closed = new Promise<void>((resolve) => child.once('close', resolve));
+  let waiting: Promise<void> | undefined;
+  const gone = () => {
+    waiting ??= within(spec.clock, GRACE_MS, closed);
+    return waiting;
+  };
 
   let ending: Ending | undefined;
   let settle: (next: Ending) => void = () => {};
@@ -91,7 +96,7 @@ export async function* run(spec: ProgramSpec): AsyncGenerator<Buffer, void, unde
     }
     await over;
     if (failed(ending)) {
-      await within(spec.clock, GRACE_MS, gone);
+      await gone();
       throw new ProgramFailed(program, ending, printable(said));
     }
     if (broken !== undefined) throw broken;
@@ -100,7 +105,7 @@ export async function* run(spec: ProgramSpec): AsyncGenerator<Buffer, void, unde
     spec.signal.removeEventListener('abort', onAbort);
     killGroup(child);
     stdout.destroy();
-    await within(spec.clock, GRACE_MS, gone);
+    await gone();
     stderr.destroy();
   }
 }

@@ -361,13 +361,14 @@ describe('a damaged mirror', () => {
     ],
   ])('with %s never reaches a snapshot', async (_, damage) => {
     const origin = await sampleRepository();
+    // Most of the pack is this blob, which a look at the graph of commits and trees does not read.
+    commit(origin, 'noise', randomBytes(100_000));
     const workdir = await temporary();
-    const before = await pullAll(repository(origin), workdir);
+    await pullAll(repository(origin), workdir);
     await damage(join(workdir, 'mirror.git'));
     const copy = await restored(repository(origin), workdir);
     expect(git(copy, 'fsck', '--full', '--strict')).toBe('');
     expect(refsOf(copy)).toBe(refsOf(origin));
-    expect(before.length).toBeGreaterThan(0);
   });
 
   it('is set aside with a note that says why, and the next pull has nothing to say', async () => {
