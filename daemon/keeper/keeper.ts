@@ -87,6 +87,7 @@ export class Keeper implements KeeperReads {
   #ledgerFault: string | undefined;
   #activity = 'Starting.';
   #gateSeenWall = 0;
+  #ledgerSeq = 0;
 
   constructor(setup: KeeperSetup, ports: KeeperPorts) {
     this.#setup = setup;
@@ -140,6 +141,7 @@ export class Keeper implements KeeperReads {
       ...(this.#book.lastWindow === undefined ? {} : { lastWindow: this.#book.lastWindow }),
       activity: this.#activity,
       attention: this.#attention(),
+      ledgerSeq: this.#ledgerSeq,
     };
   }
 
@@ -442,6 +444,7 @@ export class Keeper implements KeeperReads {
     try {
       const entry = await this.#ports.ledger.append(type, data, { durable });
       this.#book = note(this.#book, entry);
+      this.#ledgerSeq = entry.seq;
       this.#ledgerFault = undefined;
       this.#changed();
       return entry;

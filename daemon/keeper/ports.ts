@@ -23,6 +23,8 @@ export interface KeeperStatus {
   /** What the keeper is doing now, in words. */
   readonly activity: string;
   readonly attention: readonly string[];
+  /** Number of the newest ledger entry this keeper has written; 0 before its first. Changes when the ledger does. */
+  readonly ledgerSeq: number;
 }
 
 export interface SourceStatus {
