@@ -1,0 +1,54 @@
+import { createHash } from 'node:crypto';
+import { mkdirSync, readFileSync, realpathSync, renameSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+
+/**
+ * The simulated board's directory: one value a file, so that a shell, a test or a person can be the hardware.
+ *
+ * Written by the board: `relay` (0/1, the coil), `led` (a pattern's name), `heartbeat` (0/1, fed or not), `feedback`
+ * (0/1, the contact). Read by it: `relay.welded` (while it exists a made contact does not break) and `feedback.stuck`
+ * (while it exists `feedback` is left alone). Read by the driver: `button` (0/1) and `feedback`.
+ */
+export type ValueFile = 'relay' | 'led' | 'heartbeat' | 'feedback' | 'button';
+export type FaultFile = 'relay.welded' | 'feedback.stuck';
+
+/** Makes the board's directory if need be, and returns its real path: the one by which all its processes know it. */
+export function boardDirectory(path: string): string {
+  mkdirSync(path, { recursive: true, mode: 0o700 });
+  return realpathSync(path);
+}
+
+/** Replaces a value. A reader sees the old one or the new one, never none. */
+export function writeValue(directory: string, file: ValueFile, value: string): void {
+  const temporary = join(directory, `.${file}.tmp`);
+  writeFileSync(temporary, `${value}\n`);
+  renameSync(temporary, join(directory, file));
+}
+
+/** The value without white space, or undefined where there is none, or where a person is just writing one. */
+export function readValue(directory: string, file: ValueFile): string | undefined {
+  try {
+    return readFileSync(join(directory, file), 'utf8').trim() || undefined;
+  } catch {
+    return undefined;
+  }
+}
+
+/** The FIFO that carries commands to the board, one a line. */
+export function commandsOf(directory: string): string {
+  return join(directory, 'commands');
+}
+
+/** What lies behind the relay. */
+export function diskOf(directory: string): string {
+  return join(directory, 'disk');
+}
+
+/**
+ * Where the board of this directory (real path) listens: an abstract Unix socket. The kernel lets one process have it
+ * and takes it back when that process ends, so it is both the lock and the sign of life; a file with a process id would
+ * be neither.
+ */
+export function socketOf(directory: string): string {
+  return `\0portcullis-board-${createHash('sha256').update(directory).digest('hex')}`;
+}

@@ -1,0 +1,197 @@
+import { spawn } from 'node:child_process';
+import { type FSWatcher, statSync, watch } from 'node:fs';
+import { type Clock, delay } from '../base/clock.ts';
+import { PortcullisError, reasonOf } from '../base/errors.ts';
+import type { LedPattern, Reading } from '../base/protocol.ts';
+import type { Board } from '../gate/board.ts';
+import { boardDirectory, diskOf, readValue, writeValue } from './files.ts';
+import { Line } from './line.ts';
+import { breakLink, endHolders } from './vault-link.ts';
+
+/** How long a new board process may take until it answers. */
+const BOOT_MS = 15_000;
+const BOOT_POLL_MS = 10;
+
+export interface SimulatedBoardOptions {
+  /** Directory of one-value files; made if need be. */
+  readonly directory: string;
+  /** Path of the vault: it exists only while the contact is made. */
+  readonly vault: string;
+  /** Program and arguments that start the board's own process; the directory is added as the last argument. */
+  readonly command: readonly [string, ...string[]];
+  readonly clock: Clock;
+}
+
+/** Driver for the simulated board. The board is a detached process, which outlives this one long enough to drop the relay. */
+export class SimulatedBoard implements Board {
+  readonly caveats = ['The board is simulated: its relay isolates a directory of this machine, and no cable.'];
+  readonly #options: SimulatedBoardOptions;
+  #directory = '';
+  #line: Line | undefined;
+  #watcher: FSWatcher | undefined;
+  #listener: ((pressed: boolean, at: number) => void) | undefined;
+  #pressed: boolean | undefined;
+
+  constructor(options: SimulatedBoardOptions) {
+    this.#options = options;
+  }
+
+  async start(): Promise<void> {
+    const { directory, vault } = this.#options;
+    if (vault.includes('\n')) throw new PortcullisError('gate.board', 'The path of the vault contains a line break.');
+    try {
+      this.#directory = boardDirectory(directory);
+    } catch (error) {
+      throw new PortcullisError('gate.board', `The simulated board has no directory: ${reasonOf(error)}.`, {
+        cause: error,
+      });
+    }
+    try {
+      const line = await this.#reach();
+      this.#line = line;
+      line.onClosed(() => {
+        // Only a board that is gone by itself: stop() lets the line go first.
+        if (this.#line === line) this.#fallen();
+      });
+      await line.ask('relay 0', 'relay 0');
+      await line.ask(`vault ${vault}`, 'vault');
+    } catch (error) {
+      await this.stop();
+      this.#fallen();
+      throw error;
+    }
+    this.#watcher = watch(this.#directory, (_event, file) => {
+      if (file === 'button') this.#senseButton();
+    });
+    this.#watcher.on('error', () => {});
+    this.#senseButton();
+  }
+
+  drive(energised: boolean): void {
+    if (this.#line === undefined) throw new PortcullisError('gate.board', 'The simulated board has not been started.');
+    this.#line.send(energised ? 'relay 1' : 'relay 0');
+  }
+
+  read(): { contact: Reading; device: Reading } {
+    // Whatever the watcher may have missed.
+    this.#senseButton();
+    // Nobody writes the file any more once the board is gone: it would tell what was.
+    const feedback = this.#line?.alive ? readValue(this.#directory, 'feedback') : undefined;
+    const contact = feedback === '1' ? 'alive' : feedback === '0' ? 'dead' : 'unknown';
+    return { contact, device: this.#readDevice() };
+  }
+
+  show(pattern: LedPattern): void {
+    this.#sendIfPossible(`led ${pattern}`);
+  }
+
+  beat(): void {
+    this.#sendIfPossible('beat');
+  }
+
+  onButton(listener: (pressed: boolean, at: number) => void): void {
+    this.#listener = listener;
+    this.#pressed = undefined;
+    this.#senseButton();
+  }
+
+  async stop(): Promise<void> {
+    this.#watcher?.close();
+    this.#watcher = undefined;
+    const line = this.#line;
+    this.#line = undefined;
+    // A board that does not answer any more drops the relay when the line is let go.
+    await line?.ask('relay 0', 'relay 0').catch(() => {});
+    line?.close();
+  }
+
+  /** Connects to the board, which is started first unless one is alive. */
+  async #reach(): Promise<Line> {
+    const { command, clock } = this.#options;
+    const [program, ...args] = command;
+    const deadline = clock.monotonic() + BOOT_MS;
+    let spawned = false;
+    let failure: string | undefined;
+    for (;;) {
+      const line = await Line.open(this.#directory, clock);
+      if (line !== undefined) return line;
+      if (!spawned) {
+        spawned = true;
+        // Its own session and no shared descriptor: what ends this process, its group or its terminal leaves it running.
+        const child = spawn(program, [...args, this.#directory], { detached: true, stdio: 'ignore' });
+        child.once('error', (error) => {
+          failure = reasonOf(error);
+        });
+        child.once('exit', (status, signal) => {
+          // Status 0: another one was quicker and is about to answer.
+          if (status !== 0) failure = `it ended with ${signal ?? `status ${status}`}`;
+        });
+        child.unref();
+      }
+      if (clock.monotonic() > deadline) failure ??= `no answer in ${BOOT_MS} ms`;
+      if (failure !== undefined)
+        throw new PortcullisError(
+          'gate.board',
+          `The simulated board in ${this.#directory} does not start: ${failure}.`,
+        );
+      await delay(clock, BOOT_POLL_MS);
+    }
+  }
+
+  /** There is no board, or a mute one. A coil without current drops; nobody is left to show it but this end. */
+  #fallen(): void {
+    try {
+      const disk = diskOf(this.#directory);
+      breakLink(this.#options.vault, disk);
+      endHolders(disk);
+      writeValue(this.#directory, 'relay', '0');
+      writeValue(this.#directory, 'led', 'dark');
+    } catch {
+      // The gate learns of the loss by the contact that can no longer be read, and by the next command.
+    }
+  }
+
+  #readDevice(): Reading {
+    try {
+      return statSync(this.#options.vault, { throwIfNoEntry: false }) === undefined ? 'dead' : 'alive';
+    } catch {
+      return 'unknown';
+    }
+  }
+
+  #senseButton(): void {
+    if (this.#line === undefined || this.#listener === undefined) return;
+    const value = readValue(this.#directory, 'button');
+    if (value !== '0' && value !== '1') return;
+    const pressed = value === '1';
+    if (pressed === this.#pressed) return;
+    this.#pressed = pressed;
+    this.#listener(pressed, this.#options.clock.monotonic());
+  }
+
+  #sendIfPossible(command: string): void {
+    try {
+      this.#line?.send(command);
+    } catch {
+      // Best effort by contract; the relay's own commands and the readings tell a broken board.
+    }
+  }
+}
+
+/** Ends the board of this directory, if one is alive, and resolves when it is gone. Rejects with `gate.board`. */
+export async function endSimulatedBoard(directory: string, clock: Clock): Promise<void> {
+  const line = await Line.open(boardDirectory(directory), clock);
+  await line?.ask('quit', 'gone');
+}
+
+/** Is the finger: presses the simulated button for `ms` milliseconds. Rejects with `gate.board` where there is none. */
+export async function press(directory: string, ms: number, clock: Clock): Promise<void> {
+  if (readValue(directory, 'button') === undefined)
+    throw new PortcullisError('gate.board', `There is no simulated board in ${directory}.`);
+  writeValue(directory, 'button', '1');
+  try {
+    await delay(clock, ms);
+  } finally {
+    writeValue(directory, 'button', '0');
+  }
+}

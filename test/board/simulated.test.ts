@@ -1,0 +1,4 @@
+import { boardContract } from './contract.ts';
+import { simulatedRig } from './rig.ts';
+
+boardContract('simulated', simulatedRig);
