@@ -1,7 +1,7 @@
 import { readdir, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { PortcullisError } from '../base/errors.ts';
-import { press } from '../board/press.ts';
+import { press } from '../board/simulated.ts';
 import type { Command } from './command.ts';
 import { table } from './words.ts';
 

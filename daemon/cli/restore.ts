@@ -1,6 +1,6 @@
-import { mkdtemp, readdir, rm } from 'node:fs/promises';
+import { mkdir, mkdtemp, readdir, rm } from 'node:fs/promises';
 import { dirname, join, resolve } from 'node:path';
-import { PortcullisError } from '../base/errors.ts';
+import { PortcullisError, reasonOf } from '../base/errors.ts';
 import { extractBranch } from '../sources/branch.ts';
 import { restore } from '../vault/restore.ts';
 import type { Snapshot, Vault } from '../vault/vault.ts';
@@ -108,9 +108,12 @@ async function restoreBranch(
       `${snapshot.source.name} is a ${snapshot.source.kind} source: it has no branches.`,
     );
   }
-  const whole = await mkdtemp(join(dirname(resolve(to)), '.portcullis-restore-')).catch(() => {
-    throw new PortcullisError('vault.destination', `Nothing can be made in ${dirname(resolve(to))}.`);
-  });
+  const beside = dirname(resolve(to));
+  const whole = await mkdir(beside, { recursive: true })
+    .then(() => mkdtemp(join(beside, '.portcullis-restore-')))
+    .catch((error: unknown) => {
+      throw new PortcullisError('vault.destination', `Nothing can be made in ${beside}: ${reasonOf(error)}.`);
+    });
   try {
     const { failures } = await restoreFiles(context, vault, snapshot, join(whole, 'snapshot'), undefined);
     if (failures[0] !== undefined) {

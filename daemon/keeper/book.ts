@@ -39,7 +39,7 @@ export function note(book: Book, entry: Pick<LedgerEntry, 'type' | 'data' | 'wal
   switch (type) {
     case 'gate.isolating':
       return { ...noted, connectedSeconds: book.connectedSeconds + count(data, 'seconds') };
-    case 'seal.started':
+    case 'sealing.finished':
       return { ...book, sealedFor: Math.max(book.sealedFor, count(data, 'window')) };
     case 'seal.failed':
       return {

@@ -236,6 +236,7 @@ export class Keeper implements KeeperReads {
       this.#book = { ...this.#book, sealedFor: move.window.startWall };
       void this.#seal(this.#setup.sources, move.window.startWall).then((failures) => {
         this.#lastSealMs = this.#ports.clock.monotonic() - began;
+        void this.#append('sealing.finished', { window: move.window.startWall, failed: failures.length });
         if (this.#window !== undefined) this.#window.failed += failures.length;
         this.#step();
       });
@@ -463,7 +464,7 @@ export class Keeper implements KeeperReads {
 async function recall(ledger: LedgerReads): Promise<Book> {
   const types = [
     'gate.isolating',
-    'seal.started',
+    'sealing.finished',
     'seal.failed',
     'snapshot.signed',
     'snapshot.committed',

@@ -95,7 +95,7 @@ function read<T>(unknown: (what: string) => PortcullisError, shape: () => T): T 
   }
 }
 
-await live('gate', log, start, () => {
+await live(log, start, () => {
   try {
     board?.drive(false);
   } catch (error) {

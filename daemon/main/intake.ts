@@ -39,4 +39,4 @@ async function start(): Promise<Running> {
   };
 }
 
-await live('intake', log, start);
+await live(log, start);

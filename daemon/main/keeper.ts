@@ -111,4 +111,4 @@ async function readSigningSeed(path: string): Promise<Secret> {
   }
 }
 
-await live('keeper', log, start);
+await live(log, start);

@@ -23,13 +23,7 @@ export function processLog(unit: string): Log {
  * The life of one server process: start, then stop on SIGTERM, SIGINT or, where a supervisor holds our standard input,
  * when that ends, however it ended. A second signal exits at once. `lastAct` runs on every way out that lets code run.
  */
-export async function live(
-  unit: string,
-  log: Log,
-  start: (ended: AbortSignal) => Promise<Running>,
-  lastAct: () => void = () => {},
-): Promise<void> {
-  const ended = new AbortController();
+export async function live(log: Log, start: () => Promise<Running>, lastAct: () => void = () => {}): Promise<void> {
   let running: Running | undefined;
   let stopping = false;
   const leave = (code: number): never => {
@@ -42,10 +36,9 @@ export async function live(
     // First of all, before anything that may take time.
     lastAct();
     log.info('stopping', { why });
-    ended.abort(why);
     systemClock.after(STOP_MS, () => leave(1));
     (running?.stop() ?? Promise.resolve()).then(
-      () => leave(0),
+      () => process.exit(0),
       (error: unknown) => {
         log.error('stopping failed', { error });
         leave(1);
@@ -68,9 +61,8 @@ export async function live(
     process.on('SIGINT', () => stop('SIGINT'));
   }
   try {
-    running = await start(ended.signal);
+    running = await start();
     log.info('started', { pid: process.pid });
-    process.stdout.write(`${JSON.stringify({ started: unit })}\n`);
   } catch (error) {
     lastAct();
     log.error(

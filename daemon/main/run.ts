@@ -1,8 +1,8 @@
 /** The server processes as the command line starts them: one of them in this terminal, or all under one supervisor. */
 import { spawn } from 'node:child_process';
 import { systemClock } from '../base/clock.ts';
-import { writeDurably } from '../base/durable.ts';
-import { quitBoard } from '../board/simulated.ts';
+import { makeDirectory, writeDurably } from '../base/durable.ts';
+import { endSimulatedBoard } from '../board/simulated.ts';
 import { compileGate } from '../config/gate.ts';
 import type { Config } from '../config/schema.ts';
 import { readIdentity, statePaths } from '../config/state.ts';
@@ -44,6 +44,7 @@ async function supervise(
     `${JSON.stringify(compileGate(config, (await readIdentity(identity)).id), null, 2)}\n`,
     0o644,
   );
+  await makeDirectory(config.appliance.runtime, 0o750);
   let end: (code: number) => void = () => {};
   const ended = new Promise<number>((resolve) => {
     end = resolve;
@@ -63,6 +64,6 @@ async function supervise(
   log.info('running', { config: configPath, page: `http://${config.web.host}:${config.web.port}/` });
   const code = await ended;
   await supervisor.stop();
-  await quitBoard(config.board.directory);
+  await endSimulatedBoard(config.board.directory, systemClock);
   return code;
 }

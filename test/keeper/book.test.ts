@@ -42,9 +42,10 @@ describe('what the keeper remembers', () => {
     expect(read(['gate.tripped', { boot: 'x', seq: 7 }]).gate).toEqual({ boot: 'x', seq: 7 });
   });
 
-  it('knows which window was sealed for, however the entries are ordered', () => {
+  it('knows for which window everything was sealed, and does not take a beginning for it', () => {
+    expect(read(['seal.started', { source: 'a', window: 500 }]).sealedFor).toBe(0);
     expect(
-      read(['seal.started', { source: 'a', window: 500 }], ['seal.started', { source: 'b', window: 0 }]).sealedFor,
+      read(['sealing.finished', { window: 500, failed: 0 }], ['sealing.finished', { window: 0, failed: 1 }]).sealedFor,
     ).toBe(500);
   });
 });
