@@ -4,7 +4,7 @@ import { readHead } from './chain.ts';
 import { sha256Hex } from './crypto.ts';
 import { hashInName, NO_RECORD, packName } from './format.ts';
 import { expectVault } from './format-object.ts';
-import { recallPackSet, recallPackSets, remember, rememberLost } from './known-packs.ts';
+import { readLost, recallPackSet, recallPackSets, remember, rememberLost } from './known-packs.ts';
 import { decodePackSet, encodePackSet, type ListedPack } from './pack-set.ts';
 import { type ChainRecord, parseRecord, recordBody, recordObject } from './record.ts';
 import { type Batch, listBatches, readStaged, removeBatch } from './staging.ts';
@@ -128,7 +128,7 @@ async function copyObjects(
     const hash = hashInName(name);
     if (hash === undefined || sha256Hex(bytes) !== hash) {
       // Nothing can be made of this batch any more; its content is sealed again when it is gone.
-      await removeBatch(options.staging, batch);
+      await dropBatch(options, batch, []);
       throw new PortcullisError('vault.staging', `Batch ${batch} was damaged in staging and is dropped: ${name}.`);
     }
     if ((await store.size(name)) === undefined) {
@@ -136,7 +136,11 @@ async function copyObjects(
       moved.bytes += bytes.length;
     }
     signal?.throwIfAborted();
-    await readBack(store, name, hash);
+    await readBack(store, name, hash).catch(async (error: unknown) => {
+      // The name is taken by other bytes for good. The next seal gives the same content another one.
+      if (hasCode(error, 'vault.damaged')) await dropBatch(options, batch, name.startsWith('packs/') ? [hash] : []);
+      throw error;
+    });
     moved.verifiedBytes += bytes.length;
     options.progress?.({ batch, bytes: moved.verifiedBytes, total: draft.newBytes, object: name });
   }
@@ -175,11 +179,18 @@ async function packSet(options: ShipOptions, batch: string, id: string): Promise
   }
 }
 
+/** Gives up a batch that can never be committed, and notes which packs are not to be built on. */
+async function dropBatch(options: ShipOptions, batch: string, lost: readonly string[]): Promise<void> {
+  if (lost.length > 0) await rememberLost(options.state, lost);
+  await removeBatch(options.staging, batch);
+}
+
 /** Every pack the record will stand for has to be in the vault with its session key, not only those written now. */
 async function requirePacks(options: ShipOptions, { batch, draft }: Batch): Promise<void> {
   const present = await listPacks(options.store);
   const keys = new Set<string>();
   for await (const { name } of options.store.list('keys')) keys.add(name);
+  const lost = await readLost(options.state);
   const missing: string[] = [];
   for (const id of draft.body.packsets) {
     const packs = await packSet(options, batch, id);
@@ -188,14 +199,13 @@ async function requirePacks(options: ShipOptions, { batch, draft }: Batch): Prom
     if ((await options.store.size(name)) === undefined) await put(options.store, name, encodePackSet(packs).bytes);
     for (const pack of packs) {
       const there = present.get(packName(pack.name)) === pack.size && keys.has(`keys/session-${pack.session}`);
-      if (!there) missing.push(pack.name);
+      if (!there || lost.has(pack.name)) missing.push(pack.name);
     }
   }
   if (missing.length === 0) return;
   // Still the same vault? Then it has really lost them, and what builds on them is worthless.
   await expectVault(options.store, options.vaultId);
-  await rememberLost(options.state, missing);
-  await removeBatch(options.staging, batch);
+  await dropBatch(options, batch, missing);
   throw new PortcullisError(
     'vault.incomplete',
     `The vault lacks ${missing.length} packs that batch ${batch} builds on, the first ${missing[0]}; the batch is dropped.`,

@@ -105,6 +105,29 @@ describe('failures', () => {
     await whole();
   }, 120_000);
 
+  it('a store that keeps other bytes than it was given gets no commit', async () => {
+    const { store } = world;
+    const lying: typeof store = {
+      put: (name, bytes) => {
+        const kept = Buffer.from(bytes);
+        if (name.startsWith('packs/')) kept[kept.length >> 1] = (kept[kept.length >> 1] ?? 0) ^ 1;
+        return store.put(name, kept);
+      },
+      get: (name, range) => store.get(name, range),
+      size: (name) => store.size(name),
+      list: (prefix) => store.list(prefix),
+    };
+    await world.seal(first);
+    // Builds on the one before, and falls with it.
+    await world.seal(second);
+    await expect(world.ship(lying)).rejects.toMatchObject({ code: 'vault.damaged' });
+    await expect(world.ship()).rejects.toMatchObject({ code: 'vault.incomplete' });
+    expect(await world.snapshots()).toEqual([]);
+    await world.seal(second);
+    expect((await world.ship()).committed).toHaveLength(1);
+    expect(print((await world.restore('1')).tree)).toEqual(print(second));
+  });
+
   it('a source that fails half way leaves no batch', async () => {
     const entries = async function* () {
       yield* entriesOf({ a: noise(300_000, 1) });
