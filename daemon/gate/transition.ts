@@ -100,26 +100,18 @@ export function transition(limits: Limits, state: State, event: Event): Step {
 
 /** Isolates and latches. In any state the relay is commanded off again: a command too many hurts nobody. */
 function trip(state: State, at: Stamp, cause: Cause, ref?: Ref): Step {
-  const isolated = then(still(state, RELAY_OFF), (now) => isolate(now, at, `Trip: ${cause.reason}`));
-  return then(isolated, (now) => {
-    const noted = then(still(now, record('gate.tripped', { ...cause, was: linkName(state.link.kind) })), (tripped) =>
-      dismissPresence(tripped, 'The gate was tripped.'),
-    );
-    return then(noted, (latching) => latch(latching, { kind: 'lockout', cause, wall: at.wall }, ref));
-  });
+  const told = still(state, RELAY_OFF, record('gate.tripped', { ...cause, was: linkName(state.link.kind) }));
+  const isolated = then(told, (now) => isolate(now, at, `Trip: ${cause.reason}`));
+  const dismissed = then(isolated, (now) => dismissPresence(now, 'The gate was tripped.'));
+  return then(dismissed, (now) => latch(now, { kind: 'lockout', cause, wall: at.wall }, ref));
 }
 
 function fault(state: State, at: Stamp, reason: string): Step {
-  const isolated = then(still(state, RELAY_OFF), (now) => isolate(now, at, `Fault: ${reason}`));
-  return then(isolated, (now) => {
-    if (now.latch.kind === 'fault') return still(now);
-    const noted = then(still(now, record('gate.fault', { reason })), (faulty) =>
-      dismissPresence(faulty, `Fault: ${reason}`),
-    );
-    return then(noted, (latching) =>
-      latch(latching, { kind: 'fault', cause: { kind: 'gate', reason }, wall: at.wall }),
-    );
-  });
+  if (state.latch.kind === 'fault') return then(still(state, RELAY_OFF), (now) => isolate(now, at, `Fault: ${reason}`));
+  const told = still(state, RELAY_OFF, record('gate.fault', { reason }));
+  const isolated = then(told, (now) => isolate(now, at, `Fault: ${reason}`));
+  const dismissed = then(isolated, (now) => dismissPresence(now, `Fault: ${reason}`));
+  return then(dismissed, (now) => latch(now, { kind: 'fault', cause: { kind: 'gate', reason }, wall: at.wall }));
 }
 
 /** Ends a pending request or an unused approval, and tells who waits. */

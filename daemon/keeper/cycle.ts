@@ -37,14 +37,14 @@ const LEAST_USEFUL_MS = 500;
 
 /**
  * What to begin now. Sealing starts ahead of the window by twice its last duration, so that connecting waits for
- * nothing; and connecting waits for sealing until half of the window is gone, so that one slow source does not keep the
+ * nothing (but not inside another window, which would connect for it once more); and connecting waits for sealing until half of the window is gone, so that one slow source does not keep the
  * others out of the vault.
  */
 export function decide(now: Situation): Move[] {
   const moves: Move[] = [];
   const { window, next, gate, wall } = now;
-  const sealFor = [window, next].find((each) => each !== undefined && each.startWall > now.sealedFor);
-  if (sealFor !== undefined && !now.sealing) {
+  const sealFor = window ?? next;
+  if (sealFor !== undefined && sealFor.startWall > now.sealedFor && !now.sealing) {
     const ahead = now.lastSealMs === undefined ? FIRST_SEAL_AHEAD_MS : 2 * now.lastSealMs + SEAL_MARGIN_MS;
     if (sealFor.startWall - wall <= ahead) moves.push({ do: 'seal', window: sealFor });
   }

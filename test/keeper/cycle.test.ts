@@ -76,6 +76,11 @@ describe('what the keeper begins', () => {
     expect(decide(situation({ sealedFor: 0, staged: 0, sealing: true }))).toEqual([]);
   });
 
+  it('does not seal for the next window while inside one', () => {
+    const soon = { ...tomorrow, startWall: nightly.endWall + 1, endWall: nightly.endWall + 2 };
+    expect(decide(situation({ next: soon, staged: 0 }))).toEqual([]);
+  });
+
   it('gives a person who pressed the button the connection asked for, window or not', () => {
     const approved = gate({
       presence: { kind: 'approved', verb: 'connect', reason: 'restore', until: 9, seconds: 60 },
