@@ -50,11 +50,11 @@ export interface Shipped {
 }
 
 /**
- * Copies batches into the vault, reads every byte back, and commits each with a signed record. Can be killed at any moment: the
- * next run finishes what is there, and nothing committed is touched. Rejects with `vault.absent`, `vault.other`, `vault.head_mismatch`,
- * `vault.forged` having written nothing; with `vault.damaged` when what was written reads back differently; `vault.incomplete`
- * when the vault lost packs (the batches that need them are dropped, so that the next seal writes their content again); `vault.staging`; as the
- * store does; or with the signal's reason.
+ * Copies batches into the vault, reads every byte back, and commits each with a signed record. Can be killed at any
+ * moment: the next run finishes what is there, and nothing committed is touched. Rejects with `vault.absent`,
+ * `vault.other`, `vault.head_mismatch` or `vault.forged` having written nothing; with `vault.damaged` when what was
+ * written reads back differently, `vault.incomplete` when the vault lost what a batch builds on (the batch is then
+ * dropped, so that the next seal writes its content again); `vault.staging`; as the store does; or with the signal's reason.
  */
 export async function ship(options: ShipOptions): Promise<Shipped> {
   const { store, vaultId, verifyKey, signal } = options;
@@ -138,7 +138,9 @@ async function copyObjects(
     signal?.throwIfAborted();
     await readBack(store, name, hash).catch(async (error: unknown) => {
       // The name is taken by other bytes for good. The next seal gives the same content another one.
-      if (hasCode(error, 'vault.damaged')) await dropBatch(options, batch, name.startsWith('packs/') ? [hash] : []);
+      if (!hasCode(error, 'vault.damaged')) throw error;
+      await expectVault(store, options.vaultId);
+      await dropBatch(options, batch, name.startsWith('packs/') ? [hash] : []);
       throw error;
     });
     moved.verifiedBytes += bytes.length;
@@ -192,9 +194,16 @@ async function requirePacks(options: ShipOptions, { batch, draft }: Batch): Prom
   for await (const { name } of options.store.list('keys')) keys.add(name);
   const lost = await readLost(options.state);
   const missing: string[] = [];
+  const unlisted: string[] = [];
   for (const id of draft.body.packsets) {
-    const packs = await packSet(options, batch, id);
     const name = `packsets/${id}`;
+    const packs = await packSet(options, batch, id).catch((error: unknown) => {
+      if (!hasCode(error, 'store.missing') && !hasCode(error, 'vault.damaged')) throw error;
+    });
+    if (packs === undefined) {
+      unlisted.push(name);
+      continue;
+    }
     // A list that got lost is remembered here, and can be put back.
     if ((await options.store.size(name)) === undefined) await put(options.store, name, encodePackSet(packs).bytes);
     for (const pack of packs) {
@@ -202,13 +211,15 @@ async function requirePacks(options: ShipOptions, { batch, draft }: Batch): Prom
       if (!there || lost.has(pack.name)) missing.push(pack.name);
     }
   }
-  if (missing.length === 0) return;
+  if (missing.length + unlisted.length === 0) return;
   // Still the same vault? Then it has really lost them, and what builds on them is worthless.
   await expectVault(options.store, options.vaultId);
   await dropBatch(options, batch, missing);
   throw new PortcullisError(
     'vault.incomplete',
-    `The vault lacks ${missing.length} packs that batch ${batch} builds on, the first ${missing[0]}; the batch is dropped.`,
+    `The vault lacks ${missing.length + unlisted.length} objects that batch ${batch} builds on, the first ${
+      missing[0] === undefined ? unlisted[0] : packName(missing[0])
+    }; the batch is dropped.`,
   );
 }
 
