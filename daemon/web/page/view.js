@@ -1,0 +1,269 @@
+// What the page says, as pure functions of the status: nothing here touches the document or a clock.
+
+/**
+ * @import {KeeperStatus, SourceStatus} from '../../keeper/ports.ts'
+ * @import {LedgerEntry} from '../../ledger/ports.ts'
+ * @import {GateView, LedPattern} from '../../base/protocol.ts'
+ */
+
+/** A stream or a gate view older than this proves nothing any more, in milliseconds. */
+export const STALE_MS = 3000;
+
+/**
+ * What is known now.
+ * @typedef {object} Known
+ * @property {KeeperStatus | undefined} status The newest status received, if any.
+ * @property {number} sinceStatus Milliseconds since it was received.
+ * @property {number} sinceWord Milliseconds since the stream last said anything.
+ */
+
+/**
+ * The gate's view, or undefined where there is none fresh enough to claim anything by.
+ * @param {Known} known
+ * @returns {GateView | undefined}
+ */
+export function freshView(known) {
+  const gate = known.status?.gate;
+  return gate !== undefined && known.sinceWord <= STALE_MS && gateAge(known) <= STALE_MS ? gate.view : undefined;
+}
+
+/** @param {Known} known */
+function gateAge({ status, sinceStatus }) {
+  return status?.gate === undefined
+    ? Number.POSITIVE_INFINITY
+    : Math.abs(status.wall - status.gate.receivedWall) + sinceStatus;
+}
+
+/**
+ * The state in words. `kind` picks icon and colour.
+ * @param {Known} known
+ * @returns {{kind: 'isolated' | 'unproven' | 'connected' | 'moving' | 'alarm' | 'unknown', icon: string, title: string, detail: string}}
+ */
+export function headline(known) {
+  const view = freshView(known);
+  if (view !== undefined) return measured(view);
+  const unknown = /** @type {const} */ ({ kind: 'unknown', icon: 'unknown', title: 'Not known' });
+  if (known.status === undefined) return { ...unknown, detail: 'Waiting for the first word from the appliance.' };
+  if (known.sinceWord > STALE_MS)
+    return {
+      ...unknown,
+      detail: 'This page has lost the appliance and claims nothing. Look at the LED on the box.',
+    };
+  if (known.status.gate === undefined)
+    return {
+      ...unknown,
+      detail: 'The gate does not answer. The relay drops by itself when the gate is gone; look at the LED on the box.',
+    };
+  return { ...unknown, detail: 'The gate has fallen silent. Look at the LED on the box.' };
+}
+
+/**
+ * @param {GateView} view
+ * @returns {ReturnType<typeof headline>}
+ */
+function measured(view) {
+  const { contact, device } = view.readings;
+  const alive = contact === 'alive' || device === 'alive';
+  const dead = contact === 'dead' || device === 'dead';
+  switch (view.link) {
+    case 'connected':
+      return { kind: 'connected', icon: 'connected', title: 'Connected', detail: 'The vault can be reached.' };
+    case 'connecting':
+      return { kind: 'moving', icon: 'moving', title: 'Connecting', detail: 'The vault is about to be reachable.' };
+    default:
+      if (view.link === 'isolating' && view.latch.kind !== 'fault')
+        return {
+          kind: 'moving',
+          icon: 'moving',
+          title: 'Isolating',
+          detail: 'The relay is off; waiting for proof that the link is dead.',
+        };
+      if (alive)
+        return {
+          kind: 'alarm',
+          icon: 'alarm',
+          title: 'Not isolated',
+          detail: 'The relay is off, yet the link is measured alive. Unplug the vault.',
+        };
+      if (!dead)
+        return {
+          kind: 'unproven',
+          icon: 'isolated',
+          title: 'Isolated, unproven',
+          detail: 'The relay is off, but no proof says that the link is dead.',
+        };
+      return {
+        kind: 'isolated',
+        icon: 'isolated',
+        title: 'Isolated',
+        detail: 'The link is measured dead. Nothing reaches the vault.',
+      };
+  }
+}
+
+/**
+ * What must be read first: lockout, fault, a latch that is not on the disk.
+ * @param {GateView | undefined} view
+ * @returns {{title: string, cause: string, wall: number, remedy: string} | undefined}
+ */
+export function alarm(view) {
+  if (view === undefined || view.latch.kind === 'clear') return undefined;
+  const { kind, cause, wall, durable } = view.latch;
+  const door = {
+    alert: 'an alert',
+    button: 'the button',
+    command: 'the command line',
+    page: 'this page',
+    check: 'a check',
+    gate: 'the gate itself',
+  }[cause.kind];
+  const from = [cause.source, cause.rule && `rule ${cause.rule}`].filter(Boolean).join(', ');
+  return {
+    title:
+      kind === 'fault'
+        ? 'Fault: isolated as far as possible, no connection until reset'
+        : 'Lockout: isolated until reset at the box',
+    cause: `${cause.reason} (by ${door}${from === '' ? '' : `: ${from}`})`,
+    wall,
+    remedy: [
+      durable ? '' : 'The lockout is not on the disk yet: it holds in memory only.',
+      view.interlocks.find(({ name }) => name === 'latch')?.remedy ?? '',
+    ]
+      .filter(Boolean)
+      .join(' '),
+  };
+}
+
+/**
+ * What waits for a person at the box.
+ * @param {GateView | undefined} view
+ * @param {number} sinceView Milliseconds since the view was made.
+ * @returns {string | undefined}
+ */
+export function presence(view, sinceView) {
+  if (view === undefined || view.presence.kind === 'none') return undefined;
+  const { kind, verb, reason, until } = view.presence;
+  const left = span(until - view.readings.at - sinceView);
+  return kind === 'pending'
+    ? `A request to ${verb} waits for one press of the button, ${left} more: ${reason}`
+    : `Somebody at the box approved a connection, to be used within ${left}: ${reason}`;
+}
+
+/** @type {Readonly<Record<LedPattern, string>>} */
+const LED_WORDS = {
+  'steady-green': 'steady green: isolated and proven',
+  'slow-white': 'slow white: connected',
+  'slow-yellow': 'slow yellow: wants attention',
+  'double-blink-blue': 'blue double blink: waits for a person',
+  'fast-red': 'fast red: lockout',
+  'triple-red': 'red triple: fault',
+  dark: 'dark',
+};
+
+/** @param {LedPattern} pattern */
+export function ledWords(pattern) {
+  return LED_WORDS[pattern];
+}
+
+/** @param {GateView} view */
+export function proofs({ readings: { contact, device } }) {
+  return `contact ${reading(contact)}, device ${reading(device)}`;
+}
+
+/** @param {string} value */
+function reading(value) {
+  return value === 'unknown' ? 'cannot tell' : value;
+}
+
+/**
+ * Interlocks, lost ones first.
+ * @param {GateView} view
+ */
+export function interlocks(view) {
+  return [...view.interlocks].sort((a, b) => Number(a.ok) - Number(b.ok));
+}
+
+/** @param {SourceStatus} source */
+export function sourceState({ state, progress }) {
+  const words = { idle: 'Idle', sealing: 'Sealing', staged: 'Sealed, waits for a window', shipping: 'Shipping' }[state];
+  return progress === undefined ? words : `${words}: ${count(progress.files, 'file')}, ${bytes(progress.bytes)}`;
+}
+
+/** @param {NonNullable<KeeperStatus['lastWindow']>} window */
+export function windowOutcome({ name, outcome, connectedSeconds, bytes: shipped, why }) {
+  const figures = `${connectedSeconds.toFixed(1)} s connected, ${bytes(shipped)} shipped`;
+  return `${name}: ${outcome}, ${figures}${why === '' ? '' : `. ${why}`}`;
+}
+
+/** Told elsewhere, or of use to programs only. */
+const QUIET_KEYS = new Set(['boot', 'seq', 'at', 'gateWall', 'head', 'digest', 'batch']);
+const LEADING_KEYS = ['reason', 'what', 'why', 'purpose', 'detail', 'source', 'name'];
+
+/**
+ * One line about an entry: the words first, then what else it carries.
+ * @param {LedgerEntry} entry
+ * @returns {string}
+ */
+export function entryWords({ data }) {
+  const keys = Object.keys(data).filter((key) => !QUIET_KEYS.has(key));
+  const rank = (/** @type {string} */ key) =>
+    LEADING_KEYS.includes(key) ? LEADING_KEYS.indexOf(key) : LEADING_KEYS.length;
+  const parts = keys
+    .sort((a, b) => rank(a) - rank(b))
+    .map((key) => {
+      const value = data[key];
+      if (value === '' || value === null || typeof value === 'object') return '';
+      return typeof value === 'string' && LEADING_KEYS.includes(key) ? value : `${key} ${value}`;
+    });
+  const line = parts.filter(Boolean).join(' · ');
+  return line.length > 300 ? `${line.slice(0, 299)}…` : line;
+}
+
+/**
+ * How loud an entry is shown.
+ * @param {string} type
+ * @returns {'alarm' | 'good' | 'plain'}
+ */
+export function entryTone(type) {
+  if (/tripped|fault|failed|unwritable|replaced|lost|stuck/.test(type)) return 'alarm';
+  return type === 'snapshot.committed' ? 'good' : 'plain';
+}
+
+/**
+ * A length of time, two units at most.
+ * @param {number} ms
+ */
+export function span(ms) {
+  const seconds = Math.max(0, Math.floor(ms / 1000));
+  const [d, h, m, s] = [
+    Math.floor(seconds / 86_400),
+    Math.floor(seconds / 3600) % 24,
+    Math.floor(seconds / 60) % 60,
+    seconds % 60,
+  ];
+  if (d > 0) return `${d} d ${h} h`;
+  if (h > 0) return `${h} h ${m} min`;
+  if (m > 0) return `${m} min ${s} s`;
+  return `${s} s`;
+}
+
+/** @param {number} value */
+export function bytes(value) {
+  if (value < 1000) return `${value} B`;
+  const units = ['kB', 'MB', 'GB', 'TB', 'PB'];
+  let scaled = value;
+  let unit = -1;
+  while (scaled >= 999.5 && unit < units.length - 1) {
+    scaled /= 1000;
+    unit += 1;
+  }
+  return `${scaled < 10 ? scaled.toFixed(1) : scaled.toFixed(0)} ${units[unit]}`;
+}
+
+/**
+ * @param {number} n
+ * @param {string} noun
+ */
+export function count(n, noun) {
+  return `${n.toLocaleString('en')} ${noun}${n === 1 ? '' : 's'}`;
+}
