@@ -3,14 +3,14 @@ import type { Clock } from '../base/clock.ts';
 import { reasonOf } from '../base/errors.ts';
 import type { Log } from '../base/log.ts';
 import type { GateRecord, GateView } from '../base/protocol.ts';
-import { windowAt } from '../schedule/window.ts';
+import { type Window, windowAt } from '../schedule/window.ts';
 import type { Board } from './board.ts';
 import { type Budget, saveBudget } from './budget.ts';
-import type { GateConfig } from './config.ts';
+import type { Limits } from './config.ts';
 import type { GateFiles, Memory } from './files.ts';
 import { initialState } from './initial.ts';
 import type { Answer, Calendar, Effect, Event, Ref, State } from './state.ts';
-import { sessionOf, transition } from './transition.ts';
+import { isBeingCleared, transition } from './transition.ts';
 import { viewOf } from './view.ts';
 
 const TICK_MS = 50;
@@ -38,10 +38,15 @@ export class Gate {
   readonly #files: GateFiles;
   readonly #clock: Clock;
   readonly #log: Log;
-  readonly #config: Pick<GateConfig, 'limits' | 'windows'>;
+  readonly #limits: Limits;
+  readonly #windows: readonly Window[];
   readonly #answers = new Map<Ref, (answer: Answer) => void>();
   readonly #listeners = new Set<GateListener>();
   readonly #stops: (() => void)[] = [];
+  /** What an effect set off while it was carried out: it comes next, in the same turn. */
+  readonly #next: Happening[] = [];
+  #busy = false;
+  #stopped = false;
   #state: State | undefined;
   #seq = 0;
   #refs = 0;
@@ -57,19 +62,22 @@ export class Gate {
     files: GateFiles;
     clock: Clock;
     log: Log;
-    config: Pick<GateConfig, 'limits' | 'windows'>;
+    limits: Limits;
+    windows: readonly Window[];
   }) {
     this.#board = ports.board;
     this.#files = ports.files;
     this.#clock = ports.clock;
     this.#log = ports.log;
-    this.#config = ports.config;
+    this.#limits = ports.limits;
+    this.#windows = ports.windows;
   }
 
   /** Takes over from a board that has been started, that is, whose relay has been driven off. */
   async start(): Promise<void> {
     const latch = await this.#files.readLatch(this.#clock.wall());
     const memory = await this.#files.readMemory();
+    if (this.#stopped) return;
     const now = this.#clock.monotonic();
     const wall = this.#clock.wall();
     this.#wallFloor = memory?.wall ?? 0;
@@ -85,17 +93,19 @@ export class Gate {
     this.#stops.push(this.#clock.every(CALENDAR_MS, () => this.#readCalendar()));
   }
 
-  /** Drives the relay off, then lets everything go. */
+  /** Drives the relay off, then lets everything go. A trip that arrives meanwhile still latches; nothing connects. */
   async stop(): Promise<void> {
     for (const cancel of this.#stops.splice(0)) cancel();
-    await this.#board.stop();
-    if (this.#state !== undefined) {
-      const session = sessionOf(this.#state.link);
-      if (session !== undefined)
-        this.dispatch({ type: 'release', holder: session.holder, reason: 'The gate is stopping.' });
+    if (this.#state !== undefined && !this.#stopped) {
+      this.dispatch({ type: 'stop' });
       this.#saveMemory(this.#state.budget);
     }
-    await this.#writes;
+    this.#stopped = true;
+    try {
+      await this.#board.stop();
+    } finally {
+      await this.#writes;
+    }
   }
 
   /** Monotonic milliseconds of the gate's clock. */
@@ -104,7 +114,7 @@ export class Gate {
   }
 
   get view(): GateView {
-    return viewOf(this.#config.limits, this.#current, this.boot, this.#clock.monotonic());
+    return viewOf(this.#limits, this.#current, this.boot, this.#clock.monotonic());
   }
 
   watch(listener: GateListener): () => void {
@@ -125,8 +135,23 @@ export class Gate {
 
   /** Takes one event through the transition. Returns the monotonic time at which its relay command had been given. */
   dispatch(happening: Happening): number {
+    if (this.#busy) {
+      this.#next.push(happening);
+      return this.#clock.monotonic();
+    }
+    this.#busy = true;
+    try {
+      const commandedAt = this.#take(happening);
+      for (let next = this.#next.shift(); next !== undefined; next = this.#next.shift()) this.#take(next);
+      return commandedAt;
+    } finally {
+      this.#busy = false;
+    }
+  }
+
+  #take(happening: Happening): number {
     const now = this.#clock.monotonic();
-    const step = transition(this.#config.limits, this.#current, {
+    const step = transition(this.#limits, this.#current, {
       ...happening,
       now,
       wall: this.#clock.wall(),
@@ -146,13 +171,16 @@ export class Gate {
   }
 
   #drive(energised: boolean): void {
+    // The board has been let go, which drove the relay off: it takes no commands.
+    if (this.#stopped) return;
     try {
       this.#board.drive(energised);
     } catch (error) {
-      this.#log.error('the board refused a command', { energised, error });
       // Once it is latched as a fault there is nothing more to say about it.
-      if (this.#current.latch.kind !== 'fault')
-        this.dispatch({ type: 'board-failed', reason: reasonOf(error).slice(0, 400) });
+      const { latch } = this.#current;
+      if (latch.kind === 'fault' && !isBeingCleared(latch)) return;
+      this.#log.error('the board refused a command', { energised, error });
+      this.dispatch({ type: 'board-failed', reason: reasonOf(error).slice(0, 400) });
     }
   }
 
@@ -202,9 +230,10 @@ export class Gate {
   }
 
   #tick(): void {
-    const { link } = this.#current;
-    if (link.kind === 'energised' || link.kind === 'connected') this.#board.beat();
     this.dispatch({ type: 'tick', readings: this.#board.read() });
+    const { link } = this.#current;
+    // The dead-man is fed by the loop that has just decided to stay connected, never by a timer that only runs.
+    if (link.kind === 'energised' || link.kind === 'connected') this.#board.beat();
     const led = this.view.led;
     if (led !== this.#shown) {
       this.#shown = led;
@@ -215,7 +244,7 @@ export class Gate {
 
   #readCalendar(): void {
     const wall = this.#clock.wall();
-    const within = this.#config.windows
+    const within = this.#windows
       .map((window) => ({ window, at: windowAt(window, wall) }))
       .find(({ at }) => at !== undefined);
     const calendar: Calendar = {

@@ -18,6 +18,7 @@ export function initialState(latch: LatchContent, memory: Memory | undefined, no
     disagreeSince: undefined,
     press: { kind: 'none' },
     buttonStuck: false,
+    stopping: false,
     nextId: 1,
   };
 }

@@ -3,8 +3,27 @@ import { budgetUsed } from './budget.ts';
 import type { Limits } from './config.ts';
 import type { State } from './state.ts';
 
+/** Readings older than this prove nothing. */
+const STALE_MS = 1000;
+
 const ok = (name: string, reason: string): Interlock => ({ name, ok: true, reason, remedy: '' });
-const lost = (name: string, reason: string, remedy: string): Interlock => ({ name, ok: false, reason, remedy });
+
+/** What does not hold. A reason that quotes another is cut to what the protocol carries: a longer one cuts off its reader. */
+export const lost = (name: string, reason: string, remedy: string): Interlock => ({
+  name,
+  ok: false,
+  reason: reason.slice(0, 500),
+  remedy,
+});
+
+/** At least one proof says dead, none says otherwise, and the reading is fresh. */
+export function isProvenDead(state: State, now: number): boolean {
+  const { contact, device, at } = state.readings;
+  const readings = [contact, device];
+  return (
+    now - at < STALE_MS && state.link.kind !== 'isolating' && readings.includes('dead') && !readings.includes('alive')
+  );
+}
 
 /** How much of a connection the windows, presence, budget and caps permit from now on, in ms. */
 export function permittedMs(limits: Limits, state: State, now: number, wall: number): number {
@@ -58,6 +77,7 @@ export function standingInterlocks(state: State, now: number, permit: 'window' |
           'Free or replace the button.',
         )
       : ok('button', 'The button works as far as seen.'),
+    ...(state.stopping ? [lost('gate', 'The gate is stopping.', 'Start it again.')] : []),
     ...(report?.blocks ?? []).filter((block) => !block.ok),
   ];
 }
@@ -77,7 +97,13 @@ export function startInterlocks(limits: Limits, state: State, now: number): Inte
             'The relay is off, yet a proof says the link is alive.',
             'Check the relay and what bypasses it.',
           )
-        : ok('proofs', 'Every proof says the link is dead.'),
+        : isProvenDead(state, now)
+          ? ok('proofs', 'The link is proven dead.')
+          : lost(
+              'proofs',
+              'No fresh proof says that the link is dead.',
+              'Check the contact and the board that reads it.',
+            ),
     resting >= limits.minOffMs
       ? ok('off-time', 'The link has been off long enough.')
       : lost(

@@ -17,6 +17,8 @@ import type { Ref } from './state.ts';
 
 /** Records the keeper has not confirmed are kept up to this many; then the oldest go. */
 const MAX_RECORDS = 10_000;
+/** This many are on their way to the keeper unconfirmed, at most: all at once would look like a peer that does not read. */
+const RECORDS_AHEAD = 200;
 
 /**
  * The gate's three sockets. Node cannot read a peer's credentials, so which socket it is *is* the permission: each has a
@@ -89,6 +91,14 @@ export class GateServer {
     const holder = this.#gate.ref(() => {});
     const refs = new Set<Ref>();
     let unwatch = () => {};
+    let sent = 0;
+    const sendRecords = () => {
+      for (const record of this.#records.slice(0, RECORDS_AHEAD)) {
+        if (record.seq <= sent) continue;
+        sent = record.seq;
+        lines.send({ type: 'record', record });
+      }
+    };
     const lines = openLines<ReturnType<typeof leaseRequest>, LeaseAnswer>(socket, leaseRequest, {
       message: (message) => {
         if ('boot' in message && message.boot !== this.#gate.boot) return lines.close();
@@ -118,6 +128,7 @@ export class GateServer {
           }
           case 'recorded':
             this.#confirm(message.seq);
+            sendRecords();
             return;
           default:
             message satisfies never;
@@ -133,13 +144,10 @@ export class GateServer {
       },
     });
     this.#keeper = lines;
+    unwatch = this.#gate.watch({ view: (view) => lines.send({ type: 'view', view }), record: sendRecords });
     lines.send({ type: 'hello', boot: this.#gate.boot, ttlMs: this.#limits.leaseMs });
     lines.send({ type: 'view', view: this.#gate.view });
-    for (const record of this.#records) lines.send({ type: 'record', record });
-    unwatch = this.#gate.watch({
-      view: (view) => lines.send({ type: 'view', view }),
-      record: (record) => lines.send({ type: 'record', record }),
-    });
+    sendRecords();
   }
 
   #serveAdmin(socket: Socket): void {
@@ -150,8 +158,8 @@ export class GateServer {
         switch (message.type) {
           case 'watch':
             if (stops.length > 0) return;
-            lines.send({ type: 'view', view: this.#gate.view });
             stops.push(this.#gate.watch({ view: (view) => lines.send({ type: 'view', view }), record: () => {} }));
+            lines.send({ type: 'view', view: this.#gate.view });
             return;
           case 'request': {
             const ref = this.#gate.ref((answer) => {
@@ -166,7 +174,10 @@ export class GateServer {
             return;
           }
           case 'cancel':
-            for (const ref of refs) this.#gate.dispatch({ type: 'request-gone', ref });
+            for (const ref of refs) {
+              this.#gate.dispatch({ type: 'request-gone', ref });
+              this.#drop(refs, ref);
+            }
             return;
           default:
             message satisfies never;

@@ -117,6 +117,8 @@ export interface State {
   readonly disagreeSince: number | undefined;
   readonly press: Press;
   readonly buttonStuck: boolean;
+  /** The gate is on its way out: nothing connects any more. */
+  readonly stopping: boolean;
   /** Counter for sessions and latch writes. */
   readonly nextId: number;
 }
@@ -158,6 +160,7 @@ export type Event = At &
     | { readonly type: 'unpress'; readonly heldMs: number }
     | { readonly type: 'button-stuck' }
     | { readonly type: 'board-failed'; readonly reason: string }
+    | { readonly type: 'stop' }
   );
 
 /** What to write as the latch. */

@@ -5,8 +5,8 @@
 import type { Cause } from '../base/protocol.ts';
 import { charge, settle } from './budget.ts';
 import type { Limits } from './config.ts';
-import { linkName, permittedMs, standingInterlocks, startInterlocks } from './interlocks.ts';
-import type { Answer, Effect, Event, LatchContent, Link, Ref, Session, State, Write } from './state.ts';
+import { linkName, lost, permittedMs, standingInterlocks, startInterlocks } from './interlocks.ts';
+import type { Answer, Effect, Event, Latch, LatchContent, Link, Ref, Session, State, Write } from './state.ts';
 
 export interface Step {
   readonly state: State;
@@ -17,6 +17,11 @@ export interface Step {
 export const RESET_HOLD_MS = 5000;
 /** A latch that could not be written is tried again this often. */
 const LATCH_RETRY_MS = 1000;
+/**
+ * With more than this between two looks at the link nobody knows what it did meanwhile, and a dead-man may have dropped
+ * the relay by itself, which must not be taken for a broken contact. Below the shortest dead-man, 500 ms.
+ */
+const STALL_MS = 400;
 /** Uptime is saved this often, so that a crash loses no more of it than this. */
 const SAVE_UPTIME_MS = 10 * 60_000;
 
@@ -42,6 +47,11 @@ function then(step: Step, next: (state: State) => Step): Step {
 
 export function sessionOf(link: Link): Session | undefined {
   return link.kind === 'charging' || link.kind === 'energised' || link.kind === 'connected' ? link.session : undefined;
+}
+
+/** A reset is on its way to the disk: the latch holds until it has arrived. */
+export function isBeingCleared(latch: Latch): boolean {
+  return latch.kind !== 'clear' && latch.write.kind === 'writing' && latch.write.clears;
 }
 
 export function transition(limits: Limits, state: State, event: Event): Step {
@@ -93,6 +103,8 @@ export function transition(limits: Limits, state: State, event: Event): Step {
       );
     case 'board-failed':
       return fault(state, event, event.reason);
+    case 'stop':
+      return holdInterlocks({ ...state, stopping: true }, event);
     default:
       return event satisfies never;
   }
@@ -107,18 +119,30 @@ function trip(state: State, at: Stamp, cause: Cause, ref?: Ref): Step {
 }
 
 function fault(state: State, at: Stamp, reason: string): Step {
-  if (state.latch.kind === 'fault') return then(still(state, RELAY_OFF), (now) => isolate(now, at, `Fault: ${reason}`));
+  // A fault is told once; but one that is just being cleared is latched anew.
+  if (state.latch.kind === 'fault' && !isBeingCleared(state.latch))
+    return then(still(state, RELAY_OFF), (now) => isolate(now, at, `Fault: ${reason}`));
   const told = still(state, RELAY_OFF, record('gate.fault', { reason }));
   const isolated = then(told, (now) => isolate(now, at, `Fault: ${reason}`));
   const dismissed = then(isolated, (now) => dismissPresence(now, `Fault: ${reason}`));
   return then(dismissed, (now) => latch(now, { kind: 'fault', cause: { kind: 'gate', reason }, wall: at.wall }));
 }
 
-/** Ends a pending request or an unused approval, and tells who waits. */
+/**
+ * Ends everything a press could still mean: a pending request (and tells who waits), an unused approval, and a hold that
+ * began before what happened now and would reset it unseen.
+ */
 function dismissPresence(state: State, reason: string): Step {
-  const { presence } = state;
-  const waits = presence.kind === 'pending' ? [answer(presence.ref, { type: 'denied', reason })] : [];
-  return still({ ...state, presence: { kind: 'none' } }, ...waits);
+  const { presence, press: pressing } = state;
+  const waits = presence.kind === 'pending' ? [denied(presence.ref, reason)] : [];
+  return still(
+    { ...state, presence: { kind: 'none' }, press: pressing.kind === 'none' ? pressing : { kind: 'spent' } },
+    ...waits,
+  );
+}
+
+function denied(ref: Ref, reason: string): Effect {
+  return answer(ref, { type: 'denied', reason: reason.slice(0, 500) });
 }
 
 /**
@@ -128,10 +152,7 @@ function dismissPresence(state: State, reason: string): Step {
 function latch(state: State, content: Exclude<LatchContent, { kind: 'clear' }>, ref?: Ref): Step {
   const { latch: old } = state;
   const waits = ref === undefined ? [] : [ref];
-  const keeps =
-    old.kind !== 'clear' &&
-    !(old.kind === 'lockout' && content.kind === 'fault') &&
-    !(old.write.kind === 'writing' && old.write.clears);
+  const keeps = old.kind !== 'clear' && !(old.kind === 'lockout' && content.kind === 'fault') && !isBeingCleared(old);
   if (keeps) {
     switch (old.write.kind) {
       case 'durable':
@@ -173,11 +194,12 @@ function latchWritten(state: State, at: Stamp, id: number, ok: boolean): Step {
     );
   }
   if (!clears) return still({ ...state, latch: { ...old, write: { kind: 'durable' } } }, ...answers);
-  return still(
-    { ...state, latch: { kind: 'clear' }, presence: { kind: 'none' }, offSince: at.now },
+  const cleared = still(
+    { ...state, latch: { kind: 'clear' }, offSince: at.now },
     ...answers,
     record('gate.reset', { was: old.kind, cause: old.cause.reason }),
   );
+  return then(cleared, (now) => dismissPresence(now, 'The latch has been reset.'));
 }
 
 /** Drops the relay without a latch. Does nothing where no connection is up or coming up. */
@@ -197,7 +219,7 @@ function isolate(state: State, at: Stamp, why: string): Step {
     effects.push(
       answer(session.ref, {
         type: 'refused',
-        interlocks: [{ name: 'connection', ok: false, reason: why, remedy: '' }],
+        interlocks: [lost('connection', why, '')],
       }),
     );
   }
@@ -205,8 +227,12 @@ function isolate(state: State, at: Stamp, why: string): Step {
 }
 
 function connect(limits: Limits, state: State, event: Extract<Event, { type: 'connect' }>): Step {
-  const blocked = startInterlocks(limits, state, event.now).filter((interlock) => !interlock.ok);
   const ms = Math.min(event.ms, permittedMs(limits, state, event.now, event.wall));
+  const blocked = [
+    ...startInterlocks(limits, state, event.now),
+    // The calendar is looked at once a second: a window may have ended since. Nothing is charged for no time at all.
+    ...(ms > 0 ? [] : [lost('time', 'No time is left to be connected for.', 'Wait for the next window.')]),
+  ].filter((interlock) => !interlock.ok);
   if (blocked.length > 0) {
     return still(
       state,
@@ -285,9 +311,12 @@ function tick(
   at: Stamp,
   readings: { contact: State['readings']['contact']; device: State['readings']['device'] },
 ): Step {
+  const stoodStillMs = at.now - state.readings.at;
   const measured: State = { ...state, readings: { ...readings, at: at.now } };
   return [
     holdInterlocks,
+    (now: State) =>
+      stoodStillMs > STALL_MS ? isolate(now, at, `The gate itself stood still for ${stoodStillMs} ms.`) : still(now),
     expirePresence,
     retryLatch,
     saveUptime,
@@ -302,7 +331,7 @@ function expirePresence(state: State, at: Stamp): Step {
   return presence.kind === 'pending'
     ? still(
         expired,
-        answer(presence.ref, { type: 'denied', reason: 'Nobody pressed the button in time.' }),
+        denied(presence.ref, 'Nobody pressed the button in time.'),
         record('gate.request_expired', { verb: presence.verb }),
       )
     : still(expired, record('gate.approval_expired'));
@@ -337,7 +366,7 @@ function judgeProofs(limits: Limits, state: State, at: Stamp): Step {
         return disagreeing(limits.settleMs, () =>
           fault(state, at, 'The relay is commanded on, but its contact does not make.'),
         );
-      if (readings.device === 'dead') {
+      if (readings.device === 'dead' || noProofSays('alive', state)) {
         return at.now - link.since >= limits.deviceTimeoutMs
           ? isolate(agreed, at, 'The relay is on, but the device behind the link did not appear.')
           : still(agreed);
@@ -357,7 +386,7 @@ function judgeProofs(limits: Limits, state: State, at: Stamp): Step {
         return disagreeing(limits.settleMs, () =>
           fault(state, at, 'The contact broke while the relay was commanded on.'),
         );
-      if (readings.device === 'dead')
+      if (readings.device === 'dead' || noProofSays('alive', state))
         return disagreeing(limits.settleMs, () =>
           isolate(state, at, 'The device behind the link vanished while connected.'),
         );
@@ -371,6 +400,7 @@ function judgeProofs(limits: Limits, state: State, at: Stamp): Step {
         return disagreeing(limits.deviceTimeoutMs, () =>
           fault(state, at, 'The relay is off, but the device behind the link is still there.'),
         );
+      if (noProofSays('dead', state)) return still(agreed);
       return still(
         { ...agreed, link: { kind: 'isolated', since: at.now, sinceWall: at.wall, why: link.why }, offSince: at.now },
         record('gate.isolated', { why: link.why, afterMs: at.now - link.since }),
@@ -393,16 +423,18 @@ function judgeProofs(limits: Limits, state: State, at: Stamp): Step {
   }
 }
 
+function noProofSays(what: 'alive' | 'dead', { readings }: State): boolean {
+  return readings.contact !== what && readings.device !== what;
+}
+
 function request(limits: Limits, state: State, event: Extract<Event, { type: 'request' }>): Step {
   const { presence } = state;
-  const deny = (reason: string) => answer(event.ref, { type: 'denied', reason });
-  if (presence.kind === 'pending') {
+  const deny = (reason: string) => denied(event.ref, reason);
+  if (presence.kind !== 'none') {
     const reason = 'Two requests at once cancel each other: a press must mean exactly one.';
-    return still(
-      { ...state, presence: { kind: 'none' } },
-      answer(presence.ref, { type: 'denied', reason }),
-      deny(reason),
-      record('gate.requests_cancelled', { verbs: [presence.verb, event.verb] }),
+    const first = presence.kind === 'pending' ? presence.verb : 'connect';
+    return then(dismissPresence(state, reason), (now) =>
+      still(now, deny(reason), record('gate.requests_cancelled', { verbs: [first, event.verb] })),
     );
   }
   if (event.verb === 'reset' && state.latch.kind === 'clear') return still(state, deny('Nothing is latched.'));
@@ -410,6 +442,7 @@ function request(limits: Limits, state: State, event: Extract<Event, { type: 're
     return still(state, deny(`${state.latch.cause.reason} Reset first.`));
   if (event.verb === 'connect' && state.link.kind !== 'isolated')
     return still(state, deny(`The link is ${linkName(state.link.kind)}.`));
+  if (event.verb === 'connect' && event.seconds <= 0) return still(state, deny('It does not say for how long.'));
   const until = event.now + limits.presenceMs;
   return still(
     {
@@ -468,9 +501,11 @@ function reset(state: State): Step {
   const { latch: old } = state;
   if (old.kind === 'clear' || old.write.kind === 'writing') return still(state);
   const write: Write = { kind: 'writing', id: state.nextId, waiting: [], clears: true };
-  return still(
-    { ...state, latch: { ...old, write }, presence: { kind: 'none' }, nextId: state.nextId + 1 },
-    RELAY_OFF,
-    { do: 'write-latch', id: state.nextId, latch: { kind: 'clear' } },
+  return then(dismissPresence(state, 'The latch is being reset.'), (now) =>
+    still({ ...now, latch: { ...old, write }, nextId: now.nextId + 1 }, RELAY_OFF, {
+      do: 'write-latch',
+      id: now.nextId,
+      latch: { kind: 'clear' },
+    }),
   );
 }
