@@ -52,11 +52,6 @@ export function encodeManifest(
   return sealWhole(newHeader(TYPE.manifest, session.id), session.key, 'manifest', vaultId, deflate(Buffer.from(json)));
 }
 
-/** The session a manifest was written in. Throws when `bytes` is none. */
-export function manifestSession(bytes: Buffer): string {
-  return readHeader(bytes, TYPE.manifest).session.toString('hex');
-}
-
 /** Throws when a bit differs or the key is another. */
 export function decodeManifest(bytes: Buffer, vaultId: Buffer, sessionKey: Uint8Array): Manifest {
   const header = readHeader(bytes, TYPE.manifest);

@@ -77,10 +77,12 @@ export async function seal(options: SealOptions): Promise<Sealed> {
   const sessionKey = randomBytes(32);
   try {
     const objects: string[] = [];
+    let newBytes = 0;
     const stage = async (name: string, bytes: Uint8Array) => {
       options.signal?.throwIfAborted();
       await stageObject(staging, batch, name, bytes);
       objects.push(name);
+      newBytes += bytes.length;
     };
 
     // Durable before the first pack: a pack nobody can open would be worse than none.
@@ -117,7 +119,6 @@ export async function seal(options: SealOptions): Promise<Sealed> {
     await stage(`manifests/${manifestName}`, manifest);
 
     const inSets = new Map(sets.flat().map((pack) => [pack.name, pack.size]));
-    const newBytes = blobs.newBytes;
     options.signal?.throwIfAborted();
     await stageDraft(staging, batch, {
       version: 1,

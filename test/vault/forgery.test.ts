@@ -104,8 +104,11 @@ describe('a forger with the public keys', () => {
     const [head = ''] = world.heads;
     const [, newest = ''] = (await world.objects()).filter((object) => object.startsWith('snapshots/')).sort();
     await rm(join(world.root, newest));
-    await world.seal({ c: Buffer.from('third') });
     await expect(world.ship()).rejects.toMatchObject({ code: 'vault.head_mismatch' });
+    await world.seal({ c: Buffer.from('third') });
+    const before = await world.objects();
+    await expect(world.ship()).rejects.toMatchObject({ code: 'vault.head_mismatch' });
+    expect(await world.objects()).toEqual(before);
     expect((await openVault(world.store, world.key, head)).refused).toMatchObject([
       { reason: expect.stringContaining('expected head') },
     ]);
