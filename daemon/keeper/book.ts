@@ -6,6 +6,16 @@ import type { KeeperStatus, SourceStatus } from './ports.ts';
 type Data = { readonly [key: string]: Json };
 type Window = NonNullable<KeeperStatus['lastWindow']>;
 
+/** The window whose story is being told. */
+export interface OpenWindow {
+  readonly startWall: number;
+  readonly connectedSeconds: number;
+  readonly bytes: number;
+  readonly committed: number;
+  /** Why the last ship ended early, unless a later one made up for it. */
+  readonly cut: string | undefined;
+}
+
 /**
  * What the keeper remembers, and nothing else: it is rebuilt from the ledger at start by the same `note` that follows
  * every append, so a restart forgets nothing and invents nothing.
@@ -13,10 +23,10 @@ type Window = NonNullable<KeeperStatus['lastWindow']>;
 export interface Book {
   readonly lastSnapshots: ReadonlyMap<string, NonNullable<SourceStatus['lastSnapshot']>>;
   readonly lastFailures: ReadonlyMap<string, NonNullable<SourceStatus['lastFailure']>>;
+  readonly window: OpenWindow | undefined;
   readonly lastWindow: Window | undefined;
   readonly chain: Chain;
   readonly sealedFor: number;
-  readonly connectedSeconds: number;
   /** Newest gate record in the ledger, to recognise one that is sent again. */
   readonly gate: { readonly boot: string; readonly seq: number } | undefined;
 }
@@ -24,10 +34,10 @@ export interface Book {
 export const EMPTY_BOOK: Book = {
   lastSnapshots: new Map(),
   lastFailures: new Map(),
+  window: undefined,
   lastWindow: undefined,
   chain: { committed: undefined, signed: [] },
   sealedFor: 0,
-  connectedSeconds: 0,
   gate: undefined,
 };
 
@@ -38,7 +48,19 @@ export function note(book: Book, entry: Pick<LedgerEntry, 'type' | 'data' | 'wal
     : book;
   switch (type) {
     case 'gate.isolating':
-      return { ...noted, connectedSeconds: book.connectedSeconds + count(data, 'seconds') };
+      return inWindow(noted, ({ connectedSeconds }) => ({
+        connectedSeconds: connectedSeconds + count(data, 'seconds'),
+      }));
+    case 'window.opened': {
+      const startWall = count(data, 'startWall');
+      // A keeper that was restarted inside the window goes on with its story.
+      if (book.window?.startWall === startWall) return book;
+      return { ...book, window: { startWall, connectedSeconds: 0, bytes: 0, committed: 0, cut: undefined } };
+    }
+    case 'ship.failed':
+      return inWindow(book, () => ({ cut: text(data, 'what') }));
+    case 'ship.done':
+      return inWindow(book, () => ({ cut: undefined }));
     case 'sealing.finished':
       return { ...book, sealedFor: Math.max(book.sealedFor, count(data, 'window')) };
     case 'seal.failed':
@@ -52,12 +74,20 @@ export function note(book: Book, entry: Pick<LedgerEntry, 'type' | 'data' | 'wal
         chain: { ...book.chain, signed: [...book.chain.signed, { seq: count(data, 'seq'), head: text(data, 'head') }] },
       };
     case 'snapshot.committed':
-      return committed(book, data);
+      return inWindow(committed(book, data), (window) => ({
+        committed: window.committed + 1,
+        bytes: window.bytes + count(data, 'shippedBytes'),
+      }));
     case 'window.finished':
-      return { ...book, lastWindow: data as unknown as Window };
+      return { ...book, lastWindow: data as unknown as Window, window: undefined };
     default:
       return noted;
   }
+}
+
+function inWindow(book: Book, change: (window: OpenWindow) => Partial<OpenWindow>): Book {
+  const { window } = book;
+  return window === undefined ? book : { ...book, window: { ...window, ...change(window) } };
 }
 
 function committed(book: Book, data: Data): Book {

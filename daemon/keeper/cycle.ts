@@ -20,6 +20,8 @@ export interface Situation {
   readonly staged: number;
   /** A connection is being asked for, held, or let go. */
   readonly connecting: boolean;
+  /** Holding back after connections that failed. A person who pressed the button is not kept waiting for it. */
+  readonly resting: boolean;
   readonly gate: GateView | undefined;
 }
 
@@ -37,8 +39,8 @@ const LEAST_USEFUL_MS = 500;
 
 /**
  * What to begin now. Sealing starts ahead of the window by twice its last duration, so that connecting waits for
- * nothing (but not inside another window, which would connect for it once more); and connecting waits for sealing until half of the window is gone, so that one slow source does not keep the
- * others out of the vault.
+ * nothing (but not inside another window, which would connect for it once more); and connecting waits for sealing until
+ * half of the window is gone, so that one slow source does not keep the others out of the vault.
  */
 export function decide(now: Situation): Move[] {
   const moves: Move[] = [];
@@ -58,7 +60,7 @@ export function decide(now: Situation): Move[] {
     });
     return moves;
   }
-  if (window === undefined || gate.interlocks.some((interlock) => !interlock.ok)) return moves;
+  if (now.resting || window === undefined || gate.interlocks.some((interlock) => !interlock.ok)) return moves;
   const left = window.endWall - wall;
   const sealingHere = now.sealing || moves.some((move) => move.do === 'seal');
   const patience = (window.endWall - window.startWall) / 2;

@@ -1,5 +1,5 @@
-import type { Clock } from '../base/clock.ts';
-import { PortcullisError, reasonOf } from '../base/errors.ts';
+import { type Clock, delay } from '../base/clock.ts';
+import { type ErrorCode, PortcullisError, reasonOf } from '../base/errors.ts';
 import { type Lines, openLines } from '../base/lines.ts';
 import { connectUnix } from '../base/listen.ts';
 import type { Log } from '../base/log.ts';
@@ -7,6 +7,7 @@ import { type GateRecord, type GateView, type Interlock, type LeaseRequest, leas
 
 const RECONNECT_MS = 200;
 const REPORT_MS = 1000;
+const RECORD_RETRY_MS = 1000;
 
 /** What the keeper tells the gate about itself. */
 export interface Report {
@@ -50,6 +51,8 @@ export class GateLink {
   #boot = '';
   #view: GateView | undefined;
   #session: Session = { kind: 'none' };
+  /** Oldest first; the first one is being written. */
+  readonly #records: GateRecord[] = [];
   #ids = 0;
   #stopped = false;
   #renewEvery = 250;
@@ -64,6 +67,11 @@ export class GateLink {
     return this.#view;
   }
 
+  /** How many of the gate's records have arrived and are not in the ledger yet. */
+  get unrecorded(): number {
+    return this.#records.length;
+  }
+
   start(): void {
     this.#cancels.set(
       'report',
@@ -72,10 +80,13 @@ export class GateLink {
     void this.#open();
   }
 
+  /** Lets go of the link, then of the gate. */
   stop(): void {
     this.#stopped = true;
     for (const cancel of this.#cancels.values()) cancel();
     this.#cancels.clear();
+    if (this.#session.kind !== 'none')
+      this.#lines?.send({ type: 'release', boot: this.#boot, reason: 'The keeper is stopping.' });
     this.#lines?.close();
   }
 
@@ -127,7 +138,7 @@ export class GateLink {
   #closed(reason: string): void {
     this.#lines = undefined;
     this.#view = undefined;
-    this.#endSession(`The gate went away: ${reason}.`);
+    this.#endSession(`The gate went away: ${reason}.`, 'socket.unreachable');
     this.#ports.changed(undefined);
     this.#openLater();
   }
@@ -146,11 +157,10 @@ export class GateLink {
         return;
       case 'record': {
         const { boot, seq } = message.record;
-        this.#ports.record(message.record).then(
-          () => this.#lines?.send({ type: 'recorded', boot, seq }),
-          (error: unknown) =>
-            this.#ports.log.error('a gate record is not in the ledger', { seq, error: reasonOf(error) }),
-        );
+        // Sent again over a new connection, while it still waits here.
+        if (this.#records.some((record) => record.boot === boot && record.seq === seq)) return;
+        this.#records.push(message.record);
+        if (this.#records.length === 1) void this.#writeRecords();
         return;
       }
       case 'connected':
@@ -172,6 +182,21 @@ export class GateLink {
     }
   }
 
+  /** One after the other, each until the ledger has it: what is confirmed to the gate covers everything before it. */
+  async #writeRecords(): Promise<void> {
+    for (let record = this.#records[0]; record !== undefined && !this.#stopped; record = this.#records[0]) {
+      const { boot, seq } = record;
+      try {
+        await this.#ports.record(record);
+        this.#records.shift();
+        if (boot === this.#boot) this.#lines?.send({ type: 'recorded', boot, seq });
+      } catch (error) {
+        this.#ports.log.error('a gate record is not in the ledger', { seq, error: reasonOf(error) });
+        await delay(this.#ports.clock, RECORD_RETRY_MS);
+      }
+    }
+  }
+
   #renewUntilOver(): void {
     this.#cancels.get('renew')?.();
     this.#cancels.set(
@@ -186,13 +211,12 @@ export class GateLink {
     this.#endSession(reason);
   }
 
-  #endSession(reason: string): void {
+  #endSession(reason: string, code: ErrorCode = 'gate.refused'): void {
     const session = this.#session;
     this.#session = { kind: 'none' };
     this.#cancels.get('renew')?.();
     this.#cancels.delete('renew');
-    if (session.kind === 'asking')
-      session.reject(new PortcullisError('gate.refused', `The gate did not connect: ${reason}`));
+    if (session.kind === 'asking') session.reject(new PortcullisError(code, `The gate did not connect: ${reason}`));
     if (session.kind === 'held') session.lost.abort(reason);
   }
 }

@@ -13,9 +13,12 @@ import { type JobRunner, runSeal, runShip } from './jobs.ts';
 import type { KeeperReads, KeeperStatus, SourceStatus } from './ports.ts';
 
 const STEP_MS = 200;
-const CLOCK_CHECK_MS = 10_000;
+const CHECK_MS = 10_000;
 /** Wait this long after a connection before the next; four times as long after each further failure in one window. */
 const RETRY_MS = 1000;
+const LONGEST_RETRY_MS = 15 * 60_000;
+/** A ledger that has not answered for this long cannot be counted on. */
+const LEDGER_MS = 10_000;
 
 export interface SourceSetup {
   readonly name: string;
@@ -37,7 +40,7 @@ export interface KeeperPorts {
   readonly log: Log;
   readonly ledger: LedgerReads & LedgerWrites;
   readonly runner: JobRunner;
-  createGateLink(ports: Omit<GateLinkPorts, 'path' | 'clock' | 'log'>): GateLink;
+  createGateLink(ports: Omit<GateLinkPorts, 'path' | 'clock' | 'log'>): Lease;
   windowAt(wall: number): Interval | undefined;
   nextWindow(wall: number): Interval | undefined;
   clockTrusted(): Promise<boolean>;
@@ -51,14 +54,8 @@ export interface KeeperPorts {
   heads(chain: Chain): string[];
 }
 
-interface OpenWindow {
-  readonly interval: Interval;
-  bytes: number;
-  committed: number;
-  failed: number;
-  cut: string | undefined;
-  connectedBefore: number;
-}
+/** What the keeper needs of its end of the lease. */
+export type Lease = Pick<GateLink, 'view' | 'unrecorded' | 'start' | 'stop' | 'report' | 'connect'>;
 
 /**
  * The cycle: seal while isolated, connect, ship, verify, isolate. Asks the gate for everything and holds nothing
@@ -67,18 +64,18 @@ interface OpenWindow {
 export class Keeper implements KeeperReads {
   readonly #setup: KeeperSetup;
   readonly #ports: KeeperPorts;
-  readonly #link: GateLink;
+  readonly #link: Lease;
   readonly #cancels: (() => void)[] = [];
   readonly #watchers = new Set<() => void>();
   readonly #running = new Map<string, { state: 'sealing' | 'shipping'; files: number; bytes: number }>();
   readonly #stopping = new AbortController();
   #book: Book = EMPTY_BOOK;
-  #window: OpenWindow | undefined;
+  #window: Interval | undefined;
   #finishedWindow = 0;
   #seals: Promise<unknown> = Promise.resolve();
   #sealing = 0;
   #connecting: Promise<void> | undefined;
-  #retryAt = 0;
+  #lastConnectionEnded = Number.NEGATIVE_INFINITY;
   #failedConnections = 0;
   #lastSealMs: number | undefined;
   #staged: readonly { batch: string; source: string; wall: number; files: number; bytes: number; partial: boolean }[] =
@@ -88,6 +85,8 @@ export class Keeper implements KeeperReads {
   #activity = 'Starting.';
   #gateSeenWall = 0;
   #ledgerSeq = 0;
+  /** Entries on their way into the ledger. */
+  #appending = 0;
 
   constructor(setup: KeeperSetup, ports: KeeperPorts) {
     this.#setup = setup;
@@ -112,15 +111,16 @@ export class Keeper implements KeeperReads {
     this.#activity = 'Waiting for the next window.';
     this.#link.start();
     this.#cancels.push(this.#ports.clock.every(STEP_MS, () => this.#step()));
-    this.#cancels.push(this.#ports.clock.every(CLOCK_CHECK_MS, () => void this.#checkClock()));
+    this.#cancels.push(this.#ports.clock.every(CHECK_MS, () => void this.#check()));
   }
 
-  /** Lets go of the link, ends the jobs, and says so in the ledger. */
+  /** Ends the jobs, lets go of the link, and says so in the ledger. */
   async stop(): Promise<void> {
+    if (this.#stopping.signal.aborted) return;
     for (const cancel of this.#cancels.splice(0)) cancel();
     this.#stopping.abort('The keeper is stopping.');
-    await Promise.allSettled([this.#seals, this.#connecting]);
     this.#link.stop();
+    await Promise.allSettled([this.#seals, this.#connecting]);
     await this.#append('keeper.stopped', {}, true);
   }
 
@@ -205,8 +205,15 @@ export class Keeper implements KeeperReads {
     ];
   }
 
-  async #checkClock(): Promise<void> {
-    this.#clockTrusted = await this.#ports.clockTrusted();
+  /** Looks again at what may have changed by itself: the clock, and a ledger that could not be written. */
+  async #check(): Promise<void> {
+    if (this.#ledgerFault !== undefined) this.#note('ledger.recovered', { fault: this.#ledgerFault });
+    try {
+      this.#clockTrusted = await this.#ports.clockTrusted();
+    } catch (error) {
+      this.#clockTrusted = false;
+      this.#ports.log.error('whether the clock is trusted cannot be told', { error });
+    }
   }
 
   /** One look at the situation. Everything it begins runs on by itself. */
@@ -215,6 +222,7 @@ export class Keeper implements KeeperReads {
     const wall = this.#ports.clock.wall();
     const window = this.#ports.windowAt(wall);
     this.#followWindow(window);
+    const ended = this.#ports.clock.monotonic() - this.#lastConnectionEnded;
     const moves = decide({
       wall,
       window,
@@ -223,7 +231,8 @@ export class Keeper implements KeeperReads {
       sealing: this.#sealing > 0,
       lastSealMs: this.#lastSealMs,
       staged: this.#staged.length,
-      connecting: this.#connecting !== undefined || this.#ports.clock.monotonic() < this.#retryAt,
+      connecting: this.#connecting !== undefined || ended < RETRY_MS,
+      resting: ended < Math.min(LONGEST_RETRY_MS, RETRY_MS * 4 ** this.#failedConnections),
       gate: this.#link.view,
     });
     for (const move of moves) this.#begin(move);
@@ -235,9 +244,10 @@ export class Keeper implements KeeperReads {
       // Noted at once, in memory too, or the next step would begin it again.
       this.#book = { ...this.#book, sealedFor: move.window.startWall };
       void this.#seal(this.#setup.sources, move.window.startWall).then((failures) => {
+        // What was stopped is not finished: the next keeper seals for this window again.
+        if (this.#stopping.signal.aborted) return;
         this.#lastSealMs = this.#ports.clock.monotonic() - began;
-        void this.#append('sealing.finished', { window: move.window.startWall, failed: failures.length });
-        if (this.#window !== undefined) this.#window.failed += failures.length;
+        this.#note('sealing.finished', { window: move.window.startWall, failed: failures.length });
         this.#step();
       });
       return;
@@ -255,7 +265,7 @@ export class Keeper implements KeeperReads {
       )
       .finally(() => {
         this.#connecting = undefined;
-        this.#retryAt = this.#ports.clock.monotonic() + RETRY_MS * 4 ** this.#failedConnections;
+        this.#lastConnectionEnded = this.#ports.clock.monotonic();
         this.#activity = 'Waiting for the next window.';
         this.#changed();
       });
@@ -265,18 +275,13 @@ export class Keeper implements KeeperReads {
   #seal(sources: readonly SourceSetup[], window: number): Promise<Error[]> {
     this.#sealing += 1;
     const sealed = this.#seals.then(() => this.#sealEach(sources, window));
-    this.#seals = sealed.then(
-      () => {
-        this.#sealing -= 1;
-      },
-      (error: unknown) => {
-        this.#sealing -= 1;
-        this.#ports.log.error('sealing was given up', { error });
-      },
-    );
+    this.#seals = sealed.then(() => {
+      this.#sealing -= 1;
+    });
     return sealed;
   }
 
+  /** Never rejects. */
   async #sealEach(sources: readonly SourceSetup[], window: number): Promise<Error[]> {
     const failures: Error[] = [];
     for (const source of sources) {
@@ -299,8 +304,9 @@ export class Keeper implements KeeperReads {
         this.#staged = await this.#ports.staged();
       } catch (error) {
         failures.push(error instanceof Error ? error : new Error(String(error)));
+        if (this.#stopping.signal.aborted) break;
         this.#ports.log.error('sealing failed', { source: source.name, error });
-        await this.#append('seal.failed', { source: source.name, what: reasonOf(error) });
+        this.#note('seal.failed', { source: source.name, what: reasonOf(error) });
       } finally {
         this.#running.delete(source.name);
         this.#activity = 'Waiting for the next window.';
@@ -311,23 +317,31 @@ export class Keeper implements KeeperReads {
     return failures;
   }
 
-  /** One connection, from asking to letting go. Ships what is staged, and what gets staged meanwhile. */
+  /**
+   * One connection, from asking to letting go. Ships what is staged, and what gets staged meanwhile. The ledger is told,
+   * but never waited for: a disk that hangs must not keep the vault connected.
+   */
   async #connect(purpose: string, seconds: number, stay: boolean): Promise<void> {
     const link = await this.#link.connect(purpose, seconds);
     const over = AbortSignal.any([link.lost, this.#stopping.signal]);
-    let why = 'Everything staged is in the vault and verified.';
+    const failure = await this.#shipAll(over).then(
+      () => undefined,
+      (error: unknown) => ({ error, what: over.aborted ? String(over.reason) : reasonOf(error) }),
+    );
+    if (failure !== undefined) this.#note('ship.failed', { what: failure.what, cut: over.aborted });
+    if (stay) await this.#stay(link, over);
+    link.release(
+      failure === undefined ? 'Everything staged is in the vault and verified.' : `Shipping failed: ${failure.what}`,
+    );
+    this.#staged = await this.#ports.staged();
+    if (failure !== undefined) throw failure.error;
+  }
+
+  async #shipAll(over: AbortSignal): Promise<void> {
     try {
-      while (this.#staged.length > 0 && !over.aborted) await this.#ship(over);
-      if (stay) await this.#stay(link, over);
-    } catch (error) {
-      why = `Shipping failed: ${reasonOf(error)}`;
-      if (this.#window !== undefined) this.#window.cut = over.aborted ? String(over.reason) : reasonOf(error);
-      await this.#append('ship.failed', { what: reasonOf(error), cut: over.aborted });
-      throw error;
+      while (this.#staged.length > 0) await this.#ship(over);
     } finally {
-      link.release(why);
-      this.#running.clear();
-      this.#staged = await this.#ports.staged();
+      for (const [source, { state }] of this.#running) if (state === 'shipping') this.#running.delete(source);
     }
   }
 
@@ -337,14 +351,17 @@ export class Keeper implements KeeperReads {
     this.#changed();
     return new Promise((resolve) => {
       if (over.aborted) return resolve();
-      over.addEventListener('abort', () => resolve(), { once: true });
-      this.#ports.clock.after(Math.max(0, link.deadline - this.#ports.clock.monotonic()), resolve);
+      const end = () => {
+        cancel();
+        resolve();
+      };
+      const cancel = this.#ports.clock.after(Math.max(0, link.deadline - this.#ports.clock.monotonic()), end);
+      over.addEventListener('abort', end, { once: true });
     });
   }
 
   async #ship(over: AbortSignal): Promise<void> {
     const batches = new Map(this.#staged.map((batch) => [batch.batch, batch]));
-    const committed: Promise<unknown>[] = [];
     this.#activity = `Shipping ${batches.size} ${batches.size === 1 ? 'snapshot' : 'snapshots'}.`;
     const request = {
       ...this.#setup.ship,
@@ -367,59 +384,43 @@ export class Keeper implements KeeperReads {
       committed: ({ type: _, batch, ...rest }) => {
         const { source = '', wall = 0, files = 0, bytes = 0, partial = false } = batches.get(batch) ?? {};
         const entry = { ...rest, source, sealedWall: wall, files, bytes, partial, shippedBytes: rest.bytes };
-        committed.push(this.#append('snapshot.committed', entry, true));
-        if (this.#window !== undefined) {
-          this.#window.committed += 1;
-          this.#window.bytes += rest.bytes;
-        }
+        this.#note('snapshot.committed', entry, true);
       },
     });
-    await Promise.all(committed);
-    if (this.#window !== undefined) this.#window.cut = undefined;
-    await this.#append('ship.done', {
-      bytes: shipped.bytes,
-      verifiedBytes: shipped.verifiedBytes,
-      orphans: shipped.orphans,
-    });
-    this.#running.clear();
+    const { bytes, verifiedBytes, orphans } = shipped;
+    this.#note('ship.done', { bytes, verifiedBytes, orphans });
     this.#staged = await this.#ports.staged();
+    const left = this.#staged.filter(({ batch }) => batches.has(batch)).length;
+    if (left > 0) throw new PortcullisError('job.died', `The ship job was done, and ${left} batches were not.`);
   }
 
   /** Begins and ends the ledger's story of each window. A window is over when it has run out or has nothing left to do. */
   #followWindow(interval: Interval | undefined): void {
     const open = this.#window;
     if (open !== undefined) {
-      const ranOut = interval === undefined || interval.startWall !== open.interval.startWall;
-      const idle =
-        this.#sealing === undefined && this.#connecting === undefined && this.#link.view?.link === 'isolated';
-      const done = idle && this.#staged.length === 0 && this.#book.sealedFor >= open.interval.startWall;
-      if (!done && !(ranOut && this.#connecting === undefined)) return;
+      // What is still on its way into the ledger belongs to the story: the gate's own account above all.
+      if (this.#connecting !== undefined || this.#link.unrecorded > 0 || this.#appending > 0) return;
+      const ranOut = interval?.startWall !== open.startWall;
+      const idle = this.#sealing === 0 && this.#staged.length === 0 && this.#link.view?.link === 'isolated';
+      if (!ranOut && !(idle && this.#book.sealedFor >= open.startWall)) return;
       this.#window = undefined;
-      this.#finishedWindow = open.interval.startWall;
-      void this.#append('window.finished', { ...this.#outcomeOf(open) }, true);
+      this.#finishedWindow = open.startWall;
+      this.#note('window.finished', { ...this.#outcomeOf(open) }, true);
       return;
     }
     if (interval === undefined || interval.startWall <= this.#finishedWindow) return;
     // A restart inside a window that has already finished does not tell its story twice.
     if (this.#book.lastWindow?.name === interval.name && this.#book.lastWindow.startWall === interval.startWall) return;
-    this.#window = {
-      interval,
-      bytes: 0,
-      committed: 0,
-      failed: 0,
-      cut: undefined,
-      connectedBefore: this.#book.connectedSeconds,
-    };
-    void this.#append('window.opened', {
-      name: interval.name,
-      startWall: interval.startWall,
-      endWall: interval.endWall,
-    });
+    this.#window = interval;
+    this.#failedConnections = 0;
+    const { name, startWall, endWall } = interval;
+    this.#note('window.opened', { name, startWall, endWall });
   }
 
-  #outcomeOf(open: OpenWindow): NonNullable<KeeperStatus['lastWindow']> {
-    const { interval, bytes, committed, failed, cut, connectedBefore } = open;
+  #outcomeOf({ name, startWall }: Interval): NonNullable<KeeperStatus['lastWindow']> {
+    const { connectedSeconds = 0, bytes = 0, committed = 0, cut } = this.#book.window ?? {};
     const left = this.#staged.length;
+    const failed = this.#setup.sources.filter((source) => this.#book.lastFailures.has(source.name)).length;
     const blocked = this.#link.view?.interlocks.find((interlock) => !interlock.ok && interlock.name !== 'window');
     const outcome =
       cut !== undefined ? 'cut' : left > 0 || failed > 0 ? 'partial' : committed > 0 ? 'complete' : 'nothing to ship';
@@ -430,8 +431,7 @@ export class Keeper implements KeeperReads {
         : failed > 0
           ? `${failed} sources could not be sealed.`
           : '');
-    const connectedSeconds = Math.round((this.#book.connectedSeconds - connectedBefore) * 1000) / 1000;
-    return { name: interval.name, startWall: interval.startWall, outcome, connectedSeconds, bytes, why };
+    return { name, startWall, outcome, connectedSeconds: Math.round(connectedSeconds * 1000) / 1000, bytes, why };
   }
 
   async #recordGate(record: GateRecord): Promise<void> {
@@ -442,6 +442,8 @@ export class Keeper implements KeeperReads {
   }
 
   async #append(type: string, data: { readonly [key: string]: Json }, durable = false): Promise<LedgerEntry> {
+    const cancel = this.#ports.clock.after(LEDGER_MS, () => this.#ledgerFailed('it does not answer'));
+    this.#appending += 1;
     try {
       const entry = await this.#ports.ledger.append(type, data, { durable });
       this.#book = note(this.#book, entry);
@@ -450,9 +452,26 @@ export class Keeper implements KeeperReads {
       this.#changed();
       return entry;
     } catch (error) {
-      this.#ledgerFault = `The ledger cannot be written: ${reasonOf(error)}`;
+      this.#ledgerFailed(reasonOf(error));
       throw error;
+    } finally {
+      this.#appending -= 1;
+      cancel();
     }
+  }
+
+  /** What cannot be recorded is not done: the gate hears of it at once. */
+  #ledgerFailed(reason: string): void {
+    this.#ledgerFault = `The ledger cannot be written: ${reason}`;
+    this.#link.report();
+    this.#changed();
+  }
+
+  /** Appends without waiting. That it failed is an interlock, which `#append` has raised. */
+  #note(type: string, data: { readonly [key: string]: Json }, durable = false): void {
+    this.#append(type, data, durable).catch((error: unknown) =>
+      this.#ports.log.error('an entry is not in the ledger', { type, error }),
+    );
   }
 
   #changed(): void {
@@ -464,6 +483,9 @@ export class Keeper implements KeeperReads {
 async function recall(ledger: LedgerReads): Promise<Book> {
   const types = [
     'gate.isolating',
+    'window.opened',
+    'ship.failed',
+    'ship.done',
     'sealing.finished',
     'seal.failed',
     'snapshot.signed',

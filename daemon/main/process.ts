@@ -45,6 +45,8 @@ export async function live(log: Log, start: () => Promise<Running>, lastAct: () 
       },
     );
   };
+  // A log that nobody reads any more stops nothing.
+  process.stderr.on('error', () => {});
   process.on('SIGTERM', () => stop('SIGTERM'));
   process.on('uncaughtException', (error) => {
     lastAct();
@@ -52,13 +54,13 @@ export async function live(log: Log, start: () => Promise<Running>, lastAct: () 
     leave(1);
   });
   if (process.env['PORTCULLIS_SUPERVISED'] === '1') {
-    // The supervisor orders the stops; Ctrl-C reaches it, and a dead supervisor is a closed pipe.
-    process.on('SIGINT', () => {});
+    // The supervisor orders the stops; Ctrl-C and a closed terminal reach it, and a dead supervisor is a closed pipe.
+    for (const signal of ['SIGINT', 'SIGHUP'] as const) process.on(signal, () => {});
     process.stdin.on('end', () => stop('the supervisor went away'));
     process.stdin.on('error', () => stop('the supervisor went away'));
     process.stdin.resume();
   } else {
-    process.on('SIGINT', () => stop('SIGINT'));
+    for (const signal of ['SIGINT', 'SIGHUP'] as const) process.on(signal, () => stop(signal));
   }
   try {
     running = await start();

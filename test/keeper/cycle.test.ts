@@ -32,6 +32,7 @@ function situation(change: Partial<Situation> = {}): Situation {
     lastSealMs: 10_000,
     staged: 1,
     connecting: false,
+    resting: false,
     gate: gate(),
     ...change,
   };
@@ -92,5 +93,13 @@ describe('what the keeper begins', () => {
 
   it('asks once at a time', () => {
     expect(decide(situation({ connecting: true }))).toEqual([]);
+  });
+
+  it('holds a window back after failures, and never a person', () => {
+    expect(decide(situation({ resting: true }))).toEqual([]);
+    const approved = gate({
+      presence: { kind: 'approved', verb: 'connect', reason: 'restore', until: 9, seconds: 60 },
+    });
+    expect(decide(situation({ resting: true, gate: approved }))).toHaveLength(1);
   });
 });
