@@ -13,6 +13,8 @@ const RELEASE_MS = 5;
 const DEAD_MAN_MS = 500;
 /** The board ends by itself when no driver has been there for this long. */
 const ABANDONED_MS = 60_000;
+/** How often it looks whether its directory is still there. */
+const PRESENT_MS = 500;
 
 type Coil =
   | 'off'
@@ -59,7 +61,7 @@ export class SimulatedHardware {
 
   /** Resolves once commands are taken. Rejects with EADDRINUSE when this directory has a living board already. */
   async start(): Promise<void> {
-    const { directory } = this.#options;
+    const { directory, clock } = this.#options;
     const server = createServer((socket) => this.#greet(socket));
     await new Promise<void>((resolve, reject) => {
       server.once('error', reject);
@@ -69,7 +71,14 @@ export class SimulatedHardware {
     this.#running = true;
     mkdirSync(this.#disk, { recursive: true, mode: 0o700 });
     this.#openCommands();
-    watch(directory, (_event, file) => this.#directoryChanged(file));
+    watch(directory, (_event, file) => {
+      if (file === 'relay.welded') this.#follow();
+      else if (file === 'feedback.stuck') this.#tellContact();
+    });
+    // Asked, not watched: an open FIFO in a directory keeps its removal from being told.
+    clock.every(PRESENT_MS, () => {
+      if (!existsSync(directory)) this.#options.end();
+    });
     this.#write('relay', '0');
     this.#write('led', 'dark');
     this.#write('heartbeat', '0');
@@ -84,6 +93,7 @@ export class SimulatedHardware {
     this.#coil = 'off';
     this.#follow();
     if (!this.#contactHolds()) this.#contactMade = endHolders(this.#disk) > 0;
+    if (!existsSync(this.#options.directory)) return;
     this.#write('relay', '0');
     this.#write('led', 'dark');
     this.#write('heartbeat', '0');
@@ -138,13 +148,15 @@ export class SimulatedHardware {
   }
 
   #switch(coil: Coil): void {
-    this.#coil = coil;
-    if (coil === 'on') this.#feed();
-    this.#follow();
     const level = coil === 'on' ? '1' : '0';
-    this.#write('relay', level);
+    if (coil !== this.#coil) {
+      this.#coil = coil;
+      if (coil === 'on') this.#feed();
+      this.#follow();
+      this.#write('relay', level);
+      if (coil !== 'on' && !this.#contactHolds()) endHolders(this.#disk);
+    }
     this.#tell(`relay ${level}`);
-    if (coil !== 'on' && !this.#contactHolds()) endHolders(this.#disk);
   }
 
   #feed(): void {
@@ -195,14 +207,9 @@ export class SimulatedHardware {
     this.#vault = vault;
     // A link that was left behind is a contact that never broke.
     this.#contactMade ||= found === 'ours';
+    this.#tellContact();
     this.#follow();
     this.#tell('vault');
-  }
-
-  #directoryChanged(file: string | null): void {
-    if (!existsSync(this.#options.directory)) this.#options.end();
-    else if (file === 'relay.welded') this.#follow();
-    else if (file === 'feedback.stuck') this.#tellContact();
   }
 
   #tellContact(): void {

@@ -1,5 +1,5 @@
 import { spawn } from 'node:child_process';
-import { type FSWatcher, statSync, watch } from 'node:fs';
+import { existsSync, type FSWatcher, statSync, watch } from 'node:fs';
 import { type Clock, delay } from '../base/clock.ts';
 import { PortcullisError, reasonOf } from '../base/errors.ts';
 import type { LedPattern, Reading } from '../base/protocol.ts';
@@ -180,6 +180,7 @@ export class SimulatedBoard implements Board {
 
 /** Ends the board of this directory, if one is alive, and resolves when it is gone. Rejects with `gate.board`. */
 export async function endSimulatedBoard(directory: string, clock: Clock): Promise<void> {
+  if (!existsSync(directory)) return;
   const line = await Line.open(boardDirectory(directory), clock);
   await line?.ask('quit', 'gone');
 }

@@ -31,7 +31,12 @@ export async function simulatedRig(): Promise<SimulatedRig> {
   const folder = await realpath(await mkdtemp(join(tmpdir(), 'portcullis-board-')));
   const directory = join(folder, 'board');
   const vault = join(folder, 'mnt', 'vault');
-  const another = () => new SimulatedBoard({ directory, vault, command: BOARD_COMMAND, clock: systemClock });
+  const drivers: SimulatedBoard[] = [];
+  const another = () => {
+    const driver = new SimulatedBoard({ directory, vault, command: BOARD_COMMAND, clock: systemClock });
+    drivers.push(driver);
+    return driver;
+  };
   const value = (file: string) => {
     try {
       return readFileSync(join(directory, file), 'utf8').trim();
@@ -49,6 +54,7 @@ export async function simulatedRig(): Promise<SimulatedRig> {
     push: (pressed) => writeValue(directory, 'button', pressed ? '1' : '0'),
     energised: () => value('relay') === '1',
     async dispose() {
+      for (const driver of drivers) await driver.stop();
       await endSimulatedBoard(directory, systemClock);
       await rm(folder, { recursive: true, force: true });
     },
