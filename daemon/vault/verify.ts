@@ -154,20 +154,24 @@ async function verifyContent(
   const snapshots = await vault.snapshots();
   for (const { record } of snapshots) await vault.blobs.locate(record);
 
+  // A damaged pack may still hold good blobs: with the bytes at hand each is tried.
   const badBlobs = new Set<string>();
-  if (options.readData) {
-    for (const pack of vault.blobs.packs) {
-      signal?.throwIfAborted();
-      const name = packName(pack.hash);
-      if (bad.has(name) || !needs.has(name)) continue;
-      const bytes = await store.get(name);
-      for (const blob of pack.blobs) {
-        const stored = bytes.subarray(blob.offset, blob.offset + blob.storedLength);
-        const error = await vault.blobs.open(pack, blob, stored).then(() => undefined, asDamage);
-        if (error === undefined) continue;
-        badBlobs.add(`${pack.hash} ${blob.index}`);
-        tell(name, error.what, needs.get(name) ?? []);
-      }
+  for (const pack of vault.blobs.packs) {
+    signal?.throwIfAborted();
+    const name = packName(pack.hash);
+    const session = `keys/session-${pack.header.session.toString('hex')}`;
+    if (!options.readData && !bad.has(name) && !bad.has(session)) continue;
+    const bytes = await read(store, name);
+    for (const blob of pack.blobs) {
+      const error =
+        bytes instanceof PortcullisError
+          ? bytes
+          : await vault.blobs
+              .open(pack, blob, bytes.subarray(blob.offset, blob.offset + blob.storedLength))
+              .then(() => undefined, asDamage);
+      if (error === undefined) continue;
+      badBlobs.add(`${pack.hash} ${blob.index}`);
+      if (!bad.has(name) && needs.has(name)) tell(name, error.what, needs.get(name) ?? []);
     }
   }
   /** The object that a reference is lost with, or undefined when it is sound. */
@@ -175,10 +179,7 @@ async function verifyContent(
     const places = vault.blobs.places(reference.blob);
     const sound = places.some(
       ({ pack, blob }) =>
-        !bad.has(packName(pack.hash)) &&
-        !bad.has(`keys/session-${pack.header.session.toString('hex')}`) &&
-        !badBlobs.has(`${pack.hash} ${blob.index}`) &&
-        reference.offset + reference.length <= blob.plainLength,
+        !badBlobs.has(`${pack.hash} ${blob.index}`) && reference.offset + reference.length <= blob.plainLength,
     );
     if (sound) return undefined;
     return places[0] === undefined ? 'packs/' : packName(places[0].pack.hash);

@@ -100,7 +100,7 @@ describe('the file list', () => {
         const snapshot = (await vault.snapshots()).at(-1)!;
         const manifest = await vault.manifest(snapshot);
         expect(manifest.ordered).toBe(ordered);
-        expect(manifest.list.length).toBeGreaterThan(4);
+        expect(manifest.list.length).toBeGreaterThan(1);
         for (const prefix of ['', 'd7', 'd31', 'd39/f59', 'd0', 'd0/f0', 'd3']) {
           const found: string[] = [];
           for await (const { path } of vault.listFiles(snapshot, Buffer.from(prefix))) found.push(path.toString());
