@@ -414,7 +414,16 @@ async function cycle(): Promise<void> {
     const snapshot = first.sources.find(({ name }) => name === 'documents')?.lastSnapshot?.seq;
     execFileSync(
       program,
-      [READER, '--store', at('board/disk'), '--key', at('recovery.key'), 'restore', String(snapshot), at('restored/by-python')],
+      [
+        READER,
+        '--store',
+        at('board/disk'),
+        '--key',
+        at('recovery.key'),
+        'restore',
+        String(snapshot),
+        at('restored/by-python'),
+      ],
       { stdio: 'pipe' },
     );
     hold(same(digests(at('restored/documents')), documents), 'the daemon restored the directory byte for byte');
