@@ -15,6 +15,8 @@ interface Client {
   readonly response: ServerResponse;
   /** Monotonic time since which the socket takes no more. */
   blockedSince: number | undefined;
+  /** A state went by meanwhile. */
+  missed: boolean;
 }
 
 /**
@@ -54,12 +56,14 @@ export class EventStream {
 
   /** Begins to send to `response`, whose head has been written. */
   add(response: ServerResponse): void {
-    const client: Client = { response, blockedSince: undefined };
+    const client: Client = { response, blockedSince: undefined, missed: false };
     this.#clients.add(client);
     response.on('close', () => this.#clients.delete(client));
     response.on('error', () => this.#clients.delete(client));
     response.on('drain', () => {
       client.blockedSince = undefined;
+      if (!client.missed) return;
+      client.missed = false;
       this.#send(client, this.#state());
     });
     this.#send(client, `retry: 1000\n\n${this.#state()}`);
@@ -78,7 +82,12 @@ export class EventStream {
 
   #publish(): void {
     this.#publishedAt = this.#clock.monotonic();
-    if (this.#clients.size > 0) this.#sendAll(this.#state());
+    if (this.#clients.size === 0) return;
+    const state = this.#state();
+    for (const client of this.#clients) {
+      if (client.blockedSince === undefined) this.#send(client, state);
+      else client.missed = true;
+    }
   }
 
   #beat(): void {
@@ -88,15 +97,11 @@ export class EventStream {
       this.#clients.delete(client);
       client.response.destroy();
     }
-    this.#sendAll(`event: beat\ndata: {"wall":${this.#clock.wall()}}\n\n`);
-  }
-
-  #sendAll(text: string): void {
-    for (const client of this.#clients) this.#send(client, text);
+    const beat = `event: beat\ndata: {"wall":${this.#clock.wall()}}\n\n`;
+    for (const client of this.#clients) if (client.blockedSince === undefined) this.#send(client, beat);
   }
 
   #send(client: Client, text: string): void {
-    if (client.blockedSince !== undefined) return;
     if (!client.response.write(text)) client.blockedSince = this.#clock.monotonic();
   }
 

@@ -183,16 +183,23 @@ function renderAlarm(view) {
  */
 function renderNotices(live, view, sinceStatus) {
   const waiting = presence(view, sinceStatus);
-  const notices = [
-    ...(live || status === undefined
+  const attention = live ? (status?.attention ?? []) : [];
+  const staleSince = live ? undefined : status?.wall;
+  show('notices', [staleSince, waiting, attention], () => [
+    ...(staleSince === undefined
       ? []
-      : [{ kind: 'stale', text: 'Everything below is what was known then, not now.' }]),
-    ...(waiting === undefined ? [] : [{ kind: 'presence', text: waiting }]),
-    ...(live ? (status?.attention ?? []) : []).map((text) => ({ kind: 'attention', text })),
-  ];
-  show('notices', notices, () =>
-    notices.map(({ kind, text }) => element('p', { class: 'banner', 'data-kind': kind }, text)),
-  );
+      : [banner('stale', 'What stands below was so at ', moment(staleSince), '. It may have changed since.')]),
+    ...(waiting === undefined ? [] : [banner('presence', waiting)]),
+    ...attention.map((text) => banner('attention', text)),
+  ]);
+}
+
+/**
+ * @param {string} kind
+ * @param {(Node | string)[]} words
+ */
+function banner(kind, ...words) {
+  return element('p', { class: 'banner', 'data-kind': kind }, ...words);
 }
 
 /**
@@ -272,7 +279,7 @@ function renderSources({ sources, wall }, sinceStatus) {
  * @param {number} ms
  */
 function ago(ms) {
-  return ms < 60_000 ? 'less than a minute ago' : `${span(Math.floor(ms / 60_000) * 60_000).replace(' 0 s', '')} ago`;
+  return ms < 60_000 ? 'less than a minute ago' : `${span(Math.floor(ms / 60_000) * 60_000)} ago`;
 }
 
 /**

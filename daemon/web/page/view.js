@@ -126,7 +126,7 @@ export function alarm(view) {
     cause: `${cause.reason} (by ${door}${from === '' ? '' : `: ${from}`})`,
     wall,
     remedy: [
-      durable ? '' : 'The lockout is not on the disk yet: it holds in memory only.',
+      durable ? '' : 'It is not on the disk yet: it holds in memory only.',
       view.interlocks.find(({ name }) => name === 'latch')?.remedy ?? '',
     ]
       .filter(Boolean)
@@ -143,9 +143,10 @@ export function alarm(view) {
 export function presence(view, sinceView) {
   if (view === undefined || view.presence.kind === 'none') return undefined;
   const { kind, verb, reason, until } = view.presence;
-  const left = span(until - view.readings.at - sinceView);
+  // In steps of 10 s: a screen reader reads every change aloud.
+  const left = span(Math.ceil((until - view.readings.at - sinceView) / 10_000) * 10_000);
   return kind === 'pending'
-    ? `A request to ${verb} waits for one press of the button, ${left} more: ${reason}`
+    ? `A request to ${verb} waits for one press of the button, at most ${left} more: ${reason}`
     : `Somebody at the box approved a connection, to be used within ${left}: ${reason}`;
 }
 
@@ -196,7 +197,7 @@ export function windowOutcome({ name, outcome, connectedSeconds, bytes: shipped,
 }
 
 /** Told elsewhere, or of use to programs only. */
-const QUIET_KEYS = new Set(['boot', 'seq', 'at', 'gateWall', 'head', 'digest', 'batch']);
+const QUIET_KEYS = /^(boot|seq|at|head|digest|batch|window)$|Wall$/;
 const LEADING_KEYS = ['reason', 'what', 'why', 'purpose', 'detail', 'source', 'name'];
 
 /**
@@ -205,7 +206,7 @@ const LEADING_KEYS = ['reason', 'what', 'why', 'purpose', 'detail', 'source', 'n
  * @returns {string}
  */
 export function entryWords({ data }) {
-  const keys = Object.keys(data).filter((key) => !QUIET_KEYS.has(key));
+  const keys = Object.keys(data).filter((key) => !QUIET_KEYS.test(key));
   const rank = (/** @type {string} */ key) =>
     LEADING_KEYS.includes(key) ? LEADING_KEYS.indexOf(key) : LEADING_KEYS.length;
   const parts = keys
@@ -213,7 +214,9 @@ export function entryWords({ data }) {
     .map((key) => {
       const value = data[key];
       if (value === '' || value === null || typeof value === 'object') return '';
-      return typeof value === 'string' && LEADING_KEYS.includes(key) ? value : `${key} ${value}`;
+      if (typeof value === 'string' && LEADING_KEYS.includes(key)) return value;
+      const name = key.replace(/[A-Z]/g, (letter) => ` ${letter.toLowerCase()}`);
+      return `${name} ${typeof value === 'number' && /bytes$/i.test(key) ? bytes(value) : value}`;
     });
   const line = parts.filter(Boolean).join(' · ');
   return line.length > 300 ? `${line.slice(0, 299)}…` : line;
@@ -241,10 +244,19 @@ export function span(ms) {
     Math.floor(seconds / 60) % 60,
     seconds % 60,
   ];
-  if (d > 0) return `${d} d ${h} h`;
-  if (h > 0) return `${h} h ${m} min`;
-  if (m > 0) return `${m} min ${s} s`;
-  return `${s} s`;
+  const parts = [
+    [d, 'd'],
+    [h, 'h'],
+    [m, 'min'],
+    [s, 's'],
+  ];
+  const first = parts.findIndex(([value]) => value !== 0);
+  if (first === -1) return '0 s';
+  return parts
+    .slice(first, first + 2)
+    .filter(([value]) => value !== 0)
+    .map((part) => part.join(' '))
+    .join(' ');
 }
 
 /** @param {number} value */

@@ -1,0 +1,65 @@
+import { expect, test } from 'vitest';
+import { Browser, CHROMIUM } from './browser.ts';
+import { later, servedAppliance } from './helpers.ts';
+import { CONNECTED, keeperStatus, LOCKOUT } from './samples.ts';
+
+const HOSTILE = '<img src=x onerror="document.title=\'owned\'"><script>document.title="owned"</script>';
+
+/** The status as of now, as the keeper would give it. */
+function fresh(status: ReturnType<typeof keeperStatus>): ReturnType<typeof keeperStatus> {
+  const wall = Date.now();
+  return { ...status, wall, ...(status.gate === undefined ? {} : { gate: { ...status.gate, receivedWall: wall } }) };
+}
+
+const title = (text: string) => `document.querySelector('#hero-title').textContent === ${JSON.stringify(text)}`;
+
+test.skipIf(CHROMIUM === undefined)(
+  'in a real browser: live, tripping, hostile text as text, stale when the server goes',
+  { timeout: 60_000 },
+  async () => {
+    const { appliance, web, port } = await servedAppliance();
+    appliance.entries = [{ ...(appliance.entries[0] ?? expect.fail()), data: { reason: HOSTILE } }];
+    let status = keeperStatus();
+    appliance.status.status = () => fresh(status);
+    const browser = await Browser.launch();
+    later(() => browser.stop());
+    await browser.open(`http://127.0.0.1:${port}/`, 360, 800);
+    await browser.until(title('Isolated'));
+    await browser.until(`document.querySelectorAll('#ledger li').length === 1`);
+    expect(await browser.evaluate(`document.querySelector('#ledger .entry-words').textContent`)).toBe(HOSTILE);
+
+    status = keeperStatus(CONNECTED, { attention: [HOSTILE] });
+    appliance.show(status);
+    await browser.until(title('Connected'));
+    expect(await browser.evaluate(`document.querySelector('#notices').textContent`)).toBe(HOSTILE);
+    expect(await browser.evaluate('document.title')).toBe('Connected · Portcullis');
+    // Nothing is wider than the phone, and what is pressed is large enough to press.
+    expect(await browser.evaluate('document.documentElement.scrollWidth')).toBe(360);
+    expect(
+      await browser.evaluate(
+        `[...document.querySelectorAll('button, summary')].every((one) => one.getBoundingClientRect().height >= 44)`,
+      ),
+    ).toBe(true);
+
+    await browser.evaluate(`document.querySelector('#trip').focus()`);
+    for (const type of ['keyDown', 'keyUp'])
+      await browser.send('Input.dispatchKeyEvent', {
+        type,
+        key: 'Enter',
+        code: 'Enter',
+        windowsVirtualKeyCode: 13,
+        text: '\r',
+      });
+    await browser.until(`document.querySelector('#trip-result').dataset.outcome === 'good'`);
+    expect(appliance.trips).toHaveLength(1);
+    status = keeperStatus(LOCKOUT);
+    appliance.show(status);
+    await browser.until(`document.querySelector('#alarms').textContent.includes('Mass deletion')`);
+
+    expect(browser.complaints).toEqual([]);
+    await web.stop();
+    await browser.until(title('Not known'));
+    expect(await browser.evaluate(`document.querySelector('#alarms').childElementCount`)).toBe(0);
+    expect(await browser.evaluate(`document.querySelector('#live').dataset.live`)).toBe('stale');
+  },
+);

@@ -1,0 +1,150 @@
+import { describe, expect, test } from 'vitest';
+import type { GateView } from '../../daemon/base/protocol.ts';
+import {
+  alarm,
+  bytes,
+  entryWords,
+  freshView,
+  headline,
+  interlocks,
+  presence,
+  span,
+} from '../../daemon/web/page/view.js';
+import { entry } from './helpers.ts';
+import { CONNECTED, gateView, keeperStatus, LOCKOUT, WALL, withoutGate } from './samples.ts';
+
+const live = (view: GateView) => ({ status: keeperStatus(view), sinceStatus: 100, sinceWord: 100 });
+const readings = (contact: 'alive' | 'dead' | 'unknown', device: 'alive' | 'dead' | 'unknown') => ({
+  contact,
+  device,
+  at: 1,
+});
+
+describe('the headline says what was measured', () => {
+  const CASES: [string, GateView, string, string][] = [
+    ['both dead', gateView(), 'isolated', 'Isolated'],
+    ['one dead, one cannot tell', gateView({ readings: readings('dead', 'unknown') }), 'isolated', 'Isolated'],
+    ['none can tell', gateView({ readings: readings('unknown', 'unknown') }), 'unproven', 'Isolated, unproven'],
+    ['one says alive', gateView({ readings: readings('dead', 'alive') }), 'alarm', 'Not isolated'],
+    ['lockout', LOCKOUT, 'isolated', 'Isolated'],
+    ['connected', CONNECTED, 'connected', 'Connected'],
+    ['connecting', gateView({ link: 'connecting', readings: readings('alive', 'unknown') }), 'moving', 'Connecting'],
+    ['isolating', gateView({ link: 'isolating', readings: readings('alive', 'alive') }), 'moving', 'Isolating'],
+    [
+      'a welded contact',
+      gateView({
+        link: 'isolating',
+        readings: readings('alive', 'unknown'),
+        latch: { kind: 'fault', cause: { kind: 'gate', reason: 'welded' }, wall: WALL, durable: true },
+      }),
+      'alarm',
+      'Not isolated',
+    ],
+  ];
+  test.each(CASES)('%s', (_, view, kind, title) => {
+    expect(headline(live(view))).toMatchObject({ kind, title });
+  });
+});
+
+describe('what is stale claims nothing', () => {
+  const status = keeperStatus();
+  const CASES = {
+    'nothing heard yet': {
+      status: undefined,
+      sinceStatus: Number.POSITIVE_INFINITY,
+      sinceWord: Number.POSITIVE_INFINITY,
+    },
+    'the stream is silent': { status, sinceStatus: 3001, sinceWord: 3001 },
+    'the gate does not answer': { status: withoutGate(), sinceStatus: 0, sinceWord: 0 },
+    'beats come, but no new view': { status, sinceStatus: 2900, sinceWord: 10 },
+    'the keeper repeats an old view': {
+      status: keeperStatus(gateView(), { gate: { view: gateView(), receivedWall: WALL - 3001 } }),
+      sinceStatus: 0,
+      sinceWord: 0,
+    },
+    'a clock that stepped back': {
+      status: keeperStatus(gateView(), { gate: { view: gateView(), receivedWall: WALL + 60_000 } }),
+      sinceStatus: 0,
+      sinceWord: 0,
+    },
+  };
+  test.each(Object.entries(CASES))('%s', (_, known) => {
+    expect(freshView(known)).toBeUndefined();
+    expect(headline(known)).toMatchObject({ kind: 'unknown', title: 'Not known' });
+  });
+  test('just fresh enough', () => {
+    expect(freshView({ status, sinceStatus: 2799, sinceWord: 2799 })).toBeDefined();
+  });
+});
+
+describe('the alarm', () => {
+  test('names cause, door and what to do', () => {
+    expect(alarm(LOCKOUT)).toEqual({
+      title: 'Lockout: isolated until reset at the box',
+      cause: 'Mass deletion of volumes by an agent (by an alert: alertmanager, rule volumes-deleted)',
+      wall: WALL - 60_000,
+      remedy: expect.stringMatching(/^Find out why/),
+    });
+    expect(alarm(gateView())).toBeUndefined();
+    expect(alarm(undefined)).toBeUndefined();
+  });
+
+  test('says when the lockout is not on the disk', () => {
+    const latch = LOCKOUT.latch.kind === 'lockout' ? { ...LOCKOUT.latch, durable: false } : LOCKOUT.latch;
+    expect(alarm({ ...LOCKOUT, latch })?.remedy).toMatch(/^It is not on the disk yet/);
+  });
+});
+
+test('a request that waits for the button, with what is left of it', () => {
+  const view = gateView({ presence: { kind: 'pending', verb: 'reset', reason: 'checked', until: 8_545_000 } });
+  expect(presence(view, 2000)).toBe('A request to reset waits for one press of the button, at most 50 s more: checked');
+  expect(presence(gateView(), 0)).toBeUndefined();
+});
+
+test('lost interlocks come first', () => {
+  expect(interlocks(gateView()).map(({ name }) => name)[0]).toBe('window');
+});
+
+test('an entry in one line: words first, bytes as bytes, nothing for programs', () => {
+  const data = {
+    boot: 'b',
+    seq: 3,
+    gateWall: 1,
+    bytes: 48_300_000,
+    was: 'connected',
+    reason: 'Deleted',
+    newBytes: 12,
+    list: [1],
+  };
+  expect(entryWords({ ...entry(1), data })).toBe('Deleted · bytes 48 MB · was connected · new bytes 12 B');
+  expect(entryWords({ ...entry(1), data: { what: 'x'.repeat(1000) } })).toHaveLength(300);
+  expect(entryWords({ ...entry(1), data: {} })).toBe('');
+});
+
+test('lengths of time', () => {
+  expect([-5, 0, 999, 1000, 61_000, 1_800_000, 3_600_000, 5_400_000, 90_000_000, 86_400_000].map(span)).toEqual([
+    '0 s',
+    '0 s',
+    '0 s',
+    '1 s',
+    '1 min 1 s',
+    '30 min',
+    '1 h',
+    '1 h 30 min',
+    '1 d 1 h',
+    '1 d',
+  ]);
+});
+
+test('bytes', () => {
+  expect([0, 999, 1000, 9_940, 48_300_000, 999_600, 2e12, 5e18].map(bytes)).toEqual([
+    '0 B',
+    '999 B',
+    '1.0 kB',
+    '9.9 kB',
+    '48 MB',
+    '1.0 MB',
+    '2.0 TB',
+    '5000 PB',
+  ]);
+});
