@@ -6,11 +6,6 @@
  */
 const REGISTER = {
   // base
-  'protocol.broken': {
-    exit: 1,
-    status: 400,
-    remedy: 'The two ends run different versions, or something else is talking to this socket.',
-  },
   'socket.unreachable': { exit: 1, status: 503, remedy: 'Start it with `portcullis run`, or look at its log.' },
   'socket.taken': {
     exit: 1,

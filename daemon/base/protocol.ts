@@ -32,7 +32,6 @@ export type Cause = Of<typeof cause>;
 
 /** The gate's measured state. The relay is energised only in connecting and connected. */
 export const LINKS = ['isolated', 'connecting', 'connected', 'isolating'] as const;
-export type LinkName = (typeof LINKS)[number];
 
 export const LED_PATTERNS = [
   'steady-green',
