@@ -1,0 +1,152 @@
+import { mkdtemp, readFile, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { type Log, silentLog } from '../../daemon/base/log.ts';
+import type { GateRecord } from '../../daemon/base/protocol.ts';
+import type { Limits } from '../../daemon/gate/config.ts';
+import { GateFiles } from '../../daemon/gate/files.ts';
+import { Gate } from '../../daemon/gate/gate.ts';
+import type { Answer, Ref } from '../../daemon/gate/state.ts';
+import { parseWindow } from '../../daemon/schedule/window.ts';
+import { FakeClock } from '../base/fake-clock.ts';
+import { FakeBoard } from '../board/fake-board.ts';
+
+export const LIMITS: Limits = {
+  leaseMs: 1000,
+  intakeLeaseMs: 1000,
+  maxConnectionMs: 60_000,
+  maxConnections: 50,
+  maxConnectedMs: 600_000,
+  minOffMs: 500,
+  settleMs: 1000,
+  deviceTimeoutMs: 4000,
+  presenceMs: 15_000,
+};
+
+const spec = { name: 'always', cron: '0 * * * *', durationMs: 7_200_000, timezone: 'UTC' };
+
+/** Resolves once `condition` holds, looking again at every turn of the event loop. */
+export async function until(condition: () => boolean | Promise<boolean>): Promise<void> {
+  while (!(await condition())) await new Promise((resolve) => setImmediate(resolve));
+}
+
+/** Knows when the disk has nothing left to do. */
+class WatchedFiles extends GateFiles {
+  #pending = 0;
+
+  override writeLatch(...args: Parameters<GateFiles['writeLatch']>): Promise<void> {
+    return this.#watch(super.writeLatch(...args));
+  }
+
+  override writeMemory(...args: Parameters<GateFiles['writeMemory']>): Promise<void> {
+    return this.#watch(super.writeMemory(...args));
+  }
+
+  /** A write that waits for another begins in the turn in which that one ends. */
+  async settled(): Promise<void> {
+    await new Promise((resolve) => setImmediate(resolve));
+    await until(() => this.#pending === 0);
+  }
+
+  async #watch(write: Promise<void>): Promise<void> {
+    this.#pending += 1;
+    try {
+      await write;
+    } finally {
+      setImmediate(() => {
+        this.#pending -= 1;
+      });
+    }
+  }
+}
+
+/** A gate on a fake board and a clock that stands still, with its files on a real disk. */
+export class GateRig {
+  readonly clock = new FakeClock();
+  readonly board = new FakeBoard(this.clock);
+  readonly records: GateRecord[] = [];
+  readonly errors: string[] = [];
+  readonly answers: Answer[] = [];
+  readonly holder: Ref = 1_000_000;
+  readonly folder: string;
+  readonly files: WatchedFiles;
+  readonly gate: Gate;
+  intakeAlive = true;
+  keeperRenews = true;
+
+  private constructor(folder: string, limits: Limits) {
+    this.folder = folder;
+    this.files = new WatchedFiles(join(folder, 'state'), 'box');
+    const window = parseWindow(spec);
+    if (!window.ok) throw new Error('the window does not parse');
+    const log: Log = { ...silentLog, error: (message) => this.errors.push(message) };
+    const { board, files, clock } = this;
+    this.gate = new Gate({ board, files, clock, log, limits, windows: [window.window] });
+    this.gate.watch({ view: () => {}, record: (record) => this.records.push(record) });
+  }
+
+  static async create(limits: Partial<Limits> = {}): Promise<GateRig> {
+    const rig = new GateRig(await mkdtemp(join(tmpdir(), 'portcullis-gate-')), { ...LIMITS, ...limits });
+    await rig.files.create(0);
+    return rig;
+  }
+
+  /** Starts, with an intake that lives and a keeper that renews, and lets the minimum off-time pass. */
+  async start(): Promise<void> {
+    await this.board.start();
+    await this.gate.start();
+    this.clock.every(250, () => this.renew());
+    this.renew();
+    this.clock.advance(1000);
+  }
+
+  renew(): void {
+    if (this.intakeAlive) this.gate.dispatch({ type: 'intake-alive', until: this.clock.monotonic() + 1000 });
+    if (!this.keeperRenews) return;
+    this.gate.dispatch({ type: 'renew', holder: this.holder });
+    const report = { holder: this.holder, clockTrusted: true, blocks: [], attention: [] };
+    this.gate.dispatch({ type: 'report', report });
+  }
+
+  ask(ms = 30_000): void {
+    const ref = this.gate.ref((answer) => this.answers.push(answer));
+    this.gate.dispatch({ type: 'connect', holder: this.holder, ref, purpose: 'test', ms });
+  }
+
+  async connect(ms?: number): Promise<void> {
+    this.ask(ms);
+    await until(() => this.board.energised);
+    this.clock.advance(50);
+    if (this.gate.view.link !== 'connected') throw new Error(`not connected but ${this.gate.view.link}`);
+  }
+
+  /** Resolves with the answer to one trip. */
+  trip(reason = 'test'): Promise<Answer> {
+    return new Promise((resolve) => {
+      const ref = this.gate.ref(resolve);
+      this.gate.dispatch({ type: 'trip', ref, cause: { kind: 'alert', reason } });
+    });
+  }
+
+  /** A hold of six seconds. */
+  hold(): void {
+    this.gate.dispatch({ type: 'press' });
+    this.clock.advance(6000);
+    this.gate.dispatch({ type: 'unpress', heldMs: 6000 });
+  }
+
+  /** What the latch's file says once the disk has done everything it was given. */
+  async latchOnDisk(): Promise<Record<string, unknown>> {
+    await this.files.settled();
+    return JSON.parse(await readFile(join(this.folder, 'state', 'latch.json'), 'utf8'));
+  }
+
+  types(): string[] {
+    return this.records.map(({ type }) => type);
+  }
+
+  async dispose(): Promise<void> {
+    await this.gate.stop();
+    await rm(this.folder, { recursive: true, force: true });
+  }
+}
