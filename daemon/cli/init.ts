@@ -111,7 +111,7 @@ function report(
       `Made appliance ${made.identity.id} and vault ${made.identity.vaultId} in ${made.disk}.`,
       `Configuration: ${made.config}`,
       `Recovery key:  ${made.keyFile}: it opened its challenge. Print it or move it offline now; without it the vault cannot be read.`,
-      'Next: `portcullis doctor`, then `portcullis run`.',
+      `Next: portcullis doctor --config ${made.config}, then portcullis run --config ${made.config}.`,
       '',
     ].join('\n'),
   );

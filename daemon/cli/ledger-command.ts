@@ -1,3 +1,4 @@
+import { existsSync } from 'node:fs';
 import { isoTime } from '../base/clock.ts';
 import { PortcullisError } from '../base/errors.ts';
 import { statePaths } from '../config/state.ts';
@@ -51,6 +52,10 @@ async function show(path: string, args: Arguments, context: Context): Promise<nu
   const limit = Number(args.text('limit') ?? '20');
   if (!Number.isInteger(limit) || limit < 1)
     throw new PortcullisError('usage.wrong', '--limit takes a whole number from 1.');
+  if (!existsSync(path)) {
+    if (!args.json) context.out('The ledger is empty: nothing has happened yet.\n');
+    return 0;
+  }
   const newest: string[] = [];
   await exportLedger(path, (line) => {
     newest.push(line);

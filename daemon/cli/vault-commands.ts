@@ -1,3 +1,4 @@
+import { existsSync } from 'node:fs';
 import { isoTime } from '../base/clock.ts';
 import { PortcullisError } from '../base/errors.ts';
 import { statePaths } from '../config/state.ts';
@@ -64,7 +65,9 @@ async function held(args: Arguments, context: Context): Promise<Row[]> {
 async function recorded(args: Arguments, context: Context): Promise<Row[]> {
   if (args.text('store') !== undefined) throw new PortcullisError('usage.wrong', 'Listing a store needs --key.');
   const rows: Row[] = [];
-  await exportLedger(statePaths(await context.loadConfig(args.configPath)).ledger, (line) => {
+  const { ledger } = statePaths(await context.loadConfig(args.configPath));
+  if (!existsSync(ledger)) return rows;
+  await exportLedger(ledger, (line) => {
     const { type, data } = JSON.parse(line) as { type: string; data: Record<string, unknown> };
     if (type !== 'snapshot.committed') return;
     const status = data['partial'] === true ? 'partial' : 'complete';
