@@ -1,9 +1,10 @@
+import { closeSync, openSync } from 'node:fs';
 import Database from 'better-sqlite3';
 import type { Json } from '../base/canonical.ts';
 import { PortcullisError } from '../base/errors.ts';
 import { entryHash, GENESIS } from './chain.ts';
 import type { LedgerEntry } from './ports.ts';
-import { asLedgerError, prepareSchema } from './schema.ts';
+import { asLedgerError, checkDatabase, migrate } from './schema.ts';
 
 /** An entry that has no place in the chain yet. `data` is canonical JSON. */
 export interface Draft {
@@ -37,13 +38,19 @@ export class LedgerDatabase {
 
   /** Opens and migrates. Throws also `ledger.newer` and `ledger.foreign`, and has then changed nothing. */
   constructor(path: string) {
-    this.#db = guard('The ledger cannot be opened', () => new Database(path));
-    try {
-      guard('The ledger cannot be opened', () => prepareSchema(this.#db, path));
-    } catch (error) {
-      this.#db.close();
-      throw error;
-    }
+    this.#db = guard(`The ledger at ${path} cannot be opened`, () => {
+      // Created here for its mode, which SQLite gives to its side files too.
+      closeSync(openSync(path, 'a', 0o640));
+      checkDatabase(path);
+      const db = new Database(path);
+      try {
+        migrate(db, path);
+      } catch (error) {
+        db.close();
+        throw error;
+      }
+      return db;
+    });
   }
 
   /**

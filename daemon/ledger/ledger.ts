@@ -1,4 +1,3 @@
-import { open } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import { Worker } from 'node:worker_threads';
 import { canonical, type Json } from '../base/canonical.ts';
@@ -57,13 +56,9 @@ class LedgerClient implements Ledger {
   }
 
   async start(): Promise<void> {
-    try {
-      await makeDirectory(dirname(this.#path));
-      // Created here for its mode, which SQLite gives to its side files too.
-      await (await open(this.#path, 'a', 0o640)).close();
-    } catch (error) {
+    await makeDirectory(dirname(this.#path)).catch((error: unknown) => {
       throw new PortcullisError('ledger.failed', `The ledger ${this.#path} cannot be opened: ${reasonOf(error)}.`);
-    }
+    });
     const worker = new LedgerWorker();
     try {
       const wall = Math.trunc(this.#clock.wall());

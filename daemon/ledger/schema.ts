@@ -18,19 +18,26 @@ const MIGRATIONS = [
 ];
 
 /**
- * Brings the database to this version. Throws `ledger.newer` or `ledger.foreign` where it must not be touched, and
- * `ledger.damaged` where SQLite finds it broken.
+ * Looks at the database before anything may write to it: a damaged one is kept as it was found, its log too. Throws
+ * `ledger.damaged`, `ledger.newer` or `ledger.foreign`; an empty file is in order.
  */
-export function prepareSchema(db: Database.Database, path: string): void {
-  const version = readVersion(db, path);
-  if (version > 0) {
+export function checkDatabase(path: string): void {
+  const db = new Database(path, { readonly: true, fileMustExist: true });
+  try {
+    if (readVersion(db, path) === 0) return;
     const found = db.pragma('quick_check(1)', { simple: true });
     if (found !== 'ok') throw new PortcullisError('ledger.damaged', `The ledger at ${path} is damaged: ${found}.`);
     probe(db, path);
+  } finally {
+    db.close();
   }
+}
+
+/** Brings a checked database to this version. */
+export function migrate(db: Database.Database, path: string): void {
   db.pragma('journal_mode = WAL');
   for (const [index, step] of MIGRATIONS.entries()) {
-    if (index < version) continue;
+    if (index < readVersion(db, path)) continue;
     db.transaction(() => {
       db.exec(step);
       db.pragma(`application_id = ${APPLICATION_ID}`);
@@ -39,7 +46,7 @@ export function prepareSchema(db: Database.Database, path: string): void {
   }
 }
 
-/** Opens for reading only, also while the daemon writes. Throws as `prepareSchema`, or `ledger.failed`. */
+/** Opens for reading only, also while the daemon writes. Throws as `checkDatabase`, or `ledger.failed`. */
 export function openReadOnly(path: string): Database.Database {
   let db: Database.Database | undefined;
   try {

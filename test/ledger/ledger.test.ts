@@ -1,6 +1,6 @@
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { readdir, readFile, stat, writeFile } from 'node:fs/promises';
+import { copyFile, readdir, readFile, stat, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import Database from 'better-sqlite3';
@@ -154,6 +154,26 @@ test.each(DAMAGE)('a damaged $name: set aside, and a new ledger begun that links
   expect((await readFile(join(path, '..', aside[0] ?? ''))).equals(bytes)).toBe(true);
   await ledger.append('t', {});
   expect(verifyLedger(path)).toMatchObject({ ok: true, entries: 2 });
+});
+
+test('a damaged database is set aside with its log, which SQLite would replay into the new one', async () => {
+  const source = await writtenLedger(40);
+  const running = ledgerAt(source);
+  await running.start();
+  await running.append('t', {});
+  // As a power cut leaves it: the newest entry is in the log alone.
+  const directory = await temporaryDirectory();
+  const path = join(directory, 'ledger.db');
+  await copyFile(`${source}-wal`, `${path}-wal`);
+  const bytes = await readFile(source);
+  await writeFile(path, bytes.fill(0xff, 0, 16));
+  const ledger = ledgerAt(path);
+  await ledger.start();
+  expect(await ledger.page({ limit: 10 })).toMatchObject([{ seq: 1, type: 'ledger.replaced' }]);
+  await ledger.stop();
+  expect(verifyLedger(path)).toMatchObject({ ok: true, entries: 1 });
+  const names = (await readdir(directory)).map((name) => name.replace(/\d{8}T\d{9}Z/, 'TIME'));
+  expect(names).toEqual(expect.arrayContaining(['ledger.db.damaged-TIME', 'ledger.db.damaged-TIME-wal']));
 });
 
 test('verify and export read while the daemon writes', async () => {
