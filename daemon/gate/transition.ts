@@ -5,7 +5,7 @@
 import type { Cause } from '../base/protocol.ts';
 import { charge, settle } from './budget.ts';
 import type { Limits } from './config.ts';
-import { linkName, lost, permittedMs, standingInterlocks, startInterlocks } from './interlocks.ts';
+import { isProvenDead, linkName, lost, permittedMs, standingInterlocks, startInterlocks } from './interlocks.ts';
 import type { Answer, Effect, Event, Latch, LatchContent, Link, Ref, Session, State, Write } from './state.ts';
 
 export interface Step {
@@ -22,8 +22,12 @@ const LATCH_RETRY_MS = 1000;
  * the relay by itself, which must not be taken for a broken contact. Below the shortest dead-man, 500 ms.
  */
 const STALL_MS = 400;
+const NOT_PROVEN_DEAD = 'The relay is off, yet the link is no longer proven dead.';
 /** Uptime is saved this often, so that a crash loses no more of it than this. */
 const SAVE_UPTIME_MS = 10 * 60_000;
+
+/** Interlocks that neither a window nor the next second will mend: a request to connect is denied for them at once. */
+const LASTING: readonly string[] = ['latch', 'proofs', 'off-time', 'budget', 'button'];
 
 type Stamp = { readonly now: number; readonly wall: number };
 
@@ -273,6 +277,7 @@ function charged(state: State, at: Stamp, id: number, ok: boolean): Step {
   if (!ok) return isolate(state, at, 'The budget could not be written: nothing connects uncharged.');
   return then(holdInterlocks(state, at), (held) => {
     if (held.link.kind !== 'charging') return still(held);
+    if (!isProvenDead(held, at.now)) return isolate(held, at, NOT_PROVEN_DEAD);
     const { session, why } = held.link;
     return still(
       {
@@ -358,9 +363,7 @@ function judgeProofs(limits: Limits, state: State, at: Stamp): Step {
   };
   switch (link.kind) {
     case 'charging':
-      return readings.contact === 'alive' || readings.device === 'alive'
-        ? isolate(agreed, at, 'The relay is off, yet a proof says the link is alive.')
-        : still(agreed);
+      return isProvenDead(agreed, at.now) ? still(agreed) : isolate(agreed, at, NOT_PROVEN_DEAD);
     case 'energised': {
       if (readings.contact === 'dead')
         return disagreeing(limits.settleMs, () =>
@@ -438,11 +441,13 @@ function request(limits: Limits, state: State, event: Extract<Event, { type: 're
     );
   }
   if (event.verb === 'reset' && state.latch.kind === 'clear') return still(state, deny('Nothing is latched.'));
-  if (event.verb === 'connect' && state.latch.kind !== 'clear')
-    return still(state, deny(`${state.latch.cause.reason} Reset first.`));
-  if (event.verb === 'connect' && state.link.kind !== 'isolated')
-    return still(state, deny(`The link is ${linkName(state.link.kind)}.`));
-  if (event.verb === 'connect' && event.seconds <= 0) return still(state, deny('It does not say for how long.'));
+  if (event.verb === 'connect') {
+    if (event.seconds <= 0) return still(state, deny('It does not say for how long.'));
+    // Told now, not after the press: a person who pressed would wait for nothing.
+    const blocked = startInterlocks(limits, state, event.now).filter(({ name, ok }) => !ok && LASTING.includes(name));
+    const reasons = blocked.map(({ reason }) => reason).join(' ');
+    if (reasons !== '') return still(state, deny(reasons.slice(0, 500)));
+  }
   const until = event.now + limits.presenceMs;
   return still(
     {

@@ -51,6 +51,7 @@ export function decide(now: Situation): Move[] {
     if (sealFor.startWall - wall <= ahead) moves.push({ do: 'seal', window: sealFor });
   }
   if (now.connecting || gate === undefined || gate.link !== 'isolated') return moves;
+  if (gate.interlocks.some((interlock) => !interlock.ok)) return moves;
   if (gate.presence.kind === 'approved') {
     moves.push({
       do: 'connect',
