@@ -8,7 +8,7 @@ import { decodeList, type ListEvent, type Listed } from './file-list.ts';
 import { expectVault } from './format-object.ts';
 import { readSealingSecret, readSessionKey } from './key-objects.ts';
 import { decodeManifest, type Manifest } from './manifest.ts';
-import { comparePaths, isUnder } from './paths.ts';
+import { comparePaths, isUnder, showPath } from './paths.ts';
 import type { DraftBody } from './record.ts';
 import type { RecoveryKey } from './recovery-key.ts';
 import type { Store } from './store.ts';
@@ -87,6 +87,7 @@ export class Vault {
     for await (const event of this.listEvents(snapshot, prefix)) {
       if (event.type === 'lost') throw event.error;
       if (event.type === 'cut') throw damaged(`manifests/${snapshot.record.manifest.name}`, new Error('a file is cut'));
+      if (event.type === 'unreadable') throw damaged(showPath(event.path), new Error(event.reason));
       yield event;
     }
   }

@@ -191,6 +191,8 @@ async function verifyContent(
         signal?.throwIfAborted();
         if (event.type === 'lost' || event.type === 'cut') {
           tell(manifest, 'a part of its file list is lost, from this path on', [snapshot.seq], event.path);
+        } else if (event.type === 'unreadable') {
+          tell(manifest, `an entry of its file list cannot be used: ${event.reason}`, [snapshot.seq], event.path);
         } else if (event.type === 'file') {
           const lost = event.content.map(lostWith).find((object) => object !== undefined);
           if (lost !== undefined) tell(lost, 'content of this file is lost', [snapshot.seq], event.path);
