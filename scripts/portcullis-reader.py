@@ -265,8 +265,10 @@ class Vault:
         self.indexed = False
         self.refused = []
         self.check_format(root)
-        self.open_appliance()
         self.read_chain(expect_head)
+        secret = self.sealing_secret()
+        self.blob_id_key = derive(secret, self.id, "blob id")
+        self.index_key = derive(secret, self.id, "index")
 
     def check_format(self, root):
         try:
@@ -280,7 +282,7 @@ class Vault:
         if form.get("vaultId") != self.id.hex():
             raise Wrong(f"this is vault {form.get('vaultId')}; the recovery key is for {self.id.hex()}")
 
-    def open_appliance(self):
+    def sealing_secret(self):
         problem = "the vault holds no object of the appliance's keys"
         for name in self.store.names("keys"):
             if not name.startswith("keys/appliance-"):
@@ -289,14 +291,16 @@ class Vault:
                 body = signed_body(self.store.get(name), self.key.verify_key, "appliance")
                 if body["format"] != "portcullis-appliance" or body["version"] != 1 or body["vaultId"] != self.id.hex():
                     raise Damaged("is another vault's")
-                secret = self.key.unwrap(body["recipients"], "appliance")[:32]
+                return self.key.unwrap(body["recipients"], "appliance")[:32]
             except (Damaged, Wrong, ValueError, KeyError) as error:
                 problem = f"{name} {error}"
-                continue
-            self.blob_id_key = derive(secret, self.id, "blob id")
-            self.index_key = derive(secret, self.id, "index")
-            self.source_id_key = derive(secret, self.id, "source id")
-            return
+        for snapshot in reversed(self.snapshots):
+            try:
+                secret = self.session(snapshot["session"])[1]
+                self.refused.append(f"{problem}; going on with the copy in {snapshot['session'][:8]}…")
+                return secret
+            except Damaged:
+                pass
         raise Wrong(problem)
 
     def read_chain(self, expect_head):
@@ -349,24 +353,25 @@ class Vault:
                 raise Damaged(f"refused: {line}")
         raise Wrong(f'there is no snapshot "{meant}"' if not found else f'"{meant}" fits several snapshots')
 
-    def session_key(self, session):
+    def session(self, session):
+        """The session key and the sealing secret."""
         if session not in self.sessions:
             name = f"keys/session-{session}"
             try:
                 body = json.loads(self.store.whole(name))
-                key = self.key.unwrap(body["recipients"], "session")
-            except Wrong as error:
+                wrapped = self.key.unwrap(body["recipients"], "session")
+            except (Wrong, ValueError, KeyError) as error:
                 raise Damaged(f"{name}: {error}") from None
-            if not hmac.compare_digest(derive(key, self.id, "commitment").hex(), body["commitment"]):
+            if len(wrapped) != 64 or derive(wrapped[:32], self.id, "commitment").hex() != body["commitment"]:
                 raise Damaged(f"{name} holds another key than it commits to")
-            self.sessions[session] = key
+            self.sessions[session] = (wrapped[:32], wrapped[32:])
         return self.sessions[session]
 
     def manifest(self, snapshot):
         name = f"manifests/{snapshot['manifest']['name']}"
         data = self.store.whole(name)
         header = read_header(data, MANIFEST)
-        key = derive(self.session_key(snapshot["session"]), self.id, "manifest", header[44:76])
+        key = derive(self.session(snapshot["session"])[0], self.id, "manifest", header[44:76])
         return json.loads(inflate(gcm_open(key, ZERO_NONCE, data[HEADER:], self.id + header)))
 
     # Where blobs are: from the indexes, and from the footers of packs that no index describes.
@@ -444,7 +449,7 @@ class Vault:
         data = self.store.get(pack.path, offset, stored) if data is None else data[offset : offset + stored]
         if len(data) != stored:
             raise Damaged("is cut short")
-        key = derive(self.session_key(pack.session), self.id, "pack", pack.salt)
+        key = derive(self.session(pack.session)[0], self.id, "pack", pack.salt)
         kind = pack.header[9]
         aad = self.id + pack.salt + struct.pack(">IBBII", index, kind, int(compressed), length, stored)
         plain = gcm_open(key, struct.pack(">QI", 0, index), data, aad)

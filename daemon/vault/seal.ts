@@ -86,7 +86,12 @@ export async function seal(options: SealOptions): Promise<Sealed> {
     };
 
     // Durable before the first pack: a pack nobody can open would be worse than none.
-    const { id: session, bytes: sessionBytes } = await encodeSessionObject(sessionKey, vaultId, recipients);
+    const { id: session, bytes: sessionBytes } = await encodeSessionObject(
+      sessionKey,
+      options.sealing,
+      vaultId,
+      recipients,
+    );
     await stage(`keys/session-${session}`, sessionBytes);
 
     const sessionRef = { id: Buffer.from(session, 'hex'), key: sessionKey };

@@ -70,8 +70,14 @@ describe('the file list', () => {
       { path: 'short', type: 'directory' },
       { ...JSON.parse(encodeListed({ ...attributes, type: 'directory', path: Buffer.from('z') }).toString()), acl: {} },
     ];
-    const [fifo, later, short, z] = await decode(Buffer.from(lines.map((line) => `${JSON.stringify(line)}\n`).join('')));
-    expect(fifo).toMatchObject({ type: 'unreadable', path: Buffer.from('fifo'), reason: expect.stringContaining('"fifo"') });
+    const [fifo, later, short, z] = await decode(
+      Buffer.from(lines.map((line) => `${JSON.stringify(line)}\n`).join('')),
+    );
+    expect(fifo).toMatchObject({
+      type: 'unreadable',
+      path: Buffer.from('fifo'),
+      reason: expect.stringContaining('"fifo"'),
+    });
     expect(later).toMatchObject({ type: 'unreadable', reason: expect.stringContaining('"later"') });
     expect(short).toMatchObject({ type: 'unreadable', path: Buffer.from('short') });
     expect(z).toMatchObject({ type: 'directory', path: Buffer.from('z') });

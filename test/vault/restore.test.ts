@@ -1,6 +1,6 @@
 import { lstat, mkdir, readdir, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import type { Entry } from '../../daemon/base/entry.ts';
 import { formatRecoveryKey } from '../../daemon/vault/recovery-key.ts';
 import { python, runReader } from './reader.ts';
@@ -24,6 +24,20 @@ const link = (path: string, target: string): Entry => ({
   kind: 'symlink',
   path: Buffer.from(path),
   target: Buffer.from(target),
+});
+
+/** A seal of a later version: it writes lines, and members, that this one does not know. */
+vi.mock('../../daemon/vault/file-list.ts', async (original) => {
+  const real = await original<typeof import('../../daemon/vault/file-list.ts')>();
+  return {
+    ...real,
+    encodeListed: (entry: Parameters<typeof real.encodeListed>[0]) => {
+      const name = entry.path.toString();
+      if (name === 'later') return Buffer.from('{"path":"later","type":"fifo"}\n');
+      const line = real.encodeListed(entry);
+      return name === 'more' ? Buffer.from(line.toString().replace('{', '{"acl":["x"],')) : line;
+    },
+  };
 });
 
 describe('restoring', () => {
@@ -61,7 +75,13 @@ describe('restoring', () => {
   it('writes nothing through a link, whatever the list says', async () => {
     const outside = join(world.folder, 'outside');
     await mkdir(outside);
-    await commit(link('a', outside), link('a/escaped', '/etc/passwd'), link('b', outside), file('b/escaped'), file('c'));
+    await commit(
+      link('a', outside),
+      link('a/escaped', '/etc/passwd'),
+      link('b', outside),
+      file('b/escaped'),
+      file('c'),
+    );
     for (const { to, problems } of await both()) {
       expect(await readdir(outside)).toEqual([]);
       expect(problems).toContain('a: ');
@@ -108,6 +128,15 @@ describe('restoring', () => {
       expect(problems).toBe('');
       expect((await lstat(join(to, path))).isFile()).toBe(true);
       await rm(to, { recursive: true });
+    }
+  });
+
+  it('leaves out what only a later version knows, and says so', async () => {
+    await commit(link('later', 'x'), link('more', 'x'), file('z'));
+    for (const { to, problems } of await both()) {
+      expect(problems).toContain('later: ');
+      expect(problems).not.toContain('more: ');
+      expect((await readdir(to)).sort()).toEqual(['more', 'z']);
     }
   });
 

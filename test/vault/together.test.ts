@@ -32,6 +32,7 @@ describe('a seal while a ship runs', () => {
       }
       await Promise.all([removeBatch(world.staging, batch), sweepStaging(world.staging)]);
       expect(await readdir(world.staging)).toEqual([]);
+      await removeBatch(world.staging, batch);
     }
   });
 
@@ -43,8 +44,9 @@ describe('a seal while a ship runs', () => {
     let sealing = true;
     const sealed = (async () => {
       for (const tree of trees) await world.seal(tree);
+    })().finally(() => {
       sealing = false;
-    })();
+    });
     while (sealing) await world.ship();
     await sealed;
     await world.ship();
@@ -57,7 +59,8 @@ describe('a seal while a ship runs', () => {
   }, 60_000);
 
   it('builds on a batch that ship then drops, and the content comes back with the next seal', async () => {
-    const tree: Tree = { big: noise(3_000_000, 1) };
+    const big = noise(3_000_000, 1);
+    const tree: Tree = { big };
     const first = await world.seal(tree);
     let go = () => {};
     const dropped = new Promise<void>((resolve) => {
@@ -68,7 +71,7 @@ describe('a seal while a ship runs', () => {
         // By now this seal knows the first batch.
         await dropped;
         const open = async function* () {
-          yield tree.big as Buffer;
+          yield big;
         };
         const common = { path: Buffer.from('big'), mode: 0o600, mtimeNs: 0n, uid: 0, gid: 0 };
         yield { ...common, kind: 'file', content: { from: 'stream', open } } as const;
