@@ -164,6 +164,17 @@ async function readBack(store: Store, name: string, hash: string): Promise<Buffe
   return bytes;
 }
 
+/** Whether the store holds the object `name` with this hash. Rejects when the store itself fails. */
+async function isSound(store: Store, name: string, hash: string): Promise<boolean> {
+  try {
+    await readBack(store, name, hash);
+    return true;
+  } catch (error) {
+    if (!isLoss(error)) throw error;
+    return false;
+  }
+}
+
 async function listPacks(store: Store): Promise<Map<string, number>> {
   const packs = new Map<string, number>();
   for await (const { name, size } of store.list('packs')) packs.set(name, size);
@@ -201,11 +212,10 @@ async function dropBatch(options: ShipOptions, batch: string, lost: readonly str
   await removeBatch(options.staging, batch);
 }
 
-/** Every pack the record will stand for has to be in the vault with its session key, not only those written now. */
+/** Every pack the record will stand for has to be in the vault, listed and with its session key, not only those written now. */
 async function requirePacks(options: ShipOptions, { batch, draft }: Batch): Promise<void> {
   const present = await listPacks(options.store);
-  const keys = new Set<string>();
-  for await (const { name } of options.store.list('keys')) keys.add(name);
+  const sessions = new Map<string, boolean>();
   const lost = await readLost(options.state);
   const missing: string[] = [];
   const unlisted: string[] = [];
@@ -218,20 +228,17 @@ async function requirePacks(options: ShipOptions, { batch, draft }: Batch): Prom
     }
     // A list that got lost is remembered here, and can be put back; a damaged one holds its name for good.
     if ((await options.store.size(name)) === undefined) await put(options.store, name, encodePackSet(packs).bytes);
-    const sound = await readBack(options.store, name, id).then(
-      () => true,
-      (error: unknown) => {
-        if (!isLoss(error)) throw error;
-        return false;
-      },
-    );
-    if (!sound) {
+    if (!(await isSound(options.store, name, id))) {
       unlisted.push(name);
       continue;
     }
     for (const pack of packs) {
-      const there = present.get(packName(pack.name)) === pack.size && keys.has(`keys/session-${pack.session}`);
-      if (!there || lost.has(pack.name)) missing.push(pack.name);
+      // A thousand bytes that a whole session's packs are worth nothing without: read, not only looked for.
+      const opens =
+        sessions.get(pack.session) ?? (await isSound(options.store, `keys/session-${pack.session}`, pack.session));
+      sessions.set(pack.session, opens);
+      const there = present.get(packName(pack.name)) === pack.size;
+      if (!there || !opens || lost.has(pack.name)) missing.push(pack.name);
     }
   }
   if (missing.length + unlisted.length === 0) return;

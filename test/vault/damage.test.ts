@@ -146,6 +146,16 @@ describe('bad input', () => {
     expect((await check()).findings.map(({ object, snapshots }) => [object, snapshots])).toEqual([[set, [1]]]);
   });
 
+  it('packs whose session key is damaged are not built on', async () => {
+    const [session = ''] = (await world.objects()).filter((name) => name.startsWith('keys/session-'));
+    await spoil(session);
+    await world.seal({ ...tree, e: noise(50_000, 5) });
+    await expect(world.ship()).rejects.toMatchObject({ code: 'vault.incomplete' });
+    await world.seal({ ...tree, e: noise(50_000, 5) });
+    await world.ship();
+    expect(print((await world.restore('2')).tree)).toEqual(print({ ...tree, e: noise(50_000, 5) }));
+  });
+
   it('an object that cannot be read is not waited for', async () => {
     const other: Tree = { f: noise(50_000, 6) };
     await world.seal(other);
