@@ -94,8 +94,10 @@ async function shipBatch(
   head: ChainRecord | undefined,
   moved: { bytes: number; verifiedBytes: number },
 ): Promise<ChainRecord> {
+  // Before the copy, so that nothing is written for a batch that cannot be committed; and after it, for what it is built on.
+  await requirePacks(options, batch, new Set(batch.draft.objects));
   await copyObjects(options, batch, moved);
-  await requirePacks(options, batch);
+  await requirePacks(options, batch, new Set());
   return commit(options, batch, head);
 }
 
@@ -212,8 +214,8 @@ async function dropBatch(options: ShipOptions, batch: string, lost: readonly str
   await removeBatch(options.staging, batch);
 }
 
-/** Every pack the record will stand for has to be in the vault, listed and with its session key, not only those written now. */
-async function requirePacks(options: ShipOptions, { batch, draft }: Batch): Promise<void> {
+/** Every pack the record will stand for has to be in the vault, listed and with its session key, not only those written now; `coming` are taken to be. */
+async function requirePacks(options: ShipOptions, { batch, draft }: Batch, coming: ReadonlySet<string>): Promise<void> {
   const present = await listPacks(options.store);
   const sessions = new Map<string, boolean>();
   const lost = await readLost(options.state);
@@ -227,17 +229,20 @@ async function requirePacks(options: ShipOptions, { batch, draft }: Batch): Prom
       continue;
     }
     // A list that got lost is remembered here, and can be put back; a damaged one holds its name for good.
-    if ((await options.store.size(name)) === undefined) await put(options.store, name, encodePackSet(packs).bytes);
-    if (!(await isSound(options.store, name, id))) {
+    if (!coming.has(name) && (await options.store.size(name)) === undefined) {
+      await put(options.store, name, encodePackSet(packs).bytes);
+    }
+    if (!coming.has(name) && !(await isSound(options.store, name, id))) {
       unlisted.push(name);
       continue;
     }
     for (const pack of packs) {
+      const session = `keys/session-${pack.session}`;
       // A thousand bytes that a whole session's packs are worth nothing without: read, not only looked for.
       const opens =
-        sessions.get(pack.session) ?? (await isSound(options.store, `keys/session-${pack.session}`, pack.session));
-      sessions.set(pack.session, opens);
-      const there = present.get(packName(pack.name)) === pack.size;
+        sessions.get(session) ?? (coming.has(session) || (await isSound(options.store, session, pack.session)));
+      sessions.set(session, opens);
+      const there = coming.has(packName(pack.name)) || present.get(packName(pack.name)) === pack.size;
       if (!there || !opens || lost.has(pack.name)) missing.push(pack.name);
     }
   }

@@ -106,7 +106,10 @@ describe('bad input', () => {
     const { name } = sizes.sort((one, two) => (two.size ?? 0) - (one.size ?? 0))[0]!;
     await rm(join(world.root, name));
     await world.seal({ ...tree, e: Buffer.from('new') });
+    const before = await world.objects();
     await expect(world.ship()).rejects.toMatchObject({ code: 'vault.incomplete' });
+    // Nothing is written for a batch that is given up: nobody could take it away again.
+    expect(await world.objects()).toEqual(before);
     expect(await world.snapshots()).toHaveLength(1);
     await world.seal({ ...tree, e: Buffer.from('new') });
     await world.ship();

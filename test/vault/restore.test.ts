@@ -1,4 +1,4 @@
-import { lstat, mkdir, readdir, rm, writeFile } from 'node:fs/promises';
+import { lstat, mkdir, readdir, readlink, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import type { Entry } from '../../daemon/base/entry.ts';
@@ -137,6 +137,17 @@ describe('restoring', () => {
       expect(problems).toContain('later: ');
       expect(problems).not.toContain('more: ');
       expect((await readdir(to)).sort()).toEqual(['more', 'z']);
+    }
+  });
+
+  it('carries the longest names, paths and targets', async () => {
+    const path = Array.from({ length: 14 }, (_, index) => `${index}`.padEnd(255, '\u0001')).join('/');
+    await commit(file(path), link('l', 't'.repeat(4095)), file('odd\n"\\\u2028'));
+    for (const { to, problems } of await both()) {
+      expect(problems).toBe('');
+      expect((await lstat(join(to, path))).isFile()).toBe(true);
+      expect(await readlink(join(to, 'l'))).toHaveLength(4095);
+      expect((await lstat(join(to, 'odd\n"\\\u2028'))).isFile()).toBe(true);
     }
   });
 
