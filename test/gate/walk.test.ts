@@ -16,7 +16,7 @@ const TICK = 400;
 const LIMITS: Limits = {
   leaseMs: 2 * TICK,
   intakeLeaseMs: TICK,
-  maxConnectionMs: 2 * TICK,
+  maxConnectionMs: 3 * TICK,
   maxConnections: 100,
   maxConnectedMs: 1e9,
   minOffMs: TICK,
@@ -91,7 +91,7 @@ const EVENTS: readonly Happening[] = [
   { type: 'intake-alive', until: FAR },
   { type: 'intake-gone' },
   ...[1, 2].flatMap((holder): Happening[] => [
-    { type: 'connect', holder, ref: REF, purpose: '', ms: 2 * TICK },
+    { type: 'connect', holder, ref: REF, purpose: '', ms: 3 * TICK },
     { type: 'renew', holder },
     { type: 'release', holder, reason: '' },
     { type: 'holder-gone', holder },
