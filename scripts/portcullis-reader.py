@@ -532,7 +532,10 @@ def under(path, prefix):
 
 
 def show(path):
-    text = path.decode("utf-8", "backslashreplace")
+    return printable(path.decode("utf-8", "backslashreplace"))
+
+
+def printable(text):
     return "".join(char if char.isprintable() else char.encode("unicode_escape").decode() for char in text)
 
 
@@ -544,7 +547,7 @@ def command_list(vault, _):
     for snapshot in vault.snapshots:
         try:
             manifest = vault.manifest(snapshot)
-            source = f"{manifest['source']['name']}\t{manifest['files']} files\t{manifest['bytes']} bytes"
+            source = f"{printable(manifest['source']['name'])}\t{manifest['files']} files\t{manifest['bytes']} bytes"
         except Damaged as error:
             source = f"(unreadable: {error})"
             status = 1
@@ -559,7 +562,7 @@ def command_ls(vault, options):
         if not under(entry["path"], prefix):
             continue
         if entry["type"] == "problem":
-            print(f"?          {'':>12} {show(entry['path'])} ({entry['reason']})")
+            print(f"?          {'':>12} {show(entry['path'])} ({printable(entry['reason'])})")
             continue
         kind = {"directory": "d", "symlink": "l", "file": "-"}[entry["type"]]
         target = f" -> {show(entry['target'])}" if kind == "l" else ""
@@ -569,7 +572,7 @@ def command_ls(vault, options):
 
 def tell(problems):
     for path, problem in problems:
-        print(f"portcullis-reader: {show(path)}: {problem}", file=sys.stderr)
+        print(f"portcullis-reader: {show(path)}: {printable(problem)}", file=sys.stderr)
     return 1 if problems else 0
 
 

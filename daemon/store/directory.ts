@@ -1,6 +1,6 @@
 import { randomBytes } from 'node:crypto';
 import type { Dirent } from 'node:fs';
-import { access, type FileHandle, link, mkdir, open, readdir, stat, unlink } from 'node:fs/promises';
+import { access, type FileHandle, link, mkdir, open, readdir, rm, stat, unlink } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { syncDirectory } from '../base/durable.ts';
 import { type ErrorCode, errnoOf, PortcullisError, reasonOf } from '../base/errors.ts';
@@ -131,7 +131,7 @@ export class DirectoryStore implements Store {
     await this.#makeDirectories(folder);
     const left = await readdir(folder);
     if (left.length > 0) await syncDirectories(this.#root);
-    for (const name of left) await unlink(join(folder, name));
+    for (const name of left) await rm(join(folder, name), { recursive: true, force: true });
     this.#settled = true;
   }
 

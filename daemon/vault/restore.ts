@@ -72,7 +72,7 @@ export async function restore(options: RestoreOptions): Promise<Restored> {
         options.progress?.({ files, bytes });
         break;
       case 'problem':
-        fail(event.path, new Error(`not in the snapshot: ${event.reason}`));
+        fail(event.path, new Error(`not in the snapshot: ${showPath(Buffer.from(event.reason))}`));
         break;
       case 'unreadable':
         fail(event.path, new Error(`its entry in the file list cannot be used: ${event.reason}`));

@@ -49,6 +49,7 @@ describe('a directory store', () => {
   it('removes what a killed writer left, and leaves nothing itself', async () => {
     await mkdir(join(root, 'tmp'));
     await writeFile(join(root, 'tmp', 'half'), 'unfinished');
+    await mkdir(join(root, 'tmp', 'folder'));
     const store = new DirectoryStore(root);
     await store.put('FORMAT', Buffer.from('{}'));
     await expect(store.put('FORMAT', Buffer.from('{}'))).rejects.toThrow();

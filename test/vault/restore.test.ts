@@ -151,6 +151,14 @@ describe('restoring', () => {
     }
   });
 
+  it('shows a reason without what moves the cursor', async () => {
+    await commit({ kind: 'problem', path: Buffer.from('p'), reason: 'EACCES: open \u001b[2J' }, file('a'));
+    for (const { problems } of await both()) {
+      expect(problems).toContain('\\x1b[2J');
+      expect(problems).not.toContain('\u001b');
+    }
+  });
+
   it('carries a reason that is cut inside a character', async () => {
     const reason = `${'x'.repeat(999)}\u{1f512}`;
     await commit({ kind: 'problem', path: Buffer.from('p'), reason }, file('a'));
