@@ -125,6 +125,19 @@ describe('a connection', () => {
     }
   });
 
+  it('is not energised by the charge of one before it, that the disk was slow to write', () => {
+    const story = new Story();
+    story.ask();
+    const first = story.state.link;
+    story.does({ type: 'release', holder: 1, reason: 'done' });
+    story.tick(1000);
+    story.ask();
+    expect(story.state.link.kind).toBe('charging');
+    if (first.kind === 'charging') story.does({ type: 'charged', session: first.session.id, ok: true });
+    expect(story.drives()).toEqual([]);
+    expect(story.state.link.kind).toBe('charging');
+  });
+
   it('is not held by a renewal that comes too late, before any look at the time', () => {
     const story = new Story();
     story.connect();

@@ -122,6 +122,7 @@ function judge(before: State, event: Event, after: State, effects: readonly Effe
   if (after.latch.kind !== 'clear' || after.stopping) assert(!relay && sessionOf(after.link) === undefined);
   if (relay && !energised(before)) {
     assert(event.type === 'charged' && event.ok && before.link.kind === 'charging');
+    assert.equal(event.session, before.link.session.id);
     assert(before.readings.contact === 'dead' || before.readings.device === 'dead');
     assert(before.readings.contact !== 'alive' && before.readings.device !== 'alive');
   }
@@ -153,7 +154,7 @@ function judge(before: State, event: Event, after: State, effects: readonly Effe
     assert(after.press.kind !== 'reset-if-held' || before.latch.kind === 'fault');
   // G7: it ends only when its absence is durable, and a fault is never softened.
   if (before.latch.kind !== 'clear' && after.latch.kind === 'clear')
-    assert(clearing(before) && event.type === 'latch-written' && event.ok);
+    assert(clearing(before) && event.type === 'latch-written' && event.ok && event.id === 2);
   if (before.latch.kind === 'fault' && !clearing(before)) assert(after.latch.kind === 'fault');
   // G10: measured before it is said.
   const { contact, device } = after.readings;
