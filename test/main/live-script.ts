@@ -5,7 +5,10 @@ import { live } from '../../daemon/main/process.ts';
 
 const [how] = process.argv.slice(2);
 const say = (what: string) => writeSync(1, `${what}\n`);
-const log = createLog('test', Date.now, (line) => process.stderr.write(line));
+const log = createLog('test', Date.now, (line) => {
+  process.stderr.write(line);
+  if (how === 'throws') say(JSON.parse(line).message);
+});
 
 await live(
   log,

@@ -53,6 +53,12 @@ describe('a process', () => {
     expect(told).toContain('last act');
   });
 
+  it('does its last act before it says a word about an error', async () => {
+    const { told, ended } = run('throws');
+    await ended;
+    expect(told.slice(told.indexOf('ready'), -1)).toEqual(['ready', 'last act', 'an error nobody caught']);
+  });
+
   it('whose stop fails does its last act once more', async () => {
     const { child, told, ended } = await ready('fails to stop');
     child.kill('SIGTERM');
