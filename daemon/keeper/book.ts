@@ -1,5 +1,5 @@
 import type { Json } from '../base/canonical.ts';
-import type { LedgerEntry } from '../ledger/ports.ts';
+import type { LedgerEntry, LedgerReads } from '../ledger/ports.ts';
 import type { Chain } from './chain.ts';
 import type { KeeperStatus, SourceStatus } from './ports.ts';
 
@@ -123,4 +123,25 @@ function text(data: Data, key: string): string {
 function count(data: Data, key: string): number {
   const value = data[key];
   return typeof value === 'number' ? value : 0;
+}
+
+/** Reads the ledger from the newest entry back, as far as the book needs. */
+export async function recall(ledger: LedgerReads): Promise<Book> {
+  const types = [
+    'gate.isolating',
+    'window.opened',
+    'ship.failed',
+    'ship.done',
+    'sealing.finished',
+    'seal.failed',
+    'snapshot.signed',
+    'snapshot.committed',
+    'window.finished',
+  ];
+  const pages = await Promise.all([
+    ledger.page({ limit: 500 }),
+    ...types.map((type) => ledger.page({ type, limit: 500 })),
+  ]);
+  const entries = new Map(pages.flat().map((entry) => [entry.seq, entry]));
+  return [...entries.values()].sort((a, b) => a.seq - b.seq).reduce(note, EMPTY_BOOK);
 }

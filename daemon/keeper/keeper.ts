@@ -5,11 +5,12 @@ import type { SealRequest, ShipRequest } from '../base/jobs.ts';
 import type { Log } from '../base/log.ts';
 import type { Delivery, GateRecord, Interlock } from '../base/protocol.ts';
 import type { LedgerEntry, LedgerReads, LedgerWrites } from '../ledger/ports.ts';
-import { type Book, EMPTY_BOOK, note } from './book.ts';
+import { type Book, EMPTY_BOOK, note, recall } from './book.ts';
 import type { Chain } from './chain.ts';
 import { decide, type Interval, type Move } from './cycle.ts';
 import type { Connection, GateLink, GateLinkPorts } from './gate-link.ts';
 import { type JobRunner, runSeal, runShip } from './jobs.ts';
+import { outcomeOf } from './outcome.ts';
 import type { KeeperReads, KeeperStatus, SourceStatus } from './ports.ts';
 
 const STEP_MS = 200;
@@ -417,21 +418,13 @@ export class Keeper implements KeeperReads {
     this.#note('window.opened', { name, startWall, endWall });
   }
 
-  #outcomeOf({ name, startWall }: Interval): NonNullable<KeeperStatus['lastWindow']> {
-    const { connectedSeconds = 0, bytes = 0, committed = 0, cut } = this.#book.window ?? {};
-    const left = this.#staged.length;
-    const failed = this.#setup.sources.filter((source) => this.#book.lastFailures.has(source.name)).length;
-    const blocked = this.#link.view?.interlocks.find((interlock) => !interlock.ok && interlock.name !== 'window');
-    const outcome =
-      cut !== undefined ? 'cut' : left > 0 || failed > 0 ? 'partial' : committed > 0 ? 'complete' : 'nothing to ship';
-    const why =
-      cut ??
-      (left > 0
-        ? (blocked?.reason ?? `${left} sealed snapshots wait for the next window.`)
-        : failed > 0
-          ? `${failed} sources could not be sealed.`
-          : '');
-    return { name, startWall, outcome, connectedSeconds: Math.round(connectedSeconds * 1000) / 1000, bytes, why };
+  #outcomeOf(interval: Interval): NonNullable<KeeperStatus['lastWindow']> {
+    return outcomeOf(interval, {
+      story: this.#book.window,
+      left: this.#staged.length,
+      failed: this.#setup.sources.filter((source) => this.#book.lastFailures.has(source.name)).length,
+      blocked: this.#link.view?.interlocks.find((interlock) => !interlock.ok && interlock.name !== 'window')?.reason,
+    });
   }
 
   async #recordGate(record: GateRecord): Promise<void> {
@@ -477,25 +470,4 @@ export class Keeper implements KeeperReads {
   #changed(): void {
     for (const watcher of this.#watchers) watcher();
   }
-}
-
-/** Reads the ledger from the newest entry back, as far as the book needs. */
-async function recall(ledger: LedgerReads): Promise<Book> {
-  const types = [
-    'gate.isolating',
-    'window.opened',
-    'ship.failed',
-    'ship.done',
-    'sealing.finished',
-    'seal.failed',
-    'snapshot.signed',
-    'snapshot.committed',
-    'window.finished',
-  ];
-  const pages = await Promise.all([
-    ledger.page({ limit: 500 }),
-    ...types.map((type) => ledger.page({ type, limit: 500 })),
-  ]);
-  const entries = new Map(pages.flat().map((entry) => [entry.seq, entry]));
-  return [...entries.values()].sort((a, b) => a.seq - b.seq).reduce(note, EMPTY_BOOK);
 }

@@ -74,7 +74,7 @@ describe('the cycle', () => {
     const { sources, lastWindow, attention } = world.keeper.status();
     expect(sources[0]?.lastFailure?.what).toBe('Gone.');
     expect(sources[1]?.lastSnapshot?.snapshot).toBe('b1');
-    expect(lastWindow).toMatchObject({ outcome: 'partial', why: '1 sources could not be sealed.' });
+    expect(lastWindow).toMatchObject({ outcome: 'partial', why: '1 source could not be sealed.' });
     expect(attention).toEqual(['a: Gone.']);
     await world.pass(60_000);
     expect(world.runner.of('seal')).toHaveLength(2);
