@@ -40,6 +40,13 @@ MAX_BLOB = 8 << 20
 HEADER = 76
 DATA, METADATA, MANIFEST, INDEX = 1, 2, 3, 4
 ZERO_NONCE = bytes(12)
+COMMON = ("path", "mode", "mtime", "uid", "gid")
+MEMBERS = {
+    "directory": COMMON,
+    "symlink": (*COMMON, "target"),
+    "file": (*COMMON, "size", "pieces", "content"),
+    "problem": ("path", "reason"),
+}
 
 
 class Wrong(Exception):
@@ -185,7 +192,11 @@ class Store:
         return data
 
     def names(self, folder):
-        for at, _, files in os.walk(os.path.join(self.root, folder)):
+        def failed(error):
+            if not isinstance(error, FileNotFoundError):
+                raise Damaged(f"{folder}/ cannot be listed: {error.strerror}")
+
+        for at, _, files in os.walk(os.path.join(self.root, folder), onerror=failed):
             for file in sorted(files):
                 yield os.path.relpath(os.path.join(at, file), self.root)
 
@@ -254,8 +265,10 @@ class Vault:
         self.indexed = False
         self.refused = []
         self.check_format(root)
-        self.open_appliance()
         self.read_chain(expect_head)
+        secret = self.sealing_secret()
+        self.blob_id_key = derive(secret, self.id, "blob id")
+        self.index_key = derive(secret, self.id, "index")
 
     def check_format(self, root):
         try:
@@ -269,7 +282,7 @@ class Vault:
         if form.get("vaultId") != self.id.hex():
             raise Wrong(f"this is vault {form.get('vaultId')}; the recovery key is for {self.id.hex()}")
 
-    def open_appliance(self):
+    def sealing_secret(self):
         problem = "the vault holds no object of the appliance's keys"
         for name in self.store.names("keys"):
             if not name.startswith("keys/appliance-"):
@@ -278,14 +291,16 @@ class Vault:
                 body = signed_body(self.store.get(name), self.key.verify_key, "appliance")
                 if body["format"] != "portcullis-appliance" or body["version"] != 1 or body["vaultId"] != self.id.hex():
                     raise Damaged("is another vault's")
-                secret = self.key.unwrap(body["recipients"], "appliance")[:32]
+                return self.key.unwrap(body["recipients"], "appliance")[:32]
             except (Damaged, Wrong, ValueError, KeyError) as error:
                 problem = f"{name} {error}"
-                continue
-            self.blob_id_key = derive(secret, self.id, "blob id")
-            self.index_key = derive(secret, self.id, "index")
-            self.source_id_key = derive(secret, self.id, "source id")
-            return
+        for snapshot in reversed(self.snapshots):
+            try:
+                secret = self.session(snapshot["session"])[1]
+                self.refused.append(f"{problem}; going on with the copy in {snapshot['session'][:8]}…")
+                return secret
+            except Damaged:
+                pass
         raise Wrong(problem)
 
     def read_chain(self, expect_head):
@@ -338,24 +353,25 @@ class Vault:
                 raise Damaged(f"refused: {line}")
         raise Wrong(f'there is no snapshot "{meant}"' if not found else f'"{meant}" fits several snapshots')
 
-    def session_key(self, session):
+    def session(self, session):
+        """The session key and the sealing secret."""
         if session not in self.sessions:
             name = f"keys/session-{session}"
             try:
                 body = json.loads(self.store.whole(name))
-                key = self.key.unwrap(body["recipients"], "session")
-            except Wrong as error:
+                wrapped = self.key.unwrap(body["recipients"], "session")
+            except (Wrong, ValueError, KeyError) as error:
                 raise Damaged(f"{name}: {error}") from None
-            if not hmac.compare_digest(derive(key, self.id, "commitment").hex(), body["commitment"]):
+            if len(wrapped) != 64 or derive(wrapped[:32], self.id, "commitment").hex() != body["commitment"]:
                 raise Damaged(f"{name} holds another key than it commits to")
-            self.sessions[session] = key
+            self.sessions[session] = (wrapped[:32], wrapped[32:])
         return self.sessions[session]
 
     def manifest(self, snapshot):
         name = f"manifests/{snapshot['manifest']['name']}"
         data = self.store.whole(name)
         header = read_header(data, MANIFEST)
-        key = derive(self.session_key(snapshot["session"]), self.id, "manifest", header[44:76])
+        key = derive(self.session(snapshot["session"])[0], self.id, "manifest", header[44:76])
         return json.loads(inflate(gcm_open(key, ZERO_NONCE, data[HEADER:], self.id + header)))
 
     # Where blobs are: from the indexes, and from the footers of packs that no index describes.
@@ -433,7 +449,7 @@ class Vault:
         data = self.store.get(pack.path, offset, stored) if data is None else data[offset : offset + stored]
         if len(data) != stored:
             raise Damaged("is cut short")
-        key = derive(self.session_key(pack.session), self.id, "pack", pack.salt)
+        key = derive(self.session(pack.session)[0], self.id, "pack", pack.salt)
         kind = pack.header[9]
         aad = self.id + pack.salt + struct.pack(">IBBII", index, kind, int(compressed), length, stored)
         plain = gcm_open(key, struct.pack(">QI", 0, index), data, aad)
@@ -463,27 +479,40 @@ class Vault:
             except Damaged as error:
                 problems.append((path_of(piece["first"]), f"this and what follows it in the file list is lost: {error}"))
                 lines = []
+                # What goes on from here has lost its beginning.
+                if waiting is not None:
+                    problems.append((waiting["path"], "a part of its content list is lost"))
+                waiting = None
             for line in lines:
-                entry = json.loads(line)
-                if entry["type"] == "more":
-                    if waiting is None:
-                        continue
-                    waiting["content"] += entry["content"]
-                else:
-                    if waiting is not None:
-                        problems.append((waiting["path"], "a part of its content list is lost"))
-                    waiting = None
-                    entry["path"] = path_of(entry["path"])
-                    if not safe(entry["path"]):
-                        problems.append((entry["path"], "is a path that leaves its folder"))
-                        continue
-                    if entry["type"] != "file":
+                path = b"?"
+                try:
+                    entry = json.loads(line)
+                    if entry["type"] == "more":
+                        if waiting is None:
+                            continue
+                        waiting["content"] += entry["content"]
+                    else:
+                        if waiting is not None:
+                            problems.append((waiting["path"], "a part of its content list is lost"))
+                        waiting = None
+                        path = entry["path"] = path_of(entry["path"]) if "path" in entry else path
+                        if entry["type"] not in MEMBERS:
+                            raise ValueError(f"it is of type {entry['type']!r}, which this program does not know")
+                        missing = [name for name in MEMBERS[entry["type"]] if name not in entry]
+                        if missing:
+                            raise ValueError(f"it has no {missing[0]}")
+                        if not safe(path):
+                            raise ValueError("it is a path that leaves its folder")
                         if entry["type"] == "symlink":
                             entry["target"] = path_of(entry["target"])
-                        yield entry
-                        continue
-                    waiting = entry
-                if len(waiting["content"]) >= waiting["pieces"]:
+                        if entry["type"] == "file":
+                            waiting = entry
+                except (ValueError, KeyError, TypeError) as error:
+                    problems.append((path, f"its entry in the file list cannot be used: {error}"))
+                    continue
+                if waiting is None:
+                    yield entry
+                elif len(waiting["content"]) >= waiting["pieces"]:
                     yield waiting
                     waiting = None
         if waiting is not None:
@@ -511,14 +540,16 @@ def show(path):
 
 
 def command_list(vault, _):
+    status = 0
     for snapshot in vault.snapshots:
         try:
             manifest = vault.manifest(snapshot)
             source = f"{manifest['source']['name']}\t{manifest['files']} files\t{manifest['bytes']} bytes"
         except Damaged as error:
             source = f"(unreadable: {error})"
+            status = 1
         print(f"{snapshot['seq']}\t{snapshot['time']}\t{snapshot['status']}\t{source}")
-    return 0
+    return status
 
 
 def command_ls(vault, options):
@@ -574,20 +605,25 @@ def command_restore(vault, options):
                 if entry["type"] == "directory":
                     os.makedirs(target, 0o700, exist_ok=True)
                 late.append(entry)
-        except (Damaged, OSError) as error:
+        except (Damaged, OSError, OverflowError) as error:
             problems.append((path, str(error)))
-    if not found and not problems:
+    if not found and not problems and prefix:
         raise Wrong(f"the snapshot has nothing at {options.path!r}")
-    # Links last, so that nothing is ever written through one; folders after what is in them.
-    late = [one for one in late if one["type"] == "symlink"] + [one for one in late if one["type"] == "directory"][::-1]
-    for entry in late:
+    # Links last, and all folders before the first of them, so that nothing is ever written through one; folders' attributes
+    # after what is in them.
+    links = [one for one in late if one["type"] == "symlink"]
+    for entry in links:
+        try:
+            os.makedirs(os.path.dirname(os.path.join(root, entry["path"])), 0o700, exist_ok=True)
+        except OSError as error:
+            problems.append((entry["path"], str(error)))
+    for entry in links + [one for one in late if one["type"] == "directory"][::-1]:
         target = os.path.join(root, entry["path"])
         try:
             if entry["type"] == "symlink":
-                os.makedirs(os.path.dirname(target), 0o700, exist_ok=True)
                 os.symlink(entry["target"], target)
             attributes(entry, target)
-        except OSError as error:
+        except (OSError, OverflowError) as error:
             problems.append((entry["path"], str(error)))
     print(f"restored {count} files to {options.destination}")
     return tell(problems)
@@ -596,8 +632,9 @@ def command_restore(vault, options):
 def write_file(vault, entry, target):
     digest = hashlib.sha256()
     size = 0
+    created = os.open(target, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW, 0o600)
     try:
-        with open(os.open(target, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW, 0o600), "wb") as file:
+        with open(created, "wb") as file:
             for reference in entry["content"]:
                 data = vault.content(reference)
                 digest.update(data)
@@ -605,7 +642,7 @@ def write_file(vault, entry, target):
                 file.write(data)
         if size != entry["size"] or entry.get("sha256", digest.hexdigest()) != digest.hexdigest():
             raise Damaged("has another content than it had")
-    except Damaged:
+    except (Damaged, OSError):
         os.unlink(target)
         raise
 
@@ -697,6 +734,7 @@ def main():
     restore.set_defaults(run=command_restore)
     commands.add_parser("verify", help="check every byte of the vault").set_defaults(run=command_verify)
     options = parser.parse_args()
+    sys.setrecursionlimit(10_000)  # os.makedirs goes down a path of 4,095 bytes name by name
     try:
         vault = Vault(options.store, RecoveryKey(options.key), options.expect_head)
         for line in vault.refused:

@@ -6,7 +6,7 @@ import { configJsonSchema } from '../config/json-schema.ts';
 import { checkConfig } from '../config/load.ts';
 import { readIdentity, statePaths } from '../config/state.ts';
 import { secretFault } from '../intake/schemes.ts';
-import type { Command } from './command.ts';
+import type { Arguments, Command, Context } from './command.ts';
 
 export const configCommand: Command = {
   name: 'config',
@@ -24,30 +24,12 @@ export const configCommand: Command = {
         context.out(`${JSON.stringify(configJsonSchema(), null, 2)}\n`);
         return 0;
       case 'check': {
-        const faults = await checkConfig(args.configPath, {
-          wall: context.clock.wall(),
-          environment: context.env,
-          secretFault,
-        });
-        if (args.json) context.out(`${JSON.stringify({ faults })}\n`);
-        else
-          context.out(
-            faults.length === 0 ? `${args.configPath} is sound.\n` : `${formatFaults(args.configPath, faults)}\n`,
-          );
-        return faults.length === 0 ? 0 : 2;
+        const sound = await check(args, context);
+        if (sound) context.out(args.json ? `${JSON.stringify({ faults: [] })}\n` : `${args.configPath} is sound.\n`);
+        return sound ? 0 : 2;
       }
-      case 'apply': {
-        const config = await context.loadConfig(args.configPath);
-        const paths = statePaths(config);
-        const { id } = await readIdentity(paths.identity);
-        await writeDurably(paths.gateJson, `${JSON.stringify(compileGate(config, id), null, 2)}\n`, 0o644);
-        context.out(
-          args.json
-            ? `${JSON.stringify({ written: paths.gateJson })}\n`
-            : `Wrote ${paths.gateJson}; the gate reads it when it starts.\n`,
-        );
-        return 0;
-      }
+      case 'apply':
+        return (await check(args, context)) ? await apply(args, context) : 2;
       default:
         throw new PortcullisError(
           'usage.wrong',
@@ -56,3 +38,22 @@ export const configCommand: Command = {
     }
   },
 };
+
+/** Looks at everything a check can see: secrets, and windows that a change of the clocks would move. Tells the faults. */
+async function check(args: Arguments, context: Context): Promise<boolean> {
+  const around = { wall: context.clock.wall(), environment: context.env, secretFault };
+  const faults = await checkConfig(args.configPath, around);
+  if (faults.length > 0)
+    context.out(args.json ? `${JSON.stringify({ faults })}\n` : `${formatFaults(args.configPath, faults)}\n`);
+  return faults.length === 0;
+}
+
+async function apply(args: Arguments, context: Context): Promise<number> {
+  const config = await context.loadConfig(args.configPath);
+  const { identity, gateJson } = statePaths(config);
+  const { id } = await readIdentity(identity);
+  await writeDurably(gateJson, `${JSON.stringify(compileGate(config, id), null, 2)}\n`, 0o644);
+  const wrote = `Wrote ${gateJson}; the gate reads it when it starts.\n`;
+  context.out(args.json ? `${JSON.stringify({ written: gateJson })}\n` : wrote);
+  return 0;
+}

@@ -232,11 +232,12 @@ function isolate(state: State, at: Stamp, why: string): Step {
 
 function connect(limits: Limits, state: State, event: Extract<Event, { type: 'connect' }>): Step {
   const ms = Math.min(event.ms, permittedMs(limits, state, event.now, event.wall));
-  const blocked = [
-    ...startInterlocks(limits, state, event.now),
-    // The calendar is looked at once a second: a window may have ended since. Nothing is charged for no time at all.
-    ...(ms > 0 ? [] : [lost('time', 'No time is left to be connected for.', 'Wait for the next window.')]),
-  ].filter((interlock) => !interlock.ok);
+  const lacking = startInterlocks(limits, state, event.now).filter((interlock) => !interlock.ok);
+  // The calendar is looked at once a second: a window may have ended since. Nothing is charged for no time at all.
+  const blocked =
+    lacking.length > 0 || ms > 0
+      ? lacking
+      : [lost('time', 'No time is left to be connected for.', 'Wait for the next window.')];
   if (blocked.length > 0) {
     return still(
       state,

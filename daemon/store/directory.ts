@@ -17,7 +17,7 @@ const TEMPORARY = 'tmp';
  */
 export class DirectoryStore implements Store {
   readonly #root: string;
-  #swept = false;
+  #settled = false;
 
   constructor(root: string) {
     this.#root = root;
@@ -27,19 +27,19 @@ export class DirectoryStore implements Store {
     try {
       const path = this.#path(name);
       if (name !== MARK) await this.#requireMark();
-      await this.#makeDirectories(join(this.#root, TEMPORARY));
-      await this.#sweep();
-      const temporary = join(this.#root, TEMPORARY, randomBytes(8).toString('hex'));
-      try {
-        await writeSynced(temporary, bytes);
-        await this.#makeDirectories(dirname(path));
-        await link(temporary, path);
-      } finally {
-        await unlink(temporary).catch(() => {});
-      }
-      await syncDirectory(dirname(path));
+      await this.#settleOnce();
+      await this.#link(join(this.#root, TEMPORARY, randomBytes(8).toString('hex')), path, bytes);
     } catch (error) {
       throw await this.#failure(error, `Writing ${name} failed`);
+    }
+  }
+
+  async settle(): Promise<void> {
+    try {
+      await this.#requireMark();
+      await this.#settleOnce();
+    } catch (error) {
+      throw await this.#failure(error, 'Settling failed');
     }
   }
 
@@ -101,12 +101,38 @@ export class DirectoryStore implements Store {
     await syncDirectory(dirname(path));
   }
 
-  /** Removes what an earlier writer left unfinished. */
-  async #sweep(): Promise<void> {
-    if (this.#swept) return;
+  /**
+   * Gives `bytes` the name `path`, durably. The temporary name goes last: as long as a name may be visible and not durable, something
+   * is in `tmp/`.
+   */
+  async #link(temporary: string, path: string, bytes: Uint8Array): Promise<void> {
+    let written = false;
+    try {
+      await writeSynced(temporary, bytes);
+      written = true;
+      await this.#makeDirectories(dirname(path));
+      await link(temporary, path);
+      await syncDirectory(dirname(path));
+    } catch (error) {
+      if (written && errnoOf(error) !== 'EEXIST') this.#settled = false;
+      else await unlink(temporary).catch(() => {});
+      throw error;
+    }
+    await unlink(temporary).catch(() => {});
+  }
+
+  /**
+   * What is in `tmp/` was left by a writer that was killed or failed. Names it gave may be visible and not durable: a power
+   * cut would take them back, after a record was built on them.
+   */
+  async #settleOnce(): Promise<void> {
+    if (this.#settled) return;
     const folder = join(this.#root, TEMPORARY);
-    for (const name of await readdir(folder)) await unlink(join(folder, name));
-    this.#swept = true;
+    await this.#makeDirectories(folder);
+    const left = await readdir(folder);
+    if (left.length > 0) await syncDirectories(this.#root);
+    for (const name of left) await unlink(join(folder, name));
+    this.#settled = true;
   }
 
   async #requireMark(): Promise<void> {
@@ -144,6 +170,13 @@ async function writeSynced(path: string, bytes: Uint8Array): Promise<void> {
   } finally {
     await file.close();
   }
+}
+
+async function syncDirectories(path: string): Promise<void> {
+  for (const entry of await readdir(path, { withFileTypes: true })) {
+    if (entry.isDirectory()) await syncDirectories(join(path, entry.name));
+  }
+  await syncDirectory(path);
 }
 
 async function* filesBelow(path: string, name: string): AsyncGenerator<{ name: string; size: number }> {

@@ -76,7 +76,8 @@ export async function readHead(
   verifyKey: Uint8Array,
   heads: readonly string[],
 ): Promise<ChainRecord | undefined> {
-  const names = await recordNames(store);
+  // A file that is not even named like a record (a file manager's) is none, and `verify` names it.
+  const names = (await recordNames(store)).filter((name) => parseRecordName(name) !== undefined);
   const newest = names.at(-1);
   if (newest === undefined) {
     if (heads.length === 0 || heads.includes(NO_RECORD)) return undefined;
@@ -102,7 +103,7 @@ export async function readHead(
     if (parseRecordName(name)?.seq !== index + 1) {
       throw new PortcullisError(
         'vault.head_mismatch',
-        `Of the records up to ${newest}, some are missing or not ours: ${name}.`,
+        `Of the records up to ${newest}, some are missing or double: ${name}.`,
       );
     }
   }

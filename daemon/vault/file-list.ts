@@ -1,4 +1,5 @@
 import { canonical, type Json } from '../base/canonical.ts';
+import { reasonOf } from '../base/errors.ts';
 import { integer, list, optional, type Shape, text } from '../base/shape.ts';
 import { REFERENCES_PER_LINE } from './format.ts';
 import { exactly, hex, loose } from './loose.ts';
@@ -85,7 +86,7 @@ const safePath: Shape<Buffer> = (value, at) => {
   return path;
 };
 const nanoseconds: Shape<bigint> = (value, at = '') => {
-  if (typeof value !== 'string' || !/^-?\d{1,20}$/.test(value)) throw new Error(`${at}: expected nanoseconds`);
+  if (typeof value !== 'string' || !/^-?\d{1,40}$/.test(value)) throw new Error(`${at}: expected nanoseconds`);
   return BigInt(value);
 };
 const references = list<Reference>(referenceFromJson, REFERENCES_PER_LINE);
@@ -105,13 +106,32 @@ const file = loose({
 const problem = loose({ path: safePath, type: exactly('problem'), reason: text() });
 const more = loose({ type: exactly('more'), content: references });
 
+/** A line this program cannot use: of a type of a later minor version, or not of the format. */
+export type Unreadable = { readonly type: 'unreadable'; readonly path: Buffer; readonly reason: string };
+
 type Decoded =
   | Exclude<Listed, ListedFile>
+  | Unreadable
   | (ListedFile & { readonly pieces: number })
   | { readonly type: 'more'; readonly content: readonly Reference[] };
 
 function decodeLine(bytes: Buffer): Decoded {
-  const value: unknown = JSON.parse(bytes.toString('utf8'));
+  let path: Buffer | undefined;
+  try {
+    const value: unknown = JSON.parse(bytes.toString('utf8'));
+    path = pathOf(value);
+    return decodeValue(value);
+  } catch (error) {
+    // One bad line costs one path, not the snapshot. Where it would lie is only told, never used.
+    return { type: 'unreadable', path: path ?? Buffer.from('?'), reason: reasonOf(error) };
+  }
+}
+
+function pathOf(value: unknown): Buffer | undefined {
+  return typeof value === 'object' && value !== null && 'path' in value ? pathFromJson(value.path) : undefined;
+}
+
+function decodeValue(value: unknown): Decoded {
   const type = typeof value === 'object' && value !== null && 'type' in value ? value.type : undefined;
   switch (type) {
     case 'directory':
@@ -125,7 +145,7 @@ function decodeLine(bytes: Buffer): Decoded {
     case 'more':
       return more(value);
     default:
-      throw new Error(`a line of type ${String(type)}`);
+      throw new Error(`of type "${String(type)}", which this program does not know`);
   }
 }
 
@@ -134,11 +154,11 @@ function renamed<T extends { mtime: bigint }>({ mtime, ...rest }: T): Omit<T, 'm
 }
 
 /** A file whose continuation is missing: everything about it is known but the whole content. */
-export type ListEvent = Listed | { readonly type: 'cut'; readonly path: Buffer };
+export type ListEvent = Listed | Unreadable | { readonly type: 'cut'; readonly path: Buffer };
 
 /**
  * Entries from the pieces of a file list. `undefined` stands for a piece that is lost: a file it should have continued
- * comes out as `cut`. Throws when a line is not of the format.
+ * comes out as `cut`.
  */
 export async function* decodeList(parts: AsyncIterable<Buffer | undefined>): AsyncGenerator<ListEvent> {
   let open: (ListedFile & { pieces: number; content: Reference[] }) | undefined;

@@ -51,7 +51,7 @@ export function parseRecordName(name: string): { seq: number; hash: string } | u
 }
 
 const HASHED_NAME =
-  /^(?:keys\/appliance-|keys\/session-|packs\/([0-9a-f]{2})\/|index\/|packsets\/|manifests\/|versions\/|snapshots\/\d{10}-)([0-9a-f]{64})$/;
+  /^(?:keys\/[a-z]+-|packs\/([0-9a-f]{2})\/|index\/|packsets\/|manifests\/|versions\/|snapshots\/\d{10}-)([0-9a-f]{64})$/;
 
 /** The hash an object of this name must have, or undefined when the name is none of ours. */
 export function hashInName(name: string): string | undefined {

@@ -11,6 +11,7 @@ import { epochOf, type Wrapped, wrapForAll } from './recipients.ts';
 import type { RecoveryKey } from './recovery-key.ts';
 import { readSigned, writeSigned } from './signed.ts';
 import type { Store } from './store.ts';
+import { isStoreFailure } from './vault-error.ts';
 
 /** The objects under `keys/`: docs/vault-format.md sections 4.4 and 4.5. */
 
@@ -29,6 +30,11 @@ const sessionShape = loose({
   commitment: hex(32),
   recipients,
 });
+
+export interface Session {
+  readonly key: Secret;
+  readonly sealing: Secret;
+}
 
 const asJson = (wrapped: readonly Wrapped[]): Json => wrapped.map((one) => ({ ...one }));
 
@@ -78,9 +84,27 @@ export async function readSealingSecret(store: Store, key: RecoveryKey): Promise
   throw problem ?? new PortcullisError('vault.damaged', "The vault holds no object of the appliance's keys.");
 }
 
-/** A session key object and its id. */
+/** Whether `store` holds an object of the appliance's keys that is signed under `verifyKey`. Rejects only when the store fails. */
+export async function hasApplianceObject(store: Store, verifyKey: Uint8Array): Promise<boolean> {
+  for await (const { name } of store.list('keys')) {
+    if (!name.startsWith('keys/appliance-')) continue;
+    try {
+      applianceShape(readSigned(verifyKey, 'appliance', await store.get(name)));
+      return true;
+    } catch (error) {
+      if (error instanceof PortcullisError && isStoreFailure(error)) throw error;
+    }
+  }
+  return false;
+}
+
+/**
+ * A session key object and its id. The sealing secret goes with the session key: a vault whose every other object of `keys/` is lost
+ * still gives back what this session wrote.
+ */
 export async function encodeSessionObject(
   sessionKey: Uint8Array,
+  sealing: Secret,
   vaultId: Buffer,
   to: readonly Uint8Array[],
 ): Promise<{ id: string; bytes: Buffer }> {
@@ -90,7 +114,7 @@ export async function encodeSessionObject(
     vaultId: vaultId.toString('hex'),
     epoch: epochOf(to),
     commitment: commitment(sessionKey, vaultId),
-    recipients: asJson(await wrapForAll(to, vaultId, 'session', sessionKey)),
+    recipients: asJson(await wrapForAll(to, vaultId, 'session', Buffer.concat([sessionKey, sealing.reveal()]))),
   };
   const bytes = Buffer.from(`${canonical(content)}\n`);
   return { id: sha256Hex(bytes), bytes };
@@ -100,8 +124,8 @@ function commitment(sessionKey: Uint8Array, vaultId: Buffer): string {
   return derive(sessionKey, vaultId, 'commitment').toString('hex');
 }
 
-/** The session key of session `id`. Rejects with `vault.damaged` or `vault.recipient`, or as the store does. */
-export async function readSessionKey(store: Store, id: string, key: RecoveryKey): Promise<Secret> {
+/** The session key of session `id`, and the sealing secret. Rejects with `vault.damaged` or `vault.recipient`, or as the store does. */
+export async function readSession(store: Store, id: string, key: RecoveryKey): Promise<Session> {
   const name = `keys/session-${id}`;
   const bytes = await store.get(name);
   if (sha256Hex(bytes) !== id) throw new PortcullisError('vault.damaged', `${name} is not what its name says.`);
@@ -111,11 +135,12 @@ export async function readSessionKey(store: Store, id: string, key: RecoveryKey)
   } catch (error) {
     throw new PortcullisError('vault.damaged', `${name}: ${reasonOf(error)}.`, { cause: error });
   }
-  const sessionKey = await unwrapFor(key, content.recipients, 'session', name);
-  if (sessionKey.length !== 32 || commitment(sessionKey, key.vaultId) !== content.commitment) {
+  const wrapped = await unwrapFor(key, content.recipients, 'session', name);
+  const sessionKey = wrapped.subarray(0, 32);
+  if (wrapped.length !== 64 || commitment(sessionKey, key.vaultId) !== content.commitment) {
     throw new PortcullisError('vault.damaged', `${name} holds another key than it commits to.`);
   }
-  return new Secret(sessionKey);
+  return { key: new Secret(sessionKey), sealing: new Secret(wrapped.subarray(32)) };
 }
 
 async function unwrapFor(

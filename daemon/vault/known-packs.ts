@@ -24,6 +24,7 @@ export interface Known {
 }
 
 const LOST = 'lost.json';
+const HASH = /^[0-9a-f]{64}$/;
 const names = list(hex(32), Number.MAX_SAFE_INTEGER);
 
 /** Reads what is known of shipped batches and of those in staging. Damaged memories are forgotten, not trusted. */
@@ -62,7 +63,8 @@ async function* remembered(folder: string): AsyncGenerator<[string, Buffer]> {
     if (errnoOf(error) === 'ENOENT') return;
     throw error;
   }
-  for (const hash of files) {
+  // Another process may be writing here: its temporary names are its own.
+  for (const hash of files.filter((name) => HASH.test(name))) {
     const bytes = await readFile(join(folder, hash)).catch((error: unknown) => {
       if (errnoOf(error) !== 'ENOENT') throw error;
     });
@@ -77,6 +79,11 @@ export async function remember(state: string, name: string, bytes: Uint8Array): 
   const [folder = '', hash = ''] = name.split('/');
   await makeDirectory(join(state, folder));
   await writeDurably(join(state, folder, hash), bytes);
+}
+
+/** Forgets an index or pack set that the vault holds damaged: nothing may name it again. */
+export async function forget(state: string, name: string): Promise<void> {
+  await rm(join(state, name), { force: true });
 }
 
 /** Every pack set in memory. */

@@ -3,7 +3,7 @@ import { PortcullisError, reasonOf } from '../base/errors.ts';
 import type { Secret } from '../base/secret.ts';
 import { integer, list, type Of, oneOf, text } from '../base/shape.ts';
 import { sha256Hex } from './crypto.ts';
-import { MAX_PACK_SETS, parseRecordName, recordName, VERSION } from './format.ts';
+import { MAX_PACK_SETS, NO_RECORD, parseRecordName, recordName, VERSION } from './format.ts';
 import { exactly, hex, loose } from './loose.ts';
 import { joinSigned, readSigned, signBody } from './signed.ts';
 
@@ -95,11 +95,17 @@ export function signRecord(
   try {
     parsed = snapshotRecord(JSON.parse(body), 'record');
     if (parsed.vaultId !== expect.vaultId.toString('hex')) throw new Error('it is of another vault');
+    // What is signed is what was read here: no member more, none twice, in the one form there is.
+    if (recordBody(parsed, expect.vaultId, parsed.seq, parsed.previous) !== body)
+      throw new Error('it is not canonical');
   } catch (error) {
     throw new PortcullisError('vault.forged', `Asked to sign what is no record: ${reasonOf(error)}.`, { cause: error });
   }
   if (!expect.heads.includes(parsed.previous)) {
     throw new PortcullisError('vault.head_mismatch', `Asked to sign a record that follows unknown ${parsed.previous}.`);
+  }
+  if ((parsed.seq === 1) !== (parsed.previous === NO_RECORD)) {
+    throw new PortcullisError('vault.forged', `Asked to sign record ${parsed.seq} after ${parsed.previous}.`);
   }
   const signature = signBody(signing.reveal(), 'record', body);
   return { signature, hash: sha256Hex(joinSigned(body, signature)), seq: parsed.seq };

@@ -74,6 +74,9 @@ export async function restore(options: RestoreOptions): Promise<Restored> {
       case 'problem':
         fail(event.path, new Error(`not in the snapshot: ${event.reason}`));
         break;
+      case 'unreadable':
+        fail(event.path, new Error(`its entry in the file list cannot be used: ${event.reason}`));
+        break;
       case 'cut':
         fail(event.path, new Error('the part of the file list that describes the rest of it is lost'));
         break;
@@ -84,16 +87,18 @@ export async function restore(options: RestoreOptions): Promise<Restored> {
         event satisfies never;
     }
   }
-  if (!found) {
+  if (!found && (options.prefix?.length ?? 0) > 0) {
     throw new PortcullisError(
       'vault.snapshot',
       `Snapshot ${snapshot.name} has nothing at "${showPath(options.prefix ?? Buffer.alloc(0))}".`,
     );
   }
-  // Links last, so that nothing is ever written through one; folders after what is in them, whose writing touches them.
-  for (const entry of late.filter((one) => one.type === 'symlink')) {
+  // Links last, and all folders before the first of them, so that nothing is ever written through one; folders' attributes
+  // after what is in them, whose writing touches them.
+  const links = late.filter((one) => one.type === 'symlink');
+  for (const { path } of links) await makeFolder(parentOf(at(path))).catch((error) => fail(path, error));
+  for (const entry of links) {
     try {
-      await makeFolder(parentOf(at(entry.path)));
       await symlink(entry.target, at(entry.path));
       await setAttributes(entry, at(entry.path));
     } catch (error) {
@@ -153,7 +158,8 @@ async function setAttributes(entry: Attributes & { readonly type: string }, path
   // Without its owner a set-user-id bit would mean somebody else.
   if (entry.type !== 'symlink') await chmod(path, root ? entry.mode : entry.mode & 0o1777);
   // Node takes seconds: nanoseconds are lost beyond what a double holds.
-  const seconds = Number(entry.mtimeNs / 1000n) / 1e6;
+  // A number below zero it would take for now, a string it takes as it is.
+  const seconds = String(Number(entry.mtimeNs / 1000n) / 1e6);
   await (entry.type === 'symlink' ? lutimes : utimes)(path, seconds, seconds);
 }
 

@@ -86,7 +86,12 @@ export async function seal(options: SealOptions): Promise<Sealed> {
     };
 
     // Durable before the first pack: a pack nobody can open would be worse than none.
-    const { id: session, bytes: sessionBytes } = await encodeSessionObject(sessionKey, vaultId, recipients);
+    const { id: session, bytes: sessionBytes } = await encodeSessionObject(
+      sessionKey,
+      options.sealing,
+      vaultId,
+      recipients,
+    );
     await stage(`keys/session-${session}`, sessionBytes);
 
     const sessionRef = { id: Buffer.from(session, 'hex'), key: sessionKey };
@@ -174,11 +179,13 @@ async function sealEntries(options: SealOptions, gear: Uint32Array, blobs: BlobW
   };
   const problem = (path: Buffer, reason: string) => {
     count.problems++;
-    if (problems.length < PROBLEMS_TOLD) problems.push(`${showPath(path)}: ${reason}`.slice(0, 1000));
+    if (problems.length < PROBLEMS_TOLD) problems.push(`${showPath(path)}: ${reason}`.slice(0, 1000).toWellFormed());
   };
-  const lost = (path: Buffer, reason: string) => {
+  const lost = (path: Buffer, told: string) => {
+    // The cut may go through a character: JSON carries only whole ones.
+    const reason = told.slice(0, 1000).toWellFormed();
     problem(path, reason);
-    waiting.push({ path, lines: () => [encodeListed({ type: 'problem', path, reason: reason.slice(0, 1000) })] });
+    waiting.push({ path, lines: () => [encodeListed({ type: 'problem', path, reason })] });
   };
 
   const sealFile = async (entry: Extract<Entry, { kind: 'file' }>) => {

@@ -4,7 +4,7 @@ import { readHead } from './chain.ts';
 import { sha256Hex } from './crypto.ts';
 import { hashInName, NO_RECORD, packName } from './format.ts';
 import { expectVault } from './format-object.ts';
-import { readLost, recallPackSet, recallPackSets, remember, rememberLost } from './known-packs.ts';
+import { forget, readLost, recallPackSet, recallPackSets, remember, rememberLost } from './known-packs.ts';
 import { decodePackSet, encodePackSet, type ListedPack } from './pack-set.ts';
 import { type ChainRecord, parseRecord, recordBody, recordObject } from './record.ts';
 import { type Batch, listBatches, readStaged, removeBatch } from './staging.ts';
@@ -61,6 +61,7 @@ export async function ship(options: ShipOptions): Promise<Shipped> {
   signal?.throwIfAborted();
   await expectVault(store, vaultId);
   let head = await readHead(store, vaultId, verifyKey, options.heads);
+  await store.settle();
   const committed: Committed[] = [];
   for (const batch of await chosenBatches(options)) {
     const moved = { bytes: 0, verifiedBytes: 0 };
@@ -69,9 +70,9 @@ export async function ship(options: ShipOptions): Promise<Shipped> {
     const record: ChainRecord = earlier ?? (await shipBatch(options, batch, head, moved));
     head = record;
     for (const name of batch.draft.objects) {
-      if (/^(index|packsets)\//.test(name)) {
-        await remember(options.state, name, await readStaged(options.staging, batch.batch, name));
-      }
+      if (!/^(index|packsets)\//.test(name)) continue;
+      const bytes = await readStaged(options.staging, batch.batch, name);
+      if (bytes !== undefined) await remember(options.state, name, bytes);
     }
     const { name, hash, seq } = record;
     const done = { batch: batch.batch, snapshot: name.slice('snapshots/'.length), seq, head: hash, ...moved };
@@ -107,7 +108,7 @@ async function chosenBatches(options: ShipOptions): Promise<Batch[]> {
   }
   const last = staged.findLastIndex(({ batch }) => options.batches.includes(batch));
   const unknown = options.batches.find((batch) => !staged.some((one) => one.batch === batch));
-  const left = staged.slice(0, last).find(({ batch }) => !options.batches.includes(batch));
+  const left = staged.slice(0, last + 1).find(({ batch }) => !options.batches.includes(batch));
   if (unknown !== undefined) throw new PortcullisError('vault.staging', `There is no batch ${unknown} in staging.`);
   if (left !== undefined) {
     throw new PortcullisError('vault.staging', `Batch ${left.batch} was sealed earlier and has to be shipped first.`);
@@ -126,7 +127,7 @@ async function copyObjects(
     signal?.throwIfAborted();
     const bytes = await readStaged(options.staging, batch, name);
     const hash = hashInName(name);
-    if (hash === undefined || sha256Hex(bytes) !== hash) {
+    if (bytes === undefined || hash === undefined || sha256Hex(bytes) !== hash) {
       // Nothing can be made of this batch any more; its content is sealed again when it is gone.
       await dropBatch(options, batch, []);
       throw new PortcullisError('vault.staging', `Batch ${batch} was damaged in staging and is dropped: ${name}.`);
@@ -137,8 +138,8 @@ async function copyObjects(
     }
     signal?.throwIfAborted();
     await readBack(store, name, hash).catch(async (error: unknown) => {
-      // The name is taken by other bytes for good. The next seal gives the same content another one.
-      if (!hasCode(error, 'vault.damaged')) throw error;
+      // The name is taken by other bytes, or by none that can be read, for good. The next seal gives the same content another one.
+      if (!isLoss(error)) throw error;
       await expectVault(store, options.vaultId);
       await dropBatch(options, batch, name.startsWith('packs/') ? [hash] : []);
       throw error;
@@ -181,6 +182,19 @@ async function packSet(options: ShipOptions, batch: string, id: string): Promise
   }
 }
 
+/** A pack set, or undefined when the vault lost it. */
+async function readablePackSet(options: ShipOptions, batch: string, id: string): Promise<ListedPack[] | undefined> {
+  return packSet(options, batch, id).catch((error: unknown) => {
+    if (!isLoss(error)) throw error;
+    return undefined;
+  });
+}
+
+/** One object is missing, damaged or unreadable. Whether the whole store is, `expectVault` tells. */
+function isLoss(error: unknown): boolean {
+  return hasCode(error, 'store.missing') || hasCode(error, 'store.failed') || hasCode(error, 'vault.damaged');
+}
+
 /** Gives up a batch that can never be committed, and notes which packs are not to be built on. */
 async function dropBatch(options: ShipOptions, batch: string, lost: readonly string[]): Promise<void> {
   if (lost.length > 0) await rememberLost(options.state, lost);
@@ -197,15 +211,24 @@ async function requirePacks(options: ShipOptions, { batch, draft }: Batch): Prom
   const unlisted: string[] = [];
   for (const id of draft.body.packsets) {
     const name = `packsets/${id}`;
-    const packs = await packSet(options, batch, id).catch((error: unknown) => {
-      if (!hasCode(error, 'store.missing') && !hasCode(error, 'vault.damaged')) throw error;
-    });
+    const packs = await readablePackSet(options, batch, id);
     if (packs === undefined) {
       unlisted.push(name);
       continue;
     }
-    // A list that got lost is remembered here, and can be put back.
+    // A list that got lost is remembered here, and can be put back; a damaged one holds its name for good.
     if ((await options.store.size(name)) === undefined) await put(options.store, name, encodePackSet(packs).bytes);
+    const sound = await readBack(options.store, name, id).then(
+      () => true,
+      (error: unknown) => {
+        if (!isLoss(error)) throw error;
+        return false;
+      },
+    );
+    if (!sound) {
+      unlisted.push(name);
+      continue;
+    }
     for (const pack of packs) {
       const there = present.get(packName(pack.name)) === pack.size && keys.has(`keys/session-${pack.session}`);
       if (!there || lost.has(pack.name)) missing.push(pack.name);
@@ -214,6 +237,7 @@ async function requirePacks(options: ShipOptions, { batch, draft }: Batch): Prom
   if (missing.length + unlisted.length === 0) return;
   // Still the same vault? Then it has really lost them, and what builds on them is worthless.
   await expectVault(options.store, options.vaultId);
+  for (const name of unlisted) await forget(options.state, name);
   await dropBatch(options, batch, missing);
   throw new PortcullisError(
     'vault.incomplete',
@@ -252,7 +276,8 @@ async function countOrphans(options: ShipOptions): Promise<number> {
   }
   if (orphans.size === 0) return 0;
   for await (const { name } of options.store.list('packsets')) {
-    strike(await packSet(options, '', name.slice('packsets/'.length)));
+    // Only a count: what is wrong with a set is for `verify` to say, and no reason to fail after the commits.
+    strike((await readablePackSet(options, '', name.slice('packsets/'.length))) ?? []);
   }
   return orphans.size;
 }

@@ -117,11 +117,13 @@ export async function stageDraft(staging: string, batch: string, draft: Draft): 
   await stage(async () => writeDurably(path, JSON.stringify(draft)), path);
 }
 
-export async function readStaged(staging: string, batch: string, name: string): Promise<Buffer> {
+/** Bytes of a staged object; undefined when it is not there. Rejects with `vault.staging`. */
+export async function readStaged(staging: string, batch: string, name: string): Promise<Buffer | undefined> {
   const path = join(staging, batch, name);
   try {
     return await readFile(path);
   } catch (error) {
+    if (errnoOf(error) === 'ENOENT') return undefined;
     throw stagingError(path, error);
   }
 }
@@ -131,7 +133,10 @@ export async function removeBatch(staging: string, batch: string): Promise<void>
   const folder = join(staging, batch);
   await stage(async () => {
     await rm(join(folder, DRAFT), { force: true });
-    await syncDirectory(folder);
+    // Ship and the next seal's sweep may remove the same batch at once.
+    await syncDirectory(folder).catch((error: unknown) => {
+      if (errnoOf(error) !== 'ENOENT') throw error;
+    });
     await rm(folder, { recursive: true, force: true });
     await syncDirectory(staging);
   }, folder);

@@ -11,6 +11,11 @@ export interface Store {
    * itself is not there, `store.failed` otherwise; after a rejection the name is absent or holds the old bytes.
    */
   put(name: string, bytes: Uint8Array): Promise<void>;
+  /**
+   * Makes durable what is there: a writer that was killed may have left objects that can be seen and would not survive a power cut.
+   * To be called before anything is built on objects that this process did not put. Rejects as `put`.
+   */
+  settle(): Promise<void>;
   /** All bytes, or `length` bytes from `offset`. Rejects with `store.missing` or as `put`. */
   get(name: string, range?: { offset: number; length: number }): Promise<Buffer>;
   /** Size in bytes, or undefined when absent. */

@@ -6,9 +6,9 @@ import { type Chain, type Refusal, readChain } from './chain.ts';
 import { sha256Hex } from './crypto.ts';
 import { decodeList, type ListEvent, type Listed } from './file-list.ts';
 import { expectVault } from './format-object.ts';
-import { readSealingSecret, readSessionKey } from './key-objects.ts';
+import { readSealingSecret, readSession } from './key-objects.ts';
 import { decodeManifest, type Manifest } from './manifest.ts';
-import { comparePaths, isUnder } from './paths.ts';
+import { comparePaths, isUnder, showPath } from './paths.ts';
 import type { DraftBody } from './record.ts';
 import type { RecoveryKey } from './recovery-key.ts';
 import type { Store } from './store.ts';
@@ -72,11 +72,11 @@ export class Vault {
     }
   }
 
-  /** The key of session `id`. Rejects as `readSessionKey`. */
+  /** The key of session `id`. Rejects as `readSession`. */
   sessionKey(id: string): Promise<Secret> {
     let key = this.#sessions.get(id);
     if (key === undefined) {
-      key = readSessionKey(this.store, id, this.key);
+      key = readSession(this.store, id, this.key).then((session) => session.key);
       this.#sessions.set(id, key);
     }
     return key;
@@ -87,6 +87,7 @@ export class Vault {
     for await (const event of this.listEvents(snapshot, prefix)) {
       if (event.type === 'lost') throw event.error;
       if (event.type === 'cut') throw damaged(`manifests/${snapshot.record.manifest.name}`, new Error('a file is cut'));
+      if (event.type === 'unreadable') throw damaged(showPath(event.path), new Error(event.reason));
       yield event;
     }
   }
@@ -165,9 +166,26 @@ function piecesUnder(manifest: Manifest, prefix: Buffer): Manifest['list'] {
  */
 export async function openVault(store: Store, key: RecoveryKey, expectHead?: string): Promise<Vault> {
   await expectVault(store, key.vaultId);
-  const sealing = await readSealingSecret(store, key);
-  const keys = sealingKeys(sealing, key.vaultId);
-  return new Vault(store, key, keys, await readChain(store, key.vaultId, key.verifyKey, expectHead));
+  const chain = await readChain(store, key.vaultId, key.verifyKey, expectHead);
+  const sealing = await readSealingSecret(store, key).catch(async (error: unknown) => {
+    // The objects made for it are lost: each signed snapshot's session holds it too.
+    const found = await sealingFromSessions(store, key, chain);
+    if (found === undefined) throw error;
+    return found;
+  });
+  return new Vault(store, key, sealingKeys(sealing, key.vaultId), chain);
+}
+
+async function sealingFromSessions(store: Store, key: RecoveryKey, chain: Chain): Promise<Secret | undefined> {
+  for (const { snapshot } of [...chain.records].reverse()) {
+    if (snapshot === undefined) continue;
+    try {
+      return (await readSession(store, snapshot.session, key)).sealing;
+    } catch (error) {
+      if (!(error instanceof PortcullisError) || isStoreFailure(error)) throw error;
+    }
+  }
+  return undefined;
 }
 
 /**

@@ -3,6 +3,7 @@ import { readChain } from './chain.ts';
 import { sha256Hex } from './crypto.ts';
 import { hashInName, packName, parseRecordName } from './format.ts';
 import { readVaultId } from './format-object.ts';
+import { hasApplianceObject } from './key-objects.ts';
 import { decodePackSet, type ListedPack } from './pack-set.ts';
 import { showPath } from './paths.ts';
 import type { RecoveryKey } from './recovery-key.ts';
@@ -81,6 +82,10 @@ export async function verify(options: VerifyOptions): Promise<Verified> {
     const seq = parseRecordName(object)?.seq;
     findings.push({ object, problem: reason, snapshots: seq === undefined ? [] : [seq] });
     bad.delete(object);
+  }
+  if (!(await hasApplianceObject(store, verifyKey))) {
+    const problem = "holds no object of the appliance's keys that this appliance signed";
+    findings.push({ object: 'keys/', problem, snapshots: [] });
   }
   const need = (name: string, seq: number, size?: number) => {
     const seqs = needs.get(name) ?? new Set();
@@ -191,6 +196,8 @@ async function verifyContent(
         signal?.throwIfAborted();
         if (event.type === 'lost' || event.type === 'cut') {
           tell(manifest, 'a part of its file list is lost, from this path on', [snapshot.seq], event.path);
+        } else if (event.type === 'unreadable') {
+          tell(manifest, `an entry of its file list cannot be used: ${event.reason}`, [snapshot.seq], event.path);
         } else if (event.type === 'file') {
           const lost = event.content.map(lostWith).find((object) => object !== undefined);
           if (lost !== undefined) tell(lost, 'content of this file is lost', [snapshot.seq], event.path);

@@ -55,6 +55,11 @@ export class FakeClock implements Clock {
     this.#now += ms;
   }
 
+  /** Whoever set the timers is dead. */
+  forget(): void {
+    this.#timers.clear();
+  }
+
   #due(end: number): Timer | undefined {
     let first: Timer | undefined;
     for (const timer of this.#timers)

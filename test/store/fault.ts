@@ -30,6 +30,11 @@ export class FaultStore implements Store {
     await this.#inner.put(name, bytes);
   }
 
+  async settle(): Promise<void> {
+    if (this.#count()) throw pulled();
+    await this.#inner.settle();
+  }
+
   async get(name: string, range?: { offset: number; length: number }): Promise<Buffer> {
     if (this.#count()) throw pulled();
     return this.#inner.get(name, range);

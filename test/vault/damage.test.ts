@@ -1,14 +1,15 @@
 import { chmod, mkdir, readFile, rm, truncate, writeFile } from 'node:fs/promises';
-import { join } from 'node:path';
+import { basename, join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { DirectoryStore } from '../../daemon/store/directory.ts';
 import { createVault } from '../../daemon/vault/create.ts';
-import { createRecoveryKey } from '../../daemon/vault/recovery-key.ts';
+import { createRecoveryKey, formatRecoveryKey } from '../../daemon/vault/recovery-key.ts';
 import { restore } from '../../daemon/vault/restore.ts';
 import { listBatches } from '../../daemon/vault/staging.ts';
 import { openVault } from '../../daemon/vault/vault.ts';
 import { verify } from '../../daemon/vault/verify.ts';
-import { noise, print, type Tree, WALL, World } from './world.ts';
+import { python, runReader } from './reader.ts';
+import { noise, print, readTree, type Tree, WALL, World } from './world.ts';
 
 const tree: Tree = {
   a: noise(6_000_000, 1),
@@ -114,6 +115,67 @@ describe('bad input', () => {
     expect(print(back)).toEqual(print({ ...tree, e: Buffer.from('new') }));
     for (const path of ['a', 'b', 'c'] as const)
       expect(print((await world.restore('1', path)).tree)[path]).toBe(print(tree)[path]);
+  });
+
+  it('a vault that lost the objects of the appliance is still read, and verify says what is lost', async () => {
+    const lost = (await world.objects()).filter((name) => name.startsWith('keys/appliance-'));
+    expect(lost).toHaveLength(1);
+    await rm(join(world.root, lost[0] ?? ''));
+    expect(print((await world.restore('1')).tree)).toEqual(print(tree));
+    for (const withKey of [false, true]) {
+      expect((await check({ withKey })).findings).toMatchObject([{ object: 'keys/', snapshots: [] }]);
+    }
+    if (python === undefined) return;
+    const key = join(world.folder, 'recovery.key');
+    const to = join(world.folder, 'out');
+    await writeFile(key, formatRecoveryKey(world.key));
+    expect(await runReader(world.root, key, 'restore', '1', to)).toMatchObject({ status: 0 });
+    expect(print(await readTree(to))).toEqual(print(tree));
+    expect(await runReader(world.root, key, 'verify')).toMatchObject({ status: 1 });
+  });
+
+  it('a pack set that is damaged in the vault is not built on', async () => {
+    const [set = ''] = (await world.objects()).filter((name) => name.startsWith('packsets/'));
+    await spoil(set);
+    await world.seal({ ...tree, e: noise(50_000, 5) });
+    await expect(world.ship()).rejects.toMatchObject({ code: 'vault.incomplete', what: expect.stringContaining(set) });
+    await world.seal({ ...tree, e: noise(50_000, 5) });
+    await world.ship();
+    const [record] = (await world.snapshots()).slice(-1);
+    expect(record?.record.packsets).not.toContain(basename(set));
+    expect((await check()).findings.map(({ object, snapshots }) => [object, snapshots])).toEqual([[set, [1]]]);
+  });
+
+  it('an object that cannot be read is not waited for', async () => {
+    const other: Tree = { f: noise(50_000, 6) };
+    await world.seal(other);
+    const [batch] = await listBatches(world.staging);
+    const pack = batch?.draft.objects.find((name) => name.startsWith('packs/')) ?? '';
+    // Nobody can read a directory as a file: a bad sector, for want of one.
+    await mkdir(join(world.root, pack), { recursive: true });
+    await expect(world.ship()).rejects.toMatchObject({ code: 'store.failed' });
+    await world.seal(other);
+    expect((await world.ship()).committed).toHaveLength(1);
+  });
+
+  it('foreign files in the vault stop no ship', async () => {
+    await writeFile(join(world.root, 'snapshots', '.DS_Store'), 'x');
+    await writeFile(join(world.root, 'packsets', 'Thumbs.db'), 'x');
+    await mkdir(join(world.root, 'packs', 'zz'));
+    await writeFile(join(world.root, 'packs', 'zz', 'stray'), 'x');
+    await world.seal({ f: noise(50_000, 6) });
+    expect(await world.ship()).toMatchObject({ committed: [{ seq: 2 }], orphans: 1 });
+    const named = (await check()).findings.map(({ object }) => object);
+    expect(named.sort()).toEqual(['packs/zz/stray', 'packsets/Thumbs.db', 'snapshots/.DS_Store']);
+  });
+
+  it('an object missing in staging drops its batch, so that the queue goes on', async () => {
+    const sealed = await world.seal({ x: noise(100_000, 9) });
+    await rm(join(world.staging, sealed.batch, 'packs'), { recursive: true });
+    await expect(world.ship()).rejects.toMatchObject({ code: 'vault.staging' });
+    expect(await listBatches(world.staging)).toEqual([]);
+    await world.seal({ x: noise(100_000, 9) });
+    expect((await world.ship()).committed).toHaveLength(1);
   });
 
   it('damaged staging is found before it reaches the vault', async () => {

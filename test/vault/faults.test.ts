@@ -113,6 +113,7 @@ describe('failures', () => {
         if (name.startsWith('packs/')) kept[kept.length >> 1] = (kept[kept.length >> 1] ?? 0) ^ 1;
         return store.put(name, kept);
       },
+      settle: () => store.settle(),
       get: (name, range) => store.get(name, range),
       size: (name) => store.size(name),
       list: (prefix) => store.list(prefix),

@@ -54,9 +54,33 @@ describe('the file list', () => {
     for (const path of ['../x', '/x', 'a/../b', 'a//b', '.', 'a/', '', 'a\0b']) {
       expect(isSafePath(Buffer.from(path)), path).toBe(false);
       const line = Buffer.from(`${JSON.stringify({ path, type: 'problem', reason: 'x' })}\n`);
-      await expect(decode(line)).rejects.toThrow('leaves its folder');
+      const after = encodeListed({ ...attributes, type: 'directory', path: Buffer.from('z') });
+      expect(await decode(Buffer.concat([line, after])), path).toMatchObject([
+        { type: 'unreadable', reason: expect.stringContaining('leaves its folder') },
+        { type: 'directory' },
+      ]);
     }
     expect(isSafePath(Buffer.from('a/..b/.c'))).toBe(true);
+  });
+
+  it('goes on past lines of later versions, and tells their paths', async () => {
+    const lines = [
+      { path: 'fifo', type: 'fifo', mode: 420 },
+      { type: 'later' },
+      { path: 'short', type: 'directory' },
+      { ...JSON.parse(encodeListed({ ...attributes, type: 'directory', path: Buffer.from('z') }).toString()), acl: {} },
+    ];
+    const [fifo, later, short, z] = await decode(
+      Buffer.from(lines.map((line) => `${JSON.stringify(line)}\n`).join('')),
+    );
+    expect(fifo).toMatchObject({
+      type: 'unreadable',
+      path: Buffer.from('fifo'),
+      reason: expect.stringContaining('"fifo"'),
+    });
+    expect(later).toMatchObject({ type: 'unreadable', reason: expect.stringContaining('"later"') });
+    expect(short).toMatchObject({ type: 'unreadable', path: Buffer.from('short') });
+    expect(z).toMatchObject({ type: 'directory', path: Buffer.from('z') });
   });
 
   it('orders a folder before what is in it, and that before its longer namesakes', () => {

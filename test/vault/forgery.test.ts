@@ -161,6 +161,12 @@ describe('a forger with the public keys', () => {
     expect(() => signRecord(make(randomBytes(16), head), secrets.signing, expected)).toThrow('of another vault');
     expect(() => signRecord(make(vaultId, NO_RECORD), secrets.signing, expected)).toThrow('unknown');
     expect(() => signRecord('{"pay":"me"}', secrets.signing, expected)).toThrow('no record');
+    const body = make(vaultId, head);
+    for (const changed of [body.replace('{', '{"extra":1,'), body.replace('{', '{"seq":9,'), body.replace('{', '{ ')]) {
+      expect(changed).not.toBe(body);
+      expect(() => signRecord(changed, secrets.signing, expected), changed).toThrow('no record');
+    }
+    expect(() => signRecord(body.replace('"seq":2', '"seq":1'), secrets.signing, expected)).toThrow('record 1 after');
     const other = signRecord(make(vaultId, head), createApplianceSecrets().signing, expected);
     expect(other.signature).not.toBe(signRecord(make(vaultId, head), secrets.signing, expected).signature);
   });

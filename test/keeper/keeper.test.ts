@@ -1,0 +1,358 @@
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { PortcullisError } from '../../daemon/base/errors.ts';
+import { sourceOf, World } from './world.ts';
+
+let world: World;
+let rejections: unknown[];
+const note = (reason: unknown) => rejections.push(reason);
+
+beforeEach(() => {
+  world = new World();
+  rejections = [];
+  process.on('unhandledRejection', note);
+});
+
+afterEach(async () => {
+  world.ledger.refuses = () => false;
+  world.ledger.hangs = () => false;
+  await world.keeper.stop();
+  await world.settle();
+  process.off('unhandledRejection', note);
+  // One of these ends the process, and with it the page, the ledger and every job.
+  expect(rejections).toEqual([]);
+});
+
+describe('the cycle', () => {
+  it('seals ahead, connects for the window, ships, lets go, and tells the whole story', async () => {
+    const window = world.window(5000, 60_000);
+    await world.boot();
+    await world.pass(1000);
+    expect(world.runner.of('seal')).toHaveLength(2);
+    expect(world.link.asked).toEqual([]);
+    expect(world.keeper.status().sources.map(({ state }) => state)).toEqual(['staged', 'staged']);
+    await world.until(() => world.link.released.length === 1);
+    await world.pass(1000);
+    expect(world.link.asked).toHaveLength(1);
+    expect(world.link.asked[0]).toMatchObject({ purpose: 'window w1' });
+    expect(world.link.asked[0]?.seconds).toBeLessThanOrEqual(60);
+    expect(world.keeper.status().sources.map(({ lastSnapshot }) => lastSnapshot?.snapshot)).toEqual(['a1', 'b2']);
+    // Over as soon as nothing is left to do, with the gate's own account of the connection.
+    expect(world.clock.wall()).toBeLessThan(window.startWall + 10_000);
+    expect(world.keeper.status().lastWindow).toMatchObject({
+      name: 'w1',
+      outcome: 'complete',
+      bytes: 20,
+      connectedSeconds: 1,
+    });
+    await world.pass(90_000);
+    expect(world.link.asked).toHaveLength(1);
+    expect(world.ledger.of('window.opened')).toHaveLength(1);
+    expect(world.ledger.of('window.finished')).toHaveLength(1);
+    const types = world.ledger.entries.map(({ type }) => type);
+    expect(types.indexOf('snapshot.signed')).toBeLessThan(types.indexOf('snapshot.committed'));
+  });
+
+  it('waits for the gate own account of the connection before it tells how long it was', async () => {
+    world.window(5000, 60_000);
+    world.ledger.hangs = (type) => type === 'gate.isolating';
+    await world.boot();
+    await world.until(() => world.link.released.length === 1);
+    await world.pass(5000);
+    expect(world.keeper.status().lastWindow).toBeUndefined();
+  });
+
+  it('keeps the others going when one source cannot be sealed, and says so', async () => {
+    world.window(5000, 60_000);
+    await world.boot();
+    world.runner.received = (job, message) => {
+      if (job.kind === 'seal' && sourceOf(job) === 'a')
+        job.say({ type: 'failed', code: 'source.failed', what: 'Gone.' });
+      else world.play(job, message);
+    };
+    await world.until(() => world.link.released.length === 1);
+    await world.pass(1000);
+    const { sources, lastWindow, attention } = world.keeper.status();
+    expect(sources[0]?.lastFailure?.what).toBe('Gone.');
+    expect(sources[1]?.lastSnapshot?.snapshot).toBe('b1');
+    expect(lastWindow).toMatchObject({ outcome: 'partial', why: '1 sources could not be sealed.' });
+    expect(attention).toEqual(['a: Gone.']);
+    await world.pass(60_000);
+    expect(world.runner.of('seal')).toHaveLength(2);
+  });
+
+  it('does not let a source that hangs keep the others out: half of the window is enough patience', async () => {
+    const window = world.window(5000, 60_000);
+    await world.boot();
+    world.runner.received = (job, message) => {
+      if (job.kind === 'ship' || sourceOf(job) === 'a') world.play(job, message);
+    };
+    await world.until(() => world.link.asked.length === 1);
+    expect(world.clock.wall()).toBeGreaterThanOrEqual(window.startWall + 30_000);
+    expect(world.clock.wall()).toBeLessThan(window.startWall + 32_000);
+    await world.until(() => world.link.released.length === 1);
+    expect(world.staged).toEqual([]);
+    expect(world.keeper.status().sources[1]?.state).toBe('sealing');
+  });
+
+  it('resumes in the same window after a cut, and counts both connections', async () => {
+    world.window(5000, 60_000);
+    await world.boot();
+    let cut = false;
+    world.runner.received = (job, message) => {
+      if (job.kind === 'ship' && !cut) {
+        cut = true;
+        world.link.cut('The contact broke.');
+      } else world.play(job, message);
+    };
+    await world.until(() => world.link.asked.length === 1);
+    expect(world.staged).toHaveLength(2);
+    expect(world.runner.of('ship')[0]?.killed).toBe(true);
+    await world.until(() => world.link.released.length === 1);
+    await world.pass(1000);
+    expect(world.ledger.of('ship.failed')[0]).toMatchObject({ cut: true, what: 'The contact broke.' });
+    expect(world.keeper.status().lastWindow).toMatchObject({ outcome: 'complete', connectedSeconds: 3, bytes: 20 });
+  });
+
+  it('tells of a window that was cut and never resumed', async () => {
+    world.window(5000, 10_000);
+    await world.boot();
+    world.runner.received = (job, message) => {
+      if (job.kind === 'seal') world.play(job, message);
+      else {
+        world.link.cut('Trip: an agent destroys.');
+        world.link.show({ interlocks: [{ name: 'latch', ok: false, reason: 'Lockout', remedy: '' }] });
+      }
+    };
+    await world.pass(20_000);
+    expect(world.link.asked).toHaveLength(1);
+    expect(world.keeper.status().lastWindow).toMatchObject({ outcome: 'cut', why: 'Trip: an agent destroys.' });
+    expect(world.staged).toHaveLength(2);
+  });
+
+  it('does not burn the connection budget on a vault that fails every time, and tries afresh in the next window', async () => {
+    world.window(5000, 3_600_000);
+    world.window(7_300_000, 3_600_000);
+    await world.boot();
+    world.runner.received = (job, message) => {
+      if (job.kind === 'seal') world.play(job, message);
+      else job.say({ type: 'failed', code: 'store.failed', what: 'Input/output error.' });
+    };
+    await world.pass(3_700_000);
+    const first = world.link.asked.length;
+    expect(first).toBeGreaterThan(4);
+    expect(first).toBeLessThan(12);
+    await world.pass(3_620_000);
+    expect(world.link.asked.length).toBeGreaterThan(first + 1);
+  }, 60_000);
+
+  it('does not ship for ever when ship says that it is done and is not', async () => {
+    world.window(5000, 60_000);
+    await world.boot();
+    world.runner.received = (job, message) => {
+      if (job.kind === 'seal') world.play(job, message);
+      else job.say({ type: 'done', bytes: 0, verifiedBytes: 0, orphans: 0 });
+    };
+    await world.until(() => world.link.asked.length === 1);
+    await world.pass(500);
+    expect(world.runner.of('ship')).toHaveLength(1);
+    expect(world.link.released[0]).toContain('Shipping failed');
+  });
+});
+
+describe('a person at the box', () => {
+  const approved = {
+    presence: { kind: 'approved', verb: 'connect', reason: 'restore', until: 1e9, seconds: 60 },
+  } as const;
+
+  it('gets the link for as long as was asked, though shipping fails and failures are being waited out', async () => {
+    world.staged = [{ batch: 'x', source: 'a', wall: 0, files: 1, bytes: 1, partial: false }];
+    await world.boot();
+    world.runner.received = (job) => job.say({ type: 'failed', code: 'store.failed', what: 'Full.' });
+    world.link.show(approved);
+    await world.settle();
+    expect(world.link.asked).toEqual([{ purpose: 'presence: restore', seconds: 60 }]);
+    await world.pass(59_000);
+    expect(world.link.released).toEqual([]);
+    await world.pass(2000);
+    expect(world.link.released).toHaveLength(1);
+    world.link.show(approved);
+    await world.pass(2000);
+    expect(world.link.asked).toHaveLength(2);
+  });
+
+  it('ends the connection from the gate at any time, and no timer stays behind', async () => {
+    await world.boot();
+    const timers = world.clock.timers;
+    world.link.show(approved);
+    await world.settle();
+    world.link.cut('Trip: The button was pressed.');
+    await world.settle();
+    expect(world.clock.timers).toBe(timers);
+    expect(world.link.released).toEqual([]);
+  });
+});
+
+describe('the ledger', () => {
+  it('that fails is an interlock told at once, and lifted once it can be written again', async () => {
+    await world.boot();
+    world.ledger.refuses = () => true;
+    world.link.reports = [];
+    await world.keeper
+      .recordDelivery({ wall: 0, source: 's', outcome: 'tripped', detail: '', bytes: 0, digest: '' })
+      .catch(() => {});
+    expect(world.link.reports.at(-1)?.blocks).toMatchObject([{ name: 'ledger', ok: false }]);
+    await world.pass(30_000);
+    world.link.report();
+    expect(world.link.reports.at(-1)?.blocks).toHaveLength(1);
+    world.ledger.refuses = () => false;
+    await world.pass(11_000);
+    world.link.report();
+    expect(world.link.reports.at(-1)?.blocks).toEqual([]);
+    expect(world.ledger.of('ledger.recovered')).toHaveLength(1);
+  });
+
+  it.each([
+    'window.opened',
+    'window.finished',
+    'seal.started',
+    'seal.done',
+    'seal.failed',
+    'sealing.finished',
+    'ship.done',
+    'snapshot.signed',
+    'snapshot.committed',
+    'gate.isolating',
+  ])('that refuses %s ends nothing but what needs it', async (refused) => {
+    world.window(5000, 60_000);
+    await world.boot();
+    let fired = 0;
+    world.ledger.refuses = (type) => {
+      if (type === refused) fired += 1;
+      return type === refused;
+    };
+    world.runner.received = (job, message) => {
+      if (refused === 'seal.failed' && sourceOf(job) === 'a') job.die();
+      else world.play(job, message);
+    };
+    await world.pass(80_000);
+    expect(fired).toBeGreaterThan(0);
+    if (refused === 'seal.started') expect(world.runner.jobs).toEqual([]);
+    // Without its record durable no signature leaves, so nothing is committed.
+    if (refused === 'snapshot.signed') {
+      const answers = world.runner.of('ship').flatMap((job) => job.received.map(({ type }) => type));
+      expect(answers).not.toContain('signature');
+    }
+  });
+
+  it('that hangs does not keep the vault connected', async () => {
+    world.window(5000, 60_000);
+    await world.boot();
+    world.ledger.hangs = (type) => ['snapshot.committed', 'ship.done', 'ship.failed'].includes(type);
+    await world.until(() => world.link.asked.length === 1);
+    await world.settle();
+    expect(world.link.released).toHaveLength(1);
+    await world.pass(11_000);
+    world.link.report();
+    expect(world.link.reports.at(-1)?.blocks[0]?.reason).toContain('does not answer');
+  });
+});
+
+describe('a restart', () => {
+  it('does not seal twice for one window, nor tell its story twice', async () => {
+    world.window(5000, 60_000);
+    await world.boot();
+    await world.until(() => world.keeper.status().lastWindow !== undefined);
+    await world.keeper.stop();
+    await world.boot();
+    await world.pass(10_000);
+    expect(world.runner.jobs).toEqual([]);
+    expect(world.ledger.of('window.opened')).toHaveLength(1);
+    expect(world.ledger.of('window.finished')).toHaveLength(1);
+  });
+
+  it.each(['politely', 'in the middle'])('while sealing, %s, seals for that window again', async (how) => {
+    world.window(5000, 60_000);
+    await world.boot();
+    world.runner.received = () => {};
+    await world.pass(1000);
+    expect(world.runner.of('seal')).toHaveLength(1);
+    if (how === 'politely') {
+      await world.keeper.stop();
+      expect(world.runner.of('seal')[0]?.killed).toBe(true);
+      expect(world.ledger.of('seal.failed')).toEqual([]);
+    }
+    world.crash();
+    await world.boot();
+    await world.pass(1000);
+    expect(world.runner.of('seal')).toHaveLength(2);
+  });
+
+  it('ships what was staged, and goes on from what was signed and may have arrived', async () => {
+    world.window(5000, 60_000);
+    await world.boot();
+    world.runner.received = (job, message) => {
+      if (message['type'] === 'signature') job.die();
+      else world.play(job, message);
+    };
+    await world.until(() => world.ledger.of('ship.failed').length === 1);
+    const signed = world.ledger.of('snapshot.signed').map(({ head }) => head);
+    expect(signed).toHaveLength(2);
+    world.crash();
+    await world.boot();
+    await world.until(() => (world.runner.of('ship')[0]?.received.length ?? 0) > 0);
+    const heads = world.runner.of('ship')[0]?.received[0]?.['heads'] as string[];
+    expect(heads.toSorted()).toEqual([...signed.map(String), 'none'].toSorted());
+    await world.until(() => world.staged.length === 0);
+    expect(world.runner.of('seal')).toEqual([]);
+    await world.pass(1000);
+    // The seconds before the restart are exposure too.
+    expect(world.keeper.status().lastWindow).toMatchObject({ outcome: 'complete', connectedSeconds: 2 });
+    expect(world.keeper.status().sources[0]?.lastSnapshot?.snapshot).toBe('a1');
+  });
+
+  it('does not write a gate record twice', async () => {
+    await world.boot();
+    world.link.tell({ type: 'gate.tripped' });
+    await world.settle();
+    await world.keeper.stop();
+    await world.boot();
+    world.link.tell({ type: 'gate.tripped', seq: 1 });
+    world.link.tell({ type: 'gate.reset' });
+    await world.settle();
+    expect(world.ledger.of('gate.tripped')).toHaveLength(1);
+    expect(world.ledger.of('gate.reset')).toHaveLength(1);
+  });
+});
+
+describe('stopping', () => {
+  it('while connected kills ship, lets go of the link, keeps what is staged, and may be done twice', async () => {
+    world.window(5000, 60_000);
+    await world.boot();
+    world.runner.received = (job, message) => {
+      if (job.kind === 'seal') world.play(job, message);
+    };
+    await world.until(() => world.runner.of('ship').length === 1);
+    const stopped = world.keeper.stop();
+    expect(world.runner.of('ship')[0]?.killed).toBe(true);
+    expect(world.link.stopped).toBe(true);
+    await stopped;
+    await world.keeper.stop();
+    expect(world.staged).toHaveLength(2);
+    expect(world.ledger.of('keeper.stopped')).toHaveLength(1);
+    const jobs = world.runner.jobs.length;
+    world.link.show({});
+    await world.pass(5000);
+    expect(world.runner.jobs).toHaveLength(jobs);
+    expect(world.clock.timers).toBe(0);
+  });
+});
+
+describe('a clock that nobody can tell about', () => {
+  it('is not trusted, and ends nothing', async () => {
+    await world.boot();
+    world.clockTrusted = () => Promise.reject(new PortcullisError('job.died', 'timedatectl died'));
+    await world.pass(11_000);
+    world.link.report();
+    expect(world.link.reports.at(-1)?.clockTrusted).toBe(false);
+  });
+});
