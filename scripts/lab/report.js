@@ -1,12 +1,21 @@
 /** Prints what the lab expected and measured: `report.js FILE`, rows first, the test runner's own report as the last line. */
 import { readFileSync } from 'node:fs';
 
-const lines = readFileSync(process.argv[2] ?? '', 'utf8').split('\n').filter(Boolean).map((line) => JSON.parse(line));
+const lines = readFileSync(process.argv[2] ?? '', 'utf8')
+  .split('\n')
+  .filter(Boolean)
+  .map((line) => JSON.parse(line));
 const report = lines.find((line) => 'testResults' in line);
 const rows = [['scenario', 'expected', 'measured']];
 for (const line of lines) if ('scenario' in line) rows.push([line.scenario, line.expected, line.measured]);
 const widths = [0, 1, 2].map((column) => Math.max(...rows.map((row) => row[column].length)));
-for (const row of rows) console.log(row.map((cell, column) => cell.padEnd(widths[column])).join(' | ').trimEnd());
+for (const row of rows)
+  console.log(
+    row
+      .map((cell, column) => cell.padEnd(widths[column]))
+      .join(' | ')
+      .trimEnd(),
+  );
 
 for (const file of report?.testResults ?? []) {
   const failed = file.assertionResults.filter((test) => test.status === 'failed');
