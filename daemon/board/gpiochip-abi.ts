@@ -33,13 +33,13 @@ const FLAG = {
   output: 1 << 3,
   rising: 1 << 4,
   falling: 1 << 5,
-  'pull-up': 1 << 8,
-  'pull-down': 1 << 9,
+  up: 1 << 8,
+  down: 1 << 9,
   none: 1 << 10,
 };
 
 /** `none` switches both resistors off; without a bias the line keeps what it has. */
-export type Bias = 'pull-up' | 'pull-down' | 'none';
+export type Bias = 'up' | 'down' | 'none';
 
 export type LineRequest = {
   readonly line: number;

@@ -30,7 +30,7 @@ describe('the kernel interface as bytes', () => {
   });
 
   test('an input has both edges, its bias and its debounce', () => {
-    const wanted = { direction: 'input', line: 22, consumer: 'x', bias: 'pull-up', debounceMs: 5 } as const;
+    const wanted = { direction: 'input', line: 22, consumer: 'x', bias: 'up', debounceMs: 5 } as const;
     const bytes = abi.encodeRequest(wanted);
     expect(bytes.readBigUInt64LE(288)).toBe(0b1_0011_0100n);
     // One attribute, of the kind debounce, 5000 µs, for the first line.
@@ -182,8 +182,8 @@ describe.skipIf(sim === undefined)('gpiochip on a real chip', () => {
   });
 
   test.each([
-    ['pull-up', true],
-    ['pull-down', false],
+    ['up', true],
+    ['down', false],
   ] as const)('the kernel applies the bias %s', async (bias, high) => {
     const input = new GpiochipInput({ label: SIM_LABEL, line: 23, what: 'button', bias, clock: systemClock });
     await input.start();
