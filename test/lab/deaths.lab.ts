@@ -2,7 +2,7 @@ import { type ChildProcess, fork } from 'node:child_process';
 import { once } from 'node:events';
 import { describe, expect, test, vi } from 'vitest';
 import { systemClock } from '../../daemon/base/clock.ts';
-import { findSim } from '../board/sim.ts';
+import { findSim, SIM_LABEL } from '../board/sim.ts';
 import { figures, row, spread } from './rows.ts';
 
 const RELAY = 17;
@@ -14,22 +14,29 @@ const LIMIT_MS = 1500;
 const sim = findSim();
 if (sim === undefined) throw new Error('The lab has no simulated chip.');
 
+/** Each resolves with the moment before its fatal act. */
 const DEATHS = {
-  SIGKILL: async (holder: ChildProcess) => {
-    holder.kill('SIGKILL');
-  },
+  SIGKILL: async (holder: ChildProcess) => kill(holder),
   'SIGSTOP, then SIGKILL': async (holder: ChildProcess) => {
     holder.kill('SIGSTOP');
     // A process that stands still holds its line: that is what the watchdog is for.
     await stays();
-    holder.kill('SIGKILL');
+    return kill(holder);
   },
   exception: async (holder: ChildProcess) => {
+    const before = systemClock.monotonic();
     holder.send('die');
+    return before;
   },
 } as const;
 
 type Death = keyof typeof DEATHS;
+
+function kill(holder: ChildProcess): number {
+  const before = systemClock.monotonic();
+  holder.kill('SIGKILL');
+  return before;
+}
 
 const isHigh = () => sim.level(RELAY);
 
@@ -41,16 +48,15 @@ async function stays(): Promise<void> {
 
 /** From the fatal act to the pin's low level, in ms; undefined if it stays high. */
 async function outlived(driver: string, death: Death, released: boolean): Promise<number | undefined> {
-  const holder = fork(new URL('holder.ts', import.meta.url), [driver, String(RELAY)], {
-    execArgv: ['--import', 'tsx'],
+  const holder = fork(new URL('holder.js', import.meta.url), [driver, SIM_LABEL, String(RELAY)], {
+    execArgv: [],
     // The exception's last words are no failure of the lab.
     stdio: ['ignore', 'inherit', 'ignore', 'ipc'],
   });
   const gone = once(holder, 'exit');
   await Promise.race([once(holder, 'message'), gone]);
   expect(isHigh()).toBe(true);
-  await DEATHS[death](holder);
-  const killed = systemClock.monotonic();
+  const killed = await DEATHS[death](holder);
   if (released) await vi.waitFor(() => expect(isHigh()).toBe(false), { timeout: 10_000, interval: 1 });
   const after = systemClock.monotonic() - killed;
   await gone;
