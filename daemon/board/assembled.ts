@@ -23,7 +23,6 @@ export interface Parts {
   /** Path of the block device or mount behind the link. */
   readonly device?: string;
   readonly led?: Output | { readonly red: Output; readonly green: Output; readonly blue: Output };
-  readonly buzzer?: Output;
   /** `pressedLevel` is the level of the line while the button is pressed. */
   readonly button?: { readonly line: Input; readonly pressedLevel: boolean };
   /** Feeds a dead-man circuit: toggled at 10 Hz while the relay may be energised, still otherwise. */
@@ -74,8 +73,8 @@ export class AssembledBoard implements Board {
       this.#listener(this.#pressed.pressed, at);
     });
     await button?.line.start();
-    // A dark LED or a mute buzzer is a nuisance, never a reason to leave the relay unguarded.
-    for (const light of [...this.#lights(), ...(this.#parts.buzzer === undefined ? [] : [this.#parts.buzzer])]) {
+    // A dark LED is a nuisance, never a reason to leave the relay unguarded.
+    for (const light of this.#lights()) {
       await light
         .start()
         .catch((error: unknown) => this.#caveats.push(`An indicator does not work: ${reasonOf(error)}.`));
@@ -154,8 +153,8 @@ export class AssembledBoard implements Board {
   }
 
   #all(): Output[] {
-    const { heartbeat, buzzer } = this.#parts;
-    return [...this.#relays(), ...this.#lights(), ...[heartbeat, buzzer].filter((part) => part !== undefined)];
+    const { heartbeat } = this.#parts;
+    return [...this.#relays(), ...this.#lights(), ...(heartbeat === undefined ? [] : [heartbeat])];
   }
 
   #dropAll(): void {
