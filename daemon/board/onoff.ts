@@ -76,6 +76,7 @@ export class OnoffInput implements Input {
   readonly #options: OnoffInputOptions;
   #gpio: Gpio | undefined;
   #told: boolean | undefined;
+  #cancelQuiet = () => {};
   #listener: (high: boolean, at: number) => void = () => {};
 
   constructor(options: OnoffInputOptions) {
@@ -84,9 +85,7 @@ export class OnoffInput implements Input {
   }
 
   async start(): Promise<void> {
-    const { debounceMs = 0 } = this.#options;
-    const options = { activeLow: false, debounceTimeout: debounceMs };
-    const gpio = await exported(this.#options, (Line, number) => new Line(number, 'in', 'both', options));
+    const gpio = await exported(this.#options, (Line, number) => new Line(number, 'in', 'both', { activeLow: false }));
     try {
       if (gpio.direction() !== 'in' || gpio.activeLow() || gpio.edge() !== 'both')
         throw new Error('it cannot be made an input with edges');
@@ -94,8 +93,7 @@ export class OnoffInput implements Input {
       this.#told = undefined;
       this.#tell(gpio.readSync() === 1);
       gpio.watch((error, value) => {
-        // What waits for the end of a bounce may come after stop.
-        if (error === null || error === undefined) if (this.#gpio === gpio) this.#tell(value === 1);
+        if (error === null || error === undefined) this.#sense(value === 1);
       });
     } catch (error) {
       this.#gpio = undefined;
@@ -113,8 +111,23 @@ export class OnoffInput implements Input {
   }
 
   async stop(): Promise<void> {
+    this.#cancelQuiet();
     this.#gpio?.unexport();
     this.#gpio = undefined;
+  }
+
+  /** The package's own debounce would read the line after it has been let go, and end the process. */
+  #sense(high: boolean): void {
+    const { debounceMs = 0, clock } = this.#options;
+    if (debounceMs === 0) {
+      this.#tell(high);
+      return;
+    }
+    this.#cancelQuiet();
+    this.#cancelQuiet = clock.after(debounceMs, () => {
+      const settled = this.level();
+      if (settled !== undefined) this.#tell(settled);
+    });
   }
 
   #tell(high: boolean): void {

@@ -1,5 +1,5 @@
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
-import { systemClock } from '../../daemon/base/clock.ts';
+import { delay, systemClock } from '../../daemon/base/clock.ts';
 import type { GpioLine } from '../../daemon/board/gpio-chip.ts';
 import type { Input, Output } from '../../daemon/board/parts.ts';
 import { eventually } from './contract.ts';
@@ -142,6 +142,16 @@ function inputContract(driver: LineDriver, sim: Sim): void {
       await eventually(() => expect(levels()).toEqual([false, true]));
       for (const high of [false, true, false, true, false]) sim.pull(BUTTON.line, high);
       await eventually(() => expect(levels()).toEqual([false, true, false]));
+    });
+
+    test('tells nothing of a bounce in which it was stopped', async () => {
+      create(200);
+      await input.start();
+      sim.pull(BUTTON.line, true);
+      await delay(systemClock, 50);
+      await input.stop();
+      await delay(systemClock, 300);
+      expect(levels()).toEqual([false]);
     });
 
     test('tells nothing after stop, and the level again after the next start', async () => {
