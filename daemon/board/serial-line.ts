@@ -9,14 +9,16 @@ const GAP_MS = 5;
 const QUIET_MS = 50;
 /** … but a line that is never quiet does not keep an off command waiting. */
 const DRAIN_MS = 250;
+/** After an interruption answers to what was interrupted may come late: nobody is to blame for what does not fit. */
+const FORGIVE_MS = 500;
 const LONGEST_ANSWER = 64;
 /** A timer this late means that this process was held up, and then bytes may be waiting that it has not seen yet. */
 const HELD_UP_MS = 20;
 const CATCH_UP_MS = 50;
 
-export type Outcome =
-  | { readonly ok: true; readonly high: boolean | undefined }
-  | { readonly ok: false; readonly reason: string };
+/** `again`: too soon after an interruption to blame the board; what was asked is to be asked again. */
+export type Failure = { readonly ok: false; readonly reason: string; readonly again: boolean };
+export type Outcome = { readonly ok: true; readonly high: boolean | undefined } | Failure;
 
 type State =
   | { readonly kind: 'idle' }
@@ -38,11 +40,16 @@ export class SerialLine {
   readonly #clock: Clock;
   readonly #send: (bytes: Uint8Array) => void;
   readonly #free: () => void;
-  readonly #noise: (reason: string) => void;
+  readonly #noise: (failure: Failure) => void;
   #state: State = { kind: 'idle' };
+  #forgiveUntil = Number.NEGATIVE_INFINITY;
 
   /** `send` may throw. `free` is called whenever the line is free for the next exchange, `noise` when bytes came unasked. */
-  constructor(clock: Clock, send: (bytes: Uint8Array) => void, events: { free(): void; noise(reason: string): void }) {
+  constructor(
+    clock: Clock,
+    send: (bytes: Uint8Array) => void,
+    events: { free(): void; noise(failure: Failure): void },
+  ) {
     this.#clock = clock;
     this.#send = send;
     this.#free = events.free;
@@ -68,9 +75,10 @@ export class SerialLine {
   /** Sends at once, whatever goes on; an exchange under way is given up. Throws as `send` does. */
   interrupt(bytes: Uint8Array): void {
     const before = this.#state;
+    this.#forgiveUntil = this.#clock.monotonic() + FORGIVE_MS;
     this.#drain();
     this.#send(bytes);
-    if (before.kind === 'answer') before.done({ ok: false, reason: 'it was cut short by the off command' });
+    if (before.kind === 'answer') before.done(this.#failure('it was cut short by the off command'));
   }
 
   hear(bytes: Uint8Array): void {
@@ -79,7 +87,7 @@ export class SerialLine {
       case 'idle':
       case 'gap':
         this.#drain();
-        this.#noise(`${hex(bytes.subarray(0, LONGEST_ANSWER))} came unasked`);
+        this.#noise(this.#failure(`${hex(bytes.subarray(0, LONGEST_ANSWER))} came unasked`));
         return;
       case 'drain':
         this.#drain(state.until);
@@ -96,7 +104,7 @@ export class SerialLine {
   close(): void {
     const before = this.#state;
     this.#enter({ kind: 'idle' });
-    if (before.kind === 'answer') before.done({ ok: false, reason: 'the port was let go' });
+    if (before.kind === 'answer') before.done({ ok: false, reason: 'the port was let go', again: false });
   }
 
   #answer(state: State & { kind: 'answer' }, heard: Uint8Array): void {
@@ -111,10 +119,8 @@ export class SerialLine {
     } else {
       this.#drain();
       const why = answer.kind === 'wrong' ? answer.why : 'it does not end';
-      done({
-        ok: false,
-        reason: `the answer to ${exchange.what} is wrong, ${why}: ${hex(heard.subarray(0, LONGEST_ANSWER))}`,
-      });
+      const said = hex(heard.subarray(0, LONGEST_ANSWER));
+      done(this.#failure(`the answer to ${exchange.what} is wrong, ${why}: ${said}`));
     }
   }
 
@@ -123,7 +129,15 @@ export class SerialLine {
     const { exchange, heard, done } = this.#state;
     this.#drain();
     const what = heard.length === 0 ? 'there is no answer' : `only ${hex(heard)} came as an answer`;
-    done({ ok: false, reason: `${what} to ${exchange.what}` });
+    done(this.#failure(`${what} to ${exchange.what}`));
+  }
+
+  get #forgiven(): boolean {
+    return this.#clock.monotonic() < this.#forgiveUntil;
+  }
+
+  #failure(reason: string): Failure {
+    return { ok: false, reason, again: this.#forgiven };
   }
 
   /** Timers run before bytes are read: after a hold-up, one that was waiting for the board waits a little more. */

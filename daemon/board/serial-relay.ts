@@ -1,7 +1,7 @@
 import type { Clock } from '../base/clock.ts';
 import { PortcullisError, reasonOf } from '../base/errors.ts';
 import type { Output } from './parts.ts';
-import { type Outcome, SerialLine } from './serial-line.ts';
+import { type Failure, type Outcome, SerialLine } from './serial-line.ts';
 import type { OpenWire, Wire } from './serial-port.ts';
 import type { Exchange, Protocol } from './serial-protocol.ts';
 
@@ -44,6 +44,8 @@ export class SerialRelay implements Output {
   readonly #options: SerialRelayOptions;
   #stopped = true;
   #stopping: Promise<void> | undefined;
+  /** Settles with the newest attempt to connect. */
+  #connecting: Promise<void> | undefined;
   #wire: Wire | undefined;
   #line: SerialLine | undefined;
   /** The board is there, was driven off and has been examined. */
@@ -169,12 +171,20 @@ export class SerialRelay implements Output {
     this.#readDue = this.#options.protocol.read !== undefined;
   }
 
+  #connect(): Promise<void> {
+    const established = this.#establish();
+    this.#connecting = established.catch(() => {});
+    return established;
+  }
+
   /** Takes the port, drives the relay off, and only then looks what the board can do. */
-  async #connect(): Promise<void> {
+  async #establish(): Promise<void> {
     const { path, baudRate = 9600, protocol, open, clock } = this.#options;
     let line: SerialLine | undefined;
     const wire = await open(path, baudRate, {
-      hear: (bytes) => line?.hear(bytes),
+      hear: (bytes) => {
+        if (line !== undefined && this.#line === line) line.hear(bytes);
+      },
       lost: (reason) => {
         if (line !== undefined && this.#line === line) this.#lost(reason);
       },
@@ -185,7 +195,7 @@ export class SerialRelay implements Output {
     }
     line = new SerialLine(clock, (bytes) => wire.send(bytes), {
       free: () => this.#pump(),
-      noise: (reason) => this.#fault(reason),
+      noise: (failure) => this.#noise(failure),
     });
     this.#wire = wire;
     this.#line = line;
@@ -251,15 +261,17 @@ export class SerialRelay implements Output {
         this.#questions.shift();
         line.ask(question.exchange, (outcome) => {
           if (outcome.ok) question.resolve(outcome.high);
+          else if (outcome.again && this.#line === line) this.#questions.unshift(question);
           else question.reject(new Error(outcome.reason));
         });
       } else if (step !== undefined) {
         const command = this.#commands;
-        line.ask(step, (outcome) => this.#stepDone(outcome, command));
+        line.ask(step, (outcome) => this.#stepDone(outcome, step, command));
       } else if (this.#feedDue && protocol.lease !== undefined) {
         this.#feedDue = false;
+        const { feed } = protocol.lease;
         const at = clock.monotonic();
-        line.ask(protocol.lease.feed, (outcome) => this.#feedDone(outcome, at));
+        line.ask(feed, (outcome) => this.#feedDone(outcome, feed, at));
       } else if (this.#readDue && protocol.read !== undefined) {
         this.#readDue = false;
         const command = this.#commands;
@@ -279,36 +291,51 @@ export class SerialRelay implements Output {
   #offDone(outcome: Outcome, command: number): void {
     // Cut short by a newer off command.
     if (command !== this.#commands) return;
-    if (outcome.ok) this.#faulty = false;
+    if (outcome.ok) this.#succeeded(this.#options.protocol.off);
+    else if (outcome.again) this.#offDue = true;
     else this.#fault(outcome.reason);
   }
 
-  #stepDone(outcome: Outcome, command: number): void {
+  /** A command without an answer has succeeded only on a board that never answers. */
+  #succeeded(exchange: Exchange): void {
+    if (exchange.judge !== undefined || this.#options.protocol.read === undefined) this.#faulty = false;
+  }
+
+  #stepDone(outcome: Outcome, step: Exchange, command: number): void {
     // Cut short by an off command, which has dropped the steps as well.
     if (command !== this.#commands) return;
     if (outcome.ok) {
       this.#steps.shift();
-      this.#faulty = false;
-    } else this.#giveUp(outcome.reason);
+      this.#succeeded(step);
+    } else if (!outcome.again) this.#giveUp(outcome.reason);
   }
 
-  #feedDone(outcome: Outcome, at: number): void {
+  #feedDone(outcome: Outcome, feed: Exchange, at: number): void {
     if (outcome.ok) {
       this.#fedAt = at;
-      this.#faulty = false;
-    } else if (this.#high) this.#fault(outcome.reason);
+      this.#succeeded(feed);
+    } else if (this.#high && outcome.again) this.#feedDue = true;
+    else if (this.#high) this.#fault(outcome.reason);
   }
 
   #readDone(outcome: Outcome, command: number): void {
     if (command !== this.#commands) return;
     if (!outcome.ok) {
-      this.#fault(outcome.reason);
+      if (outcome.again) this.#readDue = true;
+      else this.#fault(outcome.reason);
       return;
     }
     this.#faulty = false;
     if (outcome.high === undefined) return;
     if (this.#high && !outcome.high) this.#giveUp('its relay is off, though it was told on');
     else this.#reading = { high: outcome.high, at: this.#options.clock.monotonic() };
+  }
+
+  /** What was read just before is in doubt with it: the answer may have been a late one. */
+  #noise({ reason, again }: Failure): void {
+    this.#reading = undefined;
+    this.#readDue = this.#options.protocol.read !== undefined;
+    if (!again) this.#fault(reason);
   }
 
   /** Commanded on, and it is not, or not surely: off, until the next command. */
@@ -390,6 +417,8 @@ export class SerialRelay implements Output {
       // As far as possible: the command has been written, or there is nothing left to write to.
     }
     await this.#letGo('it was stopped');
+    // An attempt that was under way has noticed, and lets go what it has taken.
+    await this.#connecting;
   }
 
   #error(failure: string, cause?: unknown): PortcullisError {

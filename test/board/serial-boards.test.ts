@@ -246,6 +246,8 @@ describe.skipIf(noPty !== undefined)('measured', () => {
       const toWire: number[] = [];
       const toConfirmed: number[] = [];
       for (let round = 0; round < 30; round++) {
+        // Into an idle line as a rule; now and then into a poll.
+        await new Promise((resolve) => setTimeout(resolve, 20));
         const before = rig.arrivedAt.length;
         const from = Number(process.hrtime.bigint()) / 1e6;
         rig.relay.write(false);
