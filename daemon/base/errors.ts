@@ -45,6 +45,12 @@ const REGISTER = {
     status: 503,
     remedy: 'The lock holds in memory only: free space or replace the disk that holds the state directory.',
   },
+  'gate.unsafe': {
+    exit: 3,
+    status: 409,
+    remedy:
+      'Run the gate under systemd with its off-helper, add a heartbeat line with a dead-man circuit, or take a serial board with its own timer.',
+  },
   'gate.board': {
     exit: 1,
     status: 503,

@@ -95,6 +95,9 @@ export class SimulatedBoard implements Board {
     this.#senseButton();
   }
 
+  /** A dead board shows itself in `drive` and `read`. */
+  onFault(): void {}
+
   async stop(): Promise<void> {
     this.#watcher?.close();
     this.#watcher = undefined;

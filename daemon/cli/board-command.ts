@@ -17,6 +17,12 @@ export const boardCommand: Command = {
   ],
   async run(args, context) {
     const { board } = await context.loadConfig(args.configPath);
+    if (board.driver !== 'simulated') {
+      throw new PortcullisError(
+        'usage.wrong',
+        'Only the simulated board can be shown or pressed from here: this one is real.',
+      );
+    }
     const [verb, ms = '200'] = args.positionals;
     if (verb === 'show') {
       const lines = await readLines(board.directory);

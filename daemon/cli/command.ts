@@ -1,4 +1,5 @@
 import type { Clock } from '../base/clock.ts';
+import type { BoxFacts } from '../board/coverage.ts';
 import type { Config, StoreConfig } from '../config/schema.ts';
 import type { Store } from '../vault/store.ts';
 
@@ -17,6 +18,8 @@ export interface Context {
   openStore(store: StoreConfig): Store;
   /** Whether the system says its clock was synchronised in this boot. */
   clockSynchronised(): Promise<boolean>;
+  /** What this box has that drops a relay when the software cannot. */
+  boxFacts(config: Config): Promise<BoxFacts>;
   /** Runs one of the server processes, or the supervisor, until it ends. */
   serve(what: 'run' | 'gate' | 'intake' | 'keeper', config: Config, path: string): Promise<number>;
   /** Aborted by Ctrl-C. */

@@ -4,6 +4,7 @@ import { readFile, stat } from 'node:fs/promises';
 import { promisify } from 'node:util';
 import { isoTime } from '../base/clock.ts';
 import { PortcullisError, reasonOf } from '../base/errors.ts';
+import { coverage, type Failure } from '../board/coverage.ts';
 import { compileGate } from '../config/gate.ts';
 import type { Config } from '../config/schema.ts';
 import { readIdentity, statePaths } from '../config/state.ts';
@@ -33,6 +34,7 @@ export const doctorCommand: Command = {
     const findings = [
       { check: 'configuration', verdict: 'ok', detail: `${args.configPath} is sound.`, remedy: '' } satisfies Finding,
       ...(await Promise.all(CHECKS.map((check) => check(config, context)))),
+      ...(await covers(config, context)),
     ];
     const bad = findings.some(({ verdict }) => verdict === 'bad');
     if (args.json) context.out(`${JSON.stringify({ ok: !bad, findings })}\n`);
@@ -130,13 +132,37 @@ async function clock(config: Config, context: Context): Promise<Finding> {
 }
 
 async function board(config: Config): Promise<Finding> {
-  const { driver, directory } = config.board;
-  return warning(
-    'board',
-    `The ${driver} board in ${directory}: no relay, no isolation.`,
-    'For trying out only; a relay board protects.',
+  if (config.board.driver === 'simulated') {
+    return warning(
+      'board',
+      `The simulated board in ${config.board.directory}: no relay, no isolation.`,
+      'For trying out only; a relay board protects.',
+    );
+  }
+  const { relay, relay2 } = config.board;
+  const name = (part: typeof relay) =>
+    part.driver === 'serial' ? `${part.model} at ${part.port}` : `${part.driver} ${part.chip} line ${part.line}`;
+  return ok('board', `Relay: ${name(relay)}${relay2 === undefined ? '' : `; in series: ${name(relay2)}`}.`);
+}
+
+/** Each way things can fail, and what on this very box then drops the relay. */
+async function covers(config: Config, context: Context): Promise<Finding[]> {
+  const facts = await context.boxFacts(config);
+  return coverage(config.board, facts).map(({ failure, by }) =>
+    by.length > 0
+      ? ok(failure, `${by.join('; ')}.`)
+      : bad(failure, 'Nothing on this box drops the relay then: NOT SAFE.', REMEDIES[failure]),
   );
 }
+
+const REMEDIES: Record<Failure, string> = {
+  SIGKILL: 'Add a heartbeat line with a dead-man circuit, set strict_gpiod, or install the unit with its off-helper.',
+  hang: 'Add a heartbeat line with a dead-man circuit, or run the gate under systemd with WatchdogSec.',
+  'kernel hang': 'Add a heartbeat line with a dead-man circuit, or set RuntimeWatchdogSec.',
+  'power loss': 'Use a relay that needs current to stay made, or a board with its own timer.',
+  'welded contact': 'Add a second relay in series, and an auxiliary contact that shows the weld.',
+  'stuck driver': "Add a second relay in series, and the button's closed pole in series with the coil.",
+};
 
 async function git(config: Config): Promise<Finding> {
   if (!config.sources.some(({ kind }) => kind === 'git')) return ok('git', 'No source needs it.');

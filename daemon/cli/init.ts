@@ -5,6 +5,7 @@ import { dirname, join, resolve } from 'node:path';
 import { makeDirectory, writeDurably } from '../base/durable.ts';
 import { PortcullisError, reasonOf } from '../base/errors.ts';
 import { compileGate } from '../config/gate.ts';
+import type { Config } from '../config/schema.ts';
 import { type Identity, statePaths, writeIdentity } from '../config/state.ts';
 import { GateFiles } from '../gate/files.ts';
 import { createApplianceSecrets, createVaultId, verifyKeyFor } from '../vault/appliance-secrets.ts';
@@ -49,7 +50,7 @@ export const initCommand: Command = {
     if (existsSync(paths.identity)) {
       throw new PortcullisError('state.exists', `${config.appliance.state} already holds an appliance.`);
     }
-    const disk = args.text('vault') ?? join(config.board.directory, 'disk');
+    const disk = args.text('vault') ?? defaultDisk(config);
     await makeDirectory(config.appliance.state);
     await makeDirectory(disk);
     const secrets = createApplianceSecrets();
@@ -79,6 +80,12 @@ export const initCommand: Command = {
     return 0;
   },
 };
+
+/** Where the vault's disk can be reached while isolated: only the simulated board has such a place. */
+function defaultDisk({ board }: Config): string {
+  if (board.driver === 'simulated') return join(board.directory, 'disk');
+  throw new PortcullisError('usage.wrong', 'init needs --vault: where the disk of the vault is mounted now.');
+}
 
 /** The holder of the key file opens a challenge, from the file as it lies on the disk, or there is no appliance. */
 async function proveKey(keyFile: string, publicKey: Buffer, vaultId: Buffer): Promise<void> {

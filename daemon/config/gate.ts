@@ -8,7 +8,7 @@ export interface GatePart {
   readonly appliance: string;
   readonly state: string;
   readonly runtime: string;
-  readonly board: { readonly driver: 'simulated'; readonly directory: string; readonly vault: string };
+  readonly board: BoardPart;
   readonly limits: Readonly<Record<LimitName, number>>;
   readonly windows: readonly WindowSpec[];
 }
@@ -32,7 +32,7 @@ export function compileGate(config: Config, applianceId: string): GatePart {
     appliance: applianceId,
     state: `${appliance.state}/gate`,
     runtime: appliance.runtime,
-    board: { driver: board.driver, directory: board.directory, vault: vault.store.path },
+    board: compileBoard(board, vault.store.path),
     limits: {
       leaseMs: ms(gate.lease),
       intakeLeaseMs: ms(gate.intakeLease),
@@ -46,6 +46,23 @@ export function compileGate(config: Config, applianceId: string): GatePart {
     },
     windows: windowSpecs(config),
   };
+}
+
+type Hardware = Extract<Config['board'], { driver: 'hardware' }>;
+type Line = NonNullable<Hardware['heartbeat']>;
+type BoardPart =
+  | { readonly driver: 'simulated'; readonly directory: string; readonly vault: string }
+  | (Omit<Hardware, 'led'> & {
+      readonly led?:
+        | { readonly kind: 'one'; readonly line: Line }
+        | { readonly kind: 'rgb'; red: Line; green: Line; blue: Line };
+    });
+
+function compileBoard(board: Config['board'], vault: string): BoardPart {
+  if (board.driver === 'simulated') return { ...board, vault };
+  const { led, ...rest } = board;
+  if (led === undefined) return rest;
+  return { ...rest, led: 'red' in led ? { kind: 'rgb', ...led } : { kind: 'one', line: led } };
 }
 
 /** The configured windows. The configuration has been checked: every expression is sound. */

@@ -8,7 +8,7 @@ export function resolvePaths(config: Config, directory: string): Config {
   return {
     ...config,
     appliance: { ...appliance, state: at(appliance.state), runtime: at(appliance.runtime) },
-    board: { ...board, directory: at(board.directory) },
+    board: resolveBoard(board, directory),
     vault: {
       ...vault,
       store: { ...vault.store, path: at(vault.store.path) },
@@ -24,6 +24,11 @@ export function resolvePaths(config: Config, directory: string): Config {
       })),
     },
   };
+}
+
+function resolveBoard(board: Config['board'], directory: string): Config['board'] {
+  if (board.driver === 'simulated') return { ...board, directory: resolve(directory, board.directory) };
+  return board.device === undefined ? board : { ...board, device: resolve(directory, board.device) };
 }
 
 function resolveSource(source: SourceConfig, directory: string): SourceConfig {

@@ -72,7 +72,7 @@ function insideVault({ appliance, board, vault, ledger, sources }: Readable, dir
   const places: [Place, string | undefined][] = [
     [['appliance', 'state'], appliance?.state],
     [['appliance', 'runtime'], appliance?.runtime],
-    [['board', 'directory'], board?.directory],
+    [['board', 'directory'], board?.driver === 'simulated' ? board.directory : undefined],
     [['vault', 'staging'], vault.staging],
     [['ledger', 'path'], ledger?.path],
     ...sources.map((source, index): [Place, string | undefined] => [

@@ -38,6 +38,61 @@ const appliance = z.strictObject({
     ),
 });
 
+const chip = matching(/^[A-Za-z0-9._:-]{1,31}$/, "a chip's label such as pinctrl-bcm2711").describe(
+  'Label of the GPIO chip, as `gpiodetect` shows it: pinctrl-bcm2835, pinctrl-bcm2711, pinctrl-rp1. Never its number.',
+);
+const lineNumber = whole(0, 1023).describe('Line of the chip: the BCM number on a Raspberry Pi.');
+const output = z
+  .discriminatedUnion('driver', [
+    z.strictObject({
+      driver: z.literal('gpiochip').describe("The kernel's character device."),
+      chip,
+      line: lineNumber,
+    }),
+    z.strictObject({
+      driver: z.literal('onoff').describe('sysfs: a killed process leaves the line driven.'),
+      chip,
+      line: lineNumber,
+    }),
+  ])
+  .describe('A line this box drives; high is energised or lit.');
+const relay = z
+  .discriminatedUnion('driver', [
+    ...output.options,
+    z.strictObject({
+      driver: z.literal('serial').describe('A relay board on a serial port.'),
+      model: z
+        .enum(['lcus', 'kmtronic', 'numato', 'waveshare', 'i7060'])
+        .describe('LCUS, KMTronic, Numato, Waveshare Modbus RTU, ICP DAS I-7060.'),
+      port: path.describe('Serial device; take the stable name below /dev/serial/by-id.'),
+      channel: whole(1, 32).default(1).describe('Relay on the board, from 1.'),
+    }),
+  ])
+  .describe('A relay, through its normally-open contact; energised is line high.');
+const input = z
+  .discriminatedUnion('driver', [
+    z.strictObject({
+      driver: z.literal('gpiochip').describe("The kernel's character device."),
+      chip,
+      line: lineNumber,
+      active: z
+        .enum(['low', 'high'])
+        .default('low')
+        .describe('Level while the contact is made or the button is pressed.'),
+      bias: z.enum(['none', 'up', 'down']).default('up').describe('Pull resistor inside the chip.'),
+    }),
+    z.strictObject({
+      driver: z.literal('onoff').describe('sysfs, which knows no pull resistor.'),
+      chip,
+      line: lineNumber,
+      active: z
+        .enum(['low', 'high'])
+        .default('low')
+        .describe('Level while the contact is made or the button is pressed.'),
+    }),
+  ])
+  .describe('A line this box reads.');
+
 const board = z
   .discriminatedUnion('driver', [
     z.strictObject({
@@ -45,6 +100,28 @@ const board = z
         .literal('simulated')
         .describe('No hardware: a process and a directory of files that behave as the hardware would.'),
       directory: path.describe('Directory of one-value files: relay, led, heartbeat, feedback, button.'),
+    }),
+    z.strictObject({
+      driver: z.literal('hardware').describe('A relay board, put together from its parts.'),
+      relay,
+      relay2: relay.optional().describe('A second relay in series: survives one welded contact.'),
+      contacts: z
+        .array(input)
+        .max(2)
+        .default([])
+        .describe('Auxiliary contacts: `active` is the level while the relay is made.'),
+      device: path
+        .optional()
+        .describe('Block device behind the link, such as /dev/disk/by-uuid/…; there only while it is alive.'),
+      led: z
+        .union(
+          [output, z.strictObject({ red: output, green: output, blue: output })],
+          'one line, or red, green and blue',
+        )
+        .optional()
+        .describe('One line, or three of an RGB LED.'),
+      button: input.optional().describe('The button. Without one nothing that needs presence can be done.'),
+      heartbeat: output.optional().describe('Feeds a dead-man circuit at 10 Hz while connecting or connected.'),
     }),
   ])
   .describe('The relay board and what is wired to it.');

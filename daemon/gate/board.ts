@@ -27,6 +27,11 @@ export interface Board {
    * reported first. One listener.
    */
   onButton(listener: (pressed: boolean, at: number) => void): void;
+  /**
+   * What the hardware says went wrong outside a call: a pulled cable, a wrong answer. One listener, set after `start`.
+   * What can only fail inside a call never reports here.
+   */
+  onFault(listener: (reason: string) => void): void;
   /** What this board cannot guarantee, for `doctor` and the log. Empty when nothing is missing. */
   readonly caveats: readonly string[];
   /** Drives the relay off and lets the hardware go. Works after half a start, and twice. */

@@ -1,8 +1,37 @@
-import { integer, list, number, type Of, object, text, variants } from '../base/shape.ts';
+import { integer, list, number, type Of, object, oneOf, optional, text, variants } from '../base/shape.ts';
+
+const place = { chip: text(31), line: integer(0, 1023) };
+const output = variants('driver', { gpiochip: place, onoff: place });
+const relay = variants('driver', {
+  gpiochip: place,
+  onoff: place,
+  serial: {
+    model: oneOf('lcus', 'kmtronic', 'numato', 'waveshare', 'i7060'),
+    port: text(4095),
+    channel: integer(1, 32),
+  },
+});
+const active = oneOf('low', 'high');
+const input = variants('driver', {
+  gpiochip: { ...place, active, bias: oneOf('none', 'up', 'down') },
+  onoff: { ...place, active },
+});
+export type OutputConfig = Of<typeof output>;
+export type RelayConfig = Of<typeof relay>;
+export type InputConfig = Of<typeof input>;
 
 /** The board section alone: read, and acted on, before the rest of gate.json is looked at. */
 export const boardConfig = variants('driver', {
   simulated: { directory: text(4095), vault: text(4095) },
+  hardware: {
+    relay,
+    relay2: optional(relay),
+    contacts: list(input, 2),
+    device: optional(text(4095)),
+    led: optional(variants('kind', { one: { line: output }, rgb: { red: output, green: output, blue: output } })),
+    button: optional(input),
+    heartbeat: optional(output),
+  },
 });
 export type BoardConfig = Of<typeof boardConfig>;
 

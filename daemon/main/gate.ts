@@ -50,6 +50,7 @@ async function start(): Promise<Running> {
   server.watch();
   await gate.start();
   const cancelButton = followButton(hardware, gate);
+  hardware.onFault((reason) => gate.dispatch({ type: 'board-failed', reason: reason.slice(0, 400) }));
   await server.start();
   return {
     async stop() {

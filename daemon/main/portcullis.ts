@@ -5,6 +5,7 @@ import { runCli } from '../cli/cli.ts';
 import type { Context } from '../cli/command.ts';
 import { COMMANDS } from '../cli/commands.ts';
 import { loadConfig } from '../config/load.ts';
+import { boxFacts } from './box-facts.ts';
 import { clockSynchronised } from './clock-trust.ts';
 import { serve } from './run.ts';
 import { openStore } from './stores.ts';
@@ -28,6 +29,7 @@ const context: Context = {
   loadConfig,
   openStore,
   clockSynchronised,
+  boxFacts,
   serve,
 };
 

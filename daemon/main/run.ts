@@ -2,6 +2,8 @@
 import { spawn } from 'node:child_process';
 import { systemClock } from '../base/clock.ts';
 import { makeDirectory, writeDurably } from '../base/durable.ts';
+import { PortcullisError } from '../base/errors.ts';
+import { dropsWithoutUs } from '../board/coverage.ts';
 import { endSimulatedBoard } from '../board/simulated.ts';
 import { compileGate } from '../config/gate.ts';
 import type { Config } from '../config/schema.ts';
@@ -38,6 +40,12 @@ async function supervise(
 ): Promise<number> {
   const log = processLog('run');
   const { gateJson, identity } = statePaths(config);
+  if (!dropsWithoutUs(config.board)) {
+    throw new PortcullisError(
+      'gate.unsafe',
+      'Nothing outside these processes drops the relay of this board when they die.',
+    );
+  }
   // Whoever starts everything by hand means the configuration as it stands.
   await writeDurably(
     gateJson,
@@ -64,6 +72,6 @@ async function supervise(
   log.info('running', { config: configPath, page: `http://${config.web.host}:${config.web.port}/` });
   const code = await ended;
   await supervisor.stop();
-  await endSimulatedBoard(config.board.directory, systemClock);
+  if (config.board.driver === 'simulated') await endSimulatedBoard(config.board.directory, systemClock);
   return code;
 }

@@ -57,6 +57,13 @@ export class FakeBoard implements Board {
     if (this.#started) this.#record('beat');
   }
 
+  /** Reports a fault as hardware would. */
+  fault: (reason: string) => void = () => {};
+
+  onFault(listener: (reason: string) => void): void {
+    this.fault = listener;
+  }
+
   onButton(listener: (pressed: boolean, at: number) => void): void {
     this.#listener = listener;
     if (this.#started) listener(this.pressed, this.#clock.monotonic());

@@ -124,9 +124,9 @@ const CASES: readonly [title: string, from: string, to: string, ...faults: strin
     'an unknown driver',
     'driver: simulated',
     'driver: simulatd',
-    '5 board.driver: found "simulatd"; accepted is simulated (did you mean simulated?)',
+    '5 board.driver: found "simulatd"; accepted is one of simulated, hardware (did you mean simulated?)',
   ],
-  ['a missing driver', '  driver: simulated\n', '', '4 board.driver: found nothing; accepted is simulated'],
+  ['a missing driver', '  driver: simulated\n', '', '4 board.driver: found nothing; accepted is one of simulated, hardware'],
   [
     'an unknown kind of source',
     'kind: git',
@@ -407,7 +407,7 @@ describe('readConfig', () => {
       clock: 'synchronised',
     });
     expect(gate.lease).toBe('1s');
-    expect(board.directory).toBe('/etc/portcullis/board');
+    expect(board).toMatchObject({ driver: 'simulated', directory: '/etc/portcullis/board' });
     expect(vault.store.path).toBe('/etc/portcullis/vault');
     expect(windows[0]?.timezone).toBe('UTC');
     expect(sources[0]).toMatchObject({ url: '/etc/portcullis/origin.git' });
