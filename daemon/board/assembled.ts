@@ -61,6 +61,11 @@ export class AssembledBoard implements Board {
     return [...own, ...this.#all().flatMap(({ caveats }) => caveats), ...this.#caveats];
   }
 
+  /** True when something outside our processes drops the relay if they all die: known once started, for timers are proven. */
+  get dropsAlone(): boolean {
+    return this.#parts.heartbeat !== undefined || this.#relays().some(({ ownTimer }) => ownTimer);
+  }
+
   async start(): Promise<void> {
     const { relay, relay2, contacts, button, heartbeat } = this.#parts;
     // Off first: each relay drives itself low when it starts. The second is tried even if the first fails.

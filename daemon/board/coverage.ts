@@ -3,6 +3,7 @@
 interface Part {
   readonly driver: string;
   readonly model?: string;
+  readonly spare?: number | undefined;
 }
 
 /** The board section, as far as it matters here. */
@@ -38,10 +39,12 @@ export interface Cover {
   readonly by: readonly string[];
 }
 
-/** Serial boards with a timer of their own that drops the relay unless it is fed. */
-const OWN_TIMER: readonly string[] = ['waveshare', 'i7060'];
-
-const ownTimer = (part: Part | undefined) => part?.driver === 'serial' && OWN_TIMER.includes(part.model ?? '');
+/**
+ * A serial board with a timer of its own that drops the relay unless it is fed. A Waveshare board's is relied on only where
+ * a spare relay lets it be proven; what the start of the gate disproves is among its caveats, and `run` refuses it.
+ */
+const ownTimer = (part: Part | undefined) =>
+  part?.driver === 'serial' && (part.model === 'i7060' || (part.model === 'waveshare' && part.spare !== undefined));
 const isSerial = (part: Part | undefined) => part?.driver === 'serial';
 
 /** For each failure, what covers it on this box. */
@@ -49,7 +52,7 @@ export function coverage(wiring: Wiring, facts: BoxFacts): Cover[] {
   if (wiring.driver === 'simulated') return FAILURES.map((failure) => ({ failure, by: SIMULATED[failure] }));
   const { relay, relay2, contacts, device, heartbeat, button } = wiring;
   const deadMan = heartbeat === undefined ? [] : ['dead-man circuit on the heartbeat line (500 ms)'];
-  const timer = ownTimer(relay) || ownTimer(relay2) ? ['timer on the relay board itself'] : [];
+  const timer = ownTimer(relay) || ownTimer(relay2) ? ['timer on the relay board itself, proven at each start'] : [];
   const helper = facts.offHelper ? ['off-helper run by systemd after the gate'] : [];
   // A line that the kernel lets go falls by the pull-down; two in series fall with either.
   const released = [relay, relay2].some((part) => part?.driver === 'gpiochip') && facts.outputsPersist === false;

@@ -66,6 +66,13 @@ const relay = z
         .describe('LCUS, KMTronic, Numato, Waveshare Modbus RTU, ICP DAS I-7060.'),
       port: path.describe('Serial device; take the stable name below /dev/serial/by-id.'),
       channel: whole(1, 32).default(1).describe('Relay on the board, from 1.'),
+      address: whole(1, 247)
+        .optional()
+        .describe('Address on the RS-485 bus, of boards that have one. Default: as delivered.'),
+      spare: whole(1, 32)
+        .optional()
+        .describe('waveshare: another relay, with nothing connected, on which the timer is proven at each start.'),
+      checksum: z.boolean().optional().describe('i7060: whether the module is set up to add checksums.'),
     }),
   ])
   .describe('A relay, through its normally-open contact; energised is line high.');

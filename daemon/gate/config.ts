@@ -1,4 +1,4 @@
-import { integer, list, number, type Of, object, oneOf, optional, text, variants } from '../base/shape.ts';
+import { flag, integer, list, number, type Of, object, oneOf, optional, text, variants } from '../base/shape.ts';
 
 const place = { chip: text(31), line: integer(0, 1023) };
 const output = variants('driver', { gpiochip: place, onoff: place });
@@ -9,6 +9,9 @@ const relay = variants('driver', {
     model: oneOf('lcus', 'kmtronic', 'numato', 'waveshare', 'i7060'),
     port: text(4095),
     channel: integer(1, 32),
+    address: optional(integer(1, 247)),
+    spare: optional(integer(1, 32)),
+    checksum: optional(flag),
   },
 });
 const active = oneOf('low', 'high');

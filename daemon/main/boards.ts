@@ -7,12 +7,11 @@ import { protocolOf } from '../board/serial-boards.ts';
 import { serialPorts } from '../board/serial-port.ts';
 import { SerialRelay } from '../board/serial-relay.ts';
 import { SimulatedBoard } from '../board/simulated.ts';
-import type { Board } from '../gate/board.ts';
 import type { BoardConfig, InputConfig, OutputConfig, RelayConfig } from '../gate/config.ts';
 import { scriptCommand } from './scripts.ts';
 
 /** Puts together the board that the configuration names. Touches no hardware yet. */
-export function createBoard(config: BoardConfig): Board {
+export function createBoard(config: BoardConfig): SimulatedBoard | AssembledBoard {
   if (config.driver === 'simulated') {
     return new SimulatedBoard({ ...config, command: scriptCommand('board'), clock: systemClock });
   }
@@ -46,8 +45,8 @@ export function createBoard(config: BoardConfig): Board {
 
 function relayOf(config: RelayConfig, what: string): Output {
   if (config.driver !== 'serial') return outputOf(config, what);
-  const { port: path, model, channel } = config;
-  return new SerialRelay({ path, protocol: protocolOf({ model, channel }), open: serialPorts(), clock: systemClock });
+  const { driver: _, port: path, ...part } = config;
+  return new SerialRelay({ path, protocol: protocolOf(part), open: serialPorts(), clock: systemClock });
 }
 
 function outputOf({ driver, chip: label, line }: OutputConfig, what: string): Output {

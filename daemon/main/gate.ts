@@ -3,6 +3,7 @@ import { readFile } from 'node:fs/promises';
 import { systemClock } from '../base/clock.ts';
 import { makeDirectory } from '../base/durable.ts';
 import { PortcullisError, reasonOf } from '../base/errors.ts';
+import { AssembledBoard } from '../board/assembled.ts';
 import { type ButtonEvent, type ButtonInput, decodeButton, UNKNOWN_BUTTON } from '../board/button.ts';
 import type { Board } from '../gate/board.ts';
 import { boardConfig, gateConfig } from '../gate/config.ts';
@@ -34,6 +35,13 @@ async function start(): Promise<Running> {
   );
   board = hardware;
   await hardware.start();
+  // Under our own supervisor nothing of systemd's stands behind us: the board itself must.
+  if (process.env['PORTCULLIS_SUPERVISED'] === '1' && hardware instanceof AssembledBoard && !hardware.dropsAlone) {
+    throw new PortcullisError(
+      'gate.unsafe',
+      'Nothing outside these processes drops the relay of this board when they die.',
+    );
+  }
   for (const caveat of hardware.caveats) log.warn('the board cannot guarantee everything', { caveat });
   const config = read(unknown, () => gateConfig(content));
   const windows = config.windows.map((spec): Window => {

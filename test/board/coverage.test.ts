@@ -70,7 +70,8 @@ describe('what covers which failure', () => {
     expect(dropsWithoutUs({ driver: 'simulated' })).toBe(true);
     expect(dropsWithoutUs(wiring())).toBe(false);
     expect(dropsWithoutUs(wiring({ heartbeat: line }))).toBe(true);
-    expect(dropsWithoutUs(wiring({ relay: { driver: 'serial', model: 'waveshare' } }))).toBe(true);
+    expect(dropsWithoutUs(wiring({ relay: { driver: 'serial', model: 'waveshare' } }))).toBe(false);
+    expect(dropsWithoutUs(wiring({ relay: { driver: 'serial', model: 'waveshare', spare: 2 } }))).toBe(true);
     expect(dropsWithoutUs(wiring({ relay: { driver: 'serial', model: 'kmtronic' } }))).toBe(false);
   });
 });
