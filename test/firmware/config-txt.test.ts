@@ -35,8 +35,25 @@ describe('config.txt', () => {
 
   it('uses only lines that are pulled down from reset on, each once, on the right pin of the header', () => {
     const PINS: Record<number, number> = {
-      9: 21, 10: 19, 11: 23, 12: 32, 13: 33, 14: 8, 15: 10, 16: 36, 17: 11, 18: 12, 19: 35, 20: 38, 21: 40, 22: 15,
-      23: 16, 24: 18, 25: 22, 26: 37, 27: 13,
+      9: 21,
+      10: 19,
+      11: 23,
+      12: 32,
+      13: 33,
+      14: 8,
+      15: 10,
+      16: 36,
+      17: 11,
+      18: 12,
+      19: 35,
+      20: 38,
+      21: 40,
+      22: 15,
+      23: 16,
+      24: 18,
+      25: 22,
+      26: 37,
+      27: 13,
     };
     const used = [...documentedLines().values()];
     for (const { line, pin } of used) expect([line, pin]).toEqual([line, PINS[line]]);

@@ -1,5 +1,14 @@
 import { spawnSync } from 'node:child_process';
-import { chmodSync, existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
+import {
+  chmodSync,
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readFileSync,
+  rmSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
@@ -64,7 +73,8 @@ function sysfs(exported: readonly number[]): void {
     ['gpiochip512', LABEL, 512, 58],
   ] as const) {
     mkdirSync(at('sys/class/gpio', name));
-    for (const [file, value] of Object.entries({ label, base, ngpio })) put(`sys/class/gpio/${name}/${file}`, `${value}\n`);
+    for (const [file, value] of Object.entries({ label, base, ngpio }))
+      put(`sys/class/gpio/${name}/${file}`, `${value}\n`);
   }
   for (const line of exported) {
     mkdirSync(at(`sys/class/gpio/gpio${512 + line}`));
@@ -191,7 +201,10 @@ describe('portcullis-relay-off', () => {
 
   it('reads its file and does not execute it', () => {
     libgpiod(2);
-    put('relay-off.env', `CHIP_LABEL=${LABEL}\nLINE=17\nLINE2=$(echo >${at('pwned')})\nPATH=/nowhere\n\`touch ${at('pwned')}\`\n`);
+    put(
+      'relay-off.env',
+      `CHIP_LABEL=${LABEL}\nLINE=17\nLINE2=$(echo >${at('pwned')})\nPATH=/nowhere\n\`touch ${at('pwned')}\`\n`,
+    );
     const { status, log } = run();
     expect(status).toBe(1);
     expect(log).toContain('not understood and passed over: PATH=/nowhere');

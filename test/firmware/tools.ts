@@ -7,9 +7,10 @@ export const firmware = (name: string): string => join(ROOT, 'firmware-config', 
 export const read = (name: string): string => readFileSync(firmware(name), 'utf8');
 
 /** Whether a program is there; where it is not, the tests that need it are skipped, and the log says which and why. */
-export function present(program: string, remedy: string): boolean {
-  const found = spawnSync('sh', ['-c', `command -v ${program}`]).status === 0;
-  if (!found) console.warn(`SKIPPED: ${program} is not installed, and what it would have checked is not checked. ${remedy}`);
+export function present(program: string, remedy: string, test = `command -v ${program}`): boolean {
+  const found = spawnSync('sh', ['-c', test]).status === 0;
+  if (!found)
+    console.warn(`SKIPPED: ${program} is not installed, and what it would have checked is not checked. ${remedy}`);
   return found;
 }
 

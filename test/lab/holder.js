@@ -11,4 +11,6 @@ output.write(true);
 process.on('message', () => {
   throw new Error('as ordered');
 });
-process.send('held');
+// Started by systemd it has no channel that would keep it alive.
+setInterval(() => {}, 60_000);
+process.send?.('held');
