@@ -126,7 +126,12 @@ const CASES: readonly [title: string, from: string, to: string, ...faults: strin
     'driver: simulatd',
     '5 board.driver: found "simulatd"; accepted is one of simulated, hardware (did you mean simulated?)',
   ],
-  ['a missing driver', '  driver: simulated\n', '', '4 board.driver: found nothing; accepted is one of simulated, hardware'],
+  [
+    'a missing driver',
+    '  driver: simulated\n',
+    '',
+    '4 board.driver: found nothing; accepted is one of simulated, hardware',
+  ],
   [
     'an unknown kind of source',
     'kind: git',
