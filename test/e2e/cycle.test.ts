@@ -154,9 +154,15 @@ describe('the whole cycle, over the real processes', () => {
     await appliance.until('the reset is durable', 5, async () =>
       (await appliance.status())?.gate?.view.latch.kind === 'clear' ? true : undefined,
     );
-    expect(appliance.relay()).toBe('0');
-    // And the next window ships what was cut.
+    // And the next window ships what was cut; a reset by itself connects nothing.
     await committed(appliance, 1);
+    const types = (await appliance.ledger()).map(({ type }) => type);
+    const reset = types.lastIndexOf('gate.reset');
+    const link = types
+      .slice(0, reset)
+      .findLast((type) => /^gate\.(connecting|connected|isolating|isolated)$/.test(type));
+    expect(link).toBe('gate.isolated');
+    expect(types.indexOf('gate.connecting', reset)).toBeGreaterThan(reset);
     const verified = await appliance.cli(
       'verify',
       '--store',
