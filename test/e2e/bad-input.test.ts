@@ -160,20 +160,25 @@ describe('bad input', () => {
     database.close();
     const bytes = readFileSync(path);
     const committed = (await appliance.ledger()).find(({ type }) => type === 'snapshot.committed');
-    const at = bytes.indexOf(Buffer.from(String(committed?.data['head'])));
-    expect(at).toBeGreaterThan(0);
-    const sound = Buffer.from(bytes);
-    bytes[at] = bytes[at] === 0x61 ? 0x62 : 0x61;
+    const head = Buffer.from(String(committed?.data['head']));
+    // SQLite leaves old copies of rows in pages: one byte of each place is altered in turn, and the live ones must tell.
+    const told: string[] = [];
+    for (let at = bytes.indexOf(head); at !== -1; at = bytes.indexOf(head, at + 1)) {
+      const altered = Buffer.from(bytes);
+      altered[at] = altered[at] === 0x61 ? 0x62 : 0x61;
+      writeFileSync(path, altered);
+      const { code, err } = await appliance.cli('ledger', 'verify');
+      if (code !== 0) told.push(err);
+    }
+    expect(told.length).toBeGreaterThan(0);
+    for (const err of told) expect(err).toMatch(/entry \d+/);
     writeFileSync(path, bytes);
-    const verified = await appliance.cli('ledger', 'verify');
-    expect(verified.code).toBe(1);
-    expect(verified.err).toMatch(/entry \d+/);
-    writeFileSync(path, sound);
     expect((await appliance.cli('ledger', 'verify')).code).toBe(0);
   });
 
   it('a source that vanishes is a failure that is told, never an empty snapshot', async () => {
     renameSync(appliance.at('documents'), appliance.at('moved'));
+    const before = JSON.parse((await appliance.cli('snapshots', '--json')).out) as { seq: number }[];
     await appliance.start();
     try {
       const sync = await appliance.cli('sync', '--source', 'documents');
@@ -181,7 +186,7 @@ describe('bad input', () => {
       expect(sync.err).toContain('documents');
       const source = (await appliance.status())?.sources[0];
       expect(source?.lastFailure?.what).toContain('documents');
-      expect(source?.lastSnapshot?.seq).toBe(1);
+      expect(source?.lastSnapshot?.seq).toBe(before.at(-1)?.seq);
     } finally {
       renameSync(appliance.at('moved'), appliance.at('documents'));
       await appliance.stop();
