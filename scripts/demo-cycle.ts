@@ -400,17 +400,7 @@ async function cycle(): Promise<void> {
     fact('skipped: the reader in Python needs the packages cryptography and zstandard');
     fact('(on Debian: apt-get install python3-cryptography python3-zstandard)');
   } else {
-    const whole = must(
-      'restore',
-      ...disk,
-      '--at',
-      firstTime,
-      '--source',
-      'documents',
-      '--to',
-      at('restored/documents'),
-    );
-    void whole;
+    must('restore', ...disk, '--at', firstTime, '--source', 'documents', '--to', at('restored/documents'));
     const snapshot = first.sources.find(({ name }) => name === 'documents')?.lastSnapshot?.seq;
     execFileSync(
       program,

@@ -166,6 +166,16 @@ describe('a board put together from parts', () => {
     await broken.board.stop();
   });
 
+  it('drops alone only with a heartbeat, or a timer that the start has proven', async () => {
+    expect(assembled().board.dropsAlone).toBe(false);
+    expect(assembled({ heartbeat: new FakeOutput() }).board.dropsAlone).toBe(true);
+    const { relay, board } = assembled();
+    await board.start();
+    expect(board.dropsAlone).toBe(false);
+    relay.ownTimer = true;
+    expect(board.dropsAlone).toBe(true);
+  });
+
   it('says what is missing', () => {
     expect(assembled().board.caveats.join(' ')).toMatch(/contact.*device.*button.*heartbeat/i);
   });

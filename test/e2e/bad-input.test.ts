@@ -193,6 +193,24 @@ describe('bad input', () => {
     }
   }, 60_000);
 
+  it('run refuses a real relay that nothing else drops, and starts nothing', async () => {
+    const path = appliance.at('portcullis.yaml');
+    const sound = readFileSync(path, 'utf8');
+    const relay = { driver: 'serial', model: 'lcus', port: appliance.at('no-such-port') };
+    try {
+      writeFileSync(path, JSON.stringify({ ...JSON.parse(sound), board: { driver: 'hardware', relay } }));
+      const { code, err } = await appliance.cli('run');
+      expect(code).toBe(3);
+      expect(err).toContain('gate.unsafe');
+      expect(appliance.processes('gate')).toEqual([]);
+      const doctor = await appliance.cli('doctor');
+      expect(doctor.code).toBe(1);
+      expect(doctor.out).toContain('NOT SAFE');
+    } finally {
+      writeFileSync(path, sound);
+    }
+  }, 30_000);
+
   it('wrong use: unknown commands and options exit 2 and say what is accepted', async () => {
     for (const args of [
       ['nonsense'],
