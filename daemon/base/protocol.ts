@@ -48,6 +48,15 @@ export type LedPattern = (typeof LED_PATTERNS)[number];
 const reading = oneOf('alive', 'dead', 'unknown');
 export type Reading = Of<typeof reading>;
 
+/** Proofs that need the network, which only the keeper can take. They can block or isolate, never connect. */
+export const REPORTED_PROOFS = ['carrier', 'probe'] as const;
+export type ReportedProof = (typeof REPORTED_PROOFS)[number];
+
+/** What waits for the button: a latch to be reset, a connection off schedule, rules that permit more than before. */
+export const VERBS = ['reset', 'connect', 'apply'] as const;
+export type Verb = (typeof VERBS)[number];
+const verb = oneOf(...VERBS);
+
 /** A condition that must hold before and throughout a connection. */
 export const interlock = object({ name: text(40), ok: flag, reason, remedy: reason });
 export type Interlock = Of<typeof interlock>;
@@ -64,17 +73,31 @@ export const gateView = object({
     lockout: { cause, wall: number(), durable: flag },
     fault: { cause, wall: number(), durable: flag },
   }),
-  readings: object({ contact: reading, device: reading, at: number() }),
+  /** A key is there only where the board has that part. `contacts`: each by itself, *alive* while made. */
+  readings: object({
+    contact: reading,
+    device: reading,
+    contacts: optional(list(reading, 2)),
+    uplink: optional(reading),
+    supply: optional(reading),
+    at: number(),
+  }),
+  /** The second door, where there is one: what the gate commands it, measured in `readings.uplink`. */
+  uplink: optional(oneOf('isolated', 'connected', 'isolating')),
   led: oneOf(...LED_PATTERNS),
   presence: variants('kind', {
     none: {},
-    pending: { verb: oneOf('reset', 'connect'), reason, until: number() },
-    approved: { verb: oneOf('reset', 'connect'), reason, until: number(), seconds: optional(seconds) },
+    pending: { verb, reason, until: number() },
+    approved: { verb, reason, until: number(), seconds: optional(seconds) },
   }),
   window: optional(object({ name: text(100), endsWall: number() })),
   connection: optional(object({ purpose: text(200), deadline: number(), permit: oneOf('window', 'presence') })),
   budget: object({ connections: integer(), connectionsMax: integer(), seconds: number(), secondsMax: number() }),
   interlocks: list(interlock),
+  /** The last proof test of relays, contacts and proofs; absent before the first. */
+  proofTest: optional(object({ wall: number(), passed: flag, detail: reason })),
+  /** What the applied configuration would permit beyond the rules in force, until a person presses for it. */
+  waiting: optional(list(reason, 100)),
 });
 export type GateView = Of<typeof gateView>;
 
@@ -109,7 +132,13 @@ export const leaseRequest = variants('type', {
   renew: { boot: text(64) },
   release: { boot: text(64), reason },
   /** What only the keeper can know. It can block or isolate, never connect. */
-  report: { clockTrusted: flag, blocks: list(interlock, 50), attention: list(reason, 50) },
+  report: {
+    clockTrusted: flag,
+    blocks: list(interlock, 50),
+    attention: list(reason, 50),
+    /** A key for each proof that is configured. */
+    proofs: object({ carrier: optional(reading), probe: optional(reading) }),
+  },
   /** Records up to `seq` of `boot` are in the ledger and may be forgotten. */
   recorded: { boot: text(64), seq: integer() },
 });
@@ -126,7 +155,10 @@ export type LeaseAnswer = Of<typeof leaseAnswer>;
 
 /** Socket `admin`: requests that need presence, and status. */
 export const adminRequest = variants('type', {
-  request: { id, verb: oneOf('reset', 'connect'), reason, seconds: optional(seconds) },
+  /** `test`: the connection begins with a proof test, due or not. */
+  request: { id, verb: oneOf('reset', 'connect'), reason, seconds: optional(seconds), test: optional(flag) },
+  /** Take over the rules of gate.json: at once where they permit less, with presence where they permit more. */
+  apply: { id },
   cancel: { id },
   watch: {},
 });

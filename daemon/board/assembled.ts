@@ -2,7 +2,7 @@ import { existsSync } from 'node:fs';
 import type { Clock } from '../base/clock.ts';
 import { PortcullisError, reasonOf } from '../base/errors.ts';
 import type { LedPattern, Reading } from '../base/protocol.ts';
-import type { Board } from '../gate/board.ts';
+import type { Board, Wiring } from '../gate/board.ts';
 import { lightOf, RGB } from './led.ts';
 import type { Input, Output } from './parts.ts';
 
@@ -66,6 +66,10 @@ export class AssembledBoard implements Board {
     return this.#parts.heartbeat !== undefined || this.#relays().some(({ ownTimer }) => ownTimer);
   }
 
+  get wiring(): Pick<Wiring, 'relays' | 'uplink' | 'supply'> {
+    return { relays: this.#parts.relay2 === undefined ? 1 : 2, uplink: false, supply: false };
+  }
+
   async start(): Promise<void> {
     const { relay, relay2, contacts, button, heartbeat } = this.#parts;
     // Off first: each relay drives itself low when it starts. The second is tried even if the first fails.
@@ -100,6 +104,10 @@ export class AssembledBoard implements Board {
     if (failures.length === 0) return;
     if (energised) this.#dropAll();
     throw boardError(failures[0]);
+  }
+
+  driveUplink(): void {
+    throw new PortcullisError('gate.board', 'This board has no uplink.');
   }
 
   /**

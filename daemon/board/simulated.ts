@@ -3,7 +3,7 @@ import { existsSync, type FSWatcher, statSync, watch } from 'node:fs';
 import { type Clock, delay } from '../base/clock.ts';
 import { PortcullisError, reasonOf } from '../base/errors.ts';
 import type { LedPattern, Reading } from '../base/protocol.ts';
-import type { Board } from '../gate/board.ts';
+import { type Board, PLAIN_WIRING } from '../gate/board.ts';
 import { boardDirectory, diskOf, readValue, writeValue } from './files.ts';
 import { Line } from './line.ts';
 import { breakLink, endHolders } from './vault-link.ts';
@@ -25,6 +25,7 @@ export interface SimulatedBoardOptions {
 /** Driver for the simulated board. The board is a detached process, which outlives this one long enough to drop the relay. */
 export class SimulatedBoard implements Board {
   readonly caveats = ['The board is simulated: its relay isolates a directory of this machine, and no cable.'];
+  readonly wiring = PLAIN_WIRING;
   readonly #options: SimulatedBoardOptions;
   #directory = '';
   #line: Line | undefined;
@@ -70,6 +71,10 @@ export class SimulatedBoard implements Board {
   drive(energised: boolean): void {
     if (this.#line === undefined) throw new PortcullisError('gate.board', 'The simulated board has not been started.');
     this.#line.send(energised ? 'relay 1' : 'relay 0');
+  }
+
+  driveUplink(): void {
+    throw new PortcullisError('gate.board', 'This board has no uplink.');
   }
 
   read(): { contact: Reading; device: Reading } {

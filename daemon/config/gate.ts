@@ -1,4 +1,5 @@
 import { durationMs } from '../base/duration.ts';
+import type { ReportedProof } from '../base/protocol.ts';
 import { parseWindow, type Window, type WindowSpec } from '../schedule/window.ts';
 import type { Config } from './schema.ts';
 
@@ -10,6 +11,7 @@ export interface GatePart {
   readonly runtime: string;
   readonly board: BoardPart;
   readonly limits: Readonly<Record<LimitName, number>>;
+  readonly reported: readonly ReportedProof[];
   readonly windows: readonly WindowSpec[];
 }
 
@@ -22,7 +24,8 @@ type LimitName =
   | 'minOffMs'
   | 'settleMs'
   | 'deviceTimeoutMs'
-  | 'presenceMs';
+  | 'presenceMs'
+  | 'proofTestMs';
 
 /** Compiles gate.json. `applianceId` is the identity the latch carries. */
 export function compileGate(config: Config, applianceId: string): GatePart {
@@ -43,7 +46,9 @@ export function compileGate(config: Config, applianceId: string): GatePart {
       settleMs: ms(gate.settle),
       deviceTimeoutMs: ms(gate.deviceTimeout),
       presenceMs: ms(gate.presence),
+      proofTestMs: ms(gate.proofTest),
     },
+    reported: [],
     windows: windowSpecs(config),
   };
 }

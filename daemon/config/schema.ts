@@ -151,6 +151,9 @@ const gate = z.strictObject({
     .default('30s')
     .describe('How long the device behind the link may take to appear after the relay is energised.'),
   presence: duration('5s', '10m').default('60s').describe('How long a request waits for the button.'),
+  proofTest: duration('1d', '400d')
+    .default('30d')
+    .describe('After this long the next connection begins with a proof test of relays, contacts and proofs.'),
 });
 
 const window = z.strictObject({

@@ -1,4 +1,30 @@
-import type { LedPattern, Reading } from '../base/protocol.ts';
+import type { LedPattern, Reading, ReportedProof } from '../base/protocol.ts';
+
+/** What a board is made of, as far as it decides what can be measured and done. Known before `start`. */
+export interface Wiring {
+  /** In series; the second one is driven by a line or board of its own. */
+  readonly relays: 1 | 2;
+  /** The network door: a relay of its own, and a contact that proves its break. */
+  readonly uplink: boolean;
+  /** The coils' supply is sensed behind the button's normally-closed pole. */
+  readonly supply: boolean;
+  /** Proofs that the keeper must report. */
+  readonly reported: readonly ReportedProof[];
+}
+
+export const PLAIN_WIRING: Wiring = { relays: 1, uplink: false, supply: false, reported: [] };
+
+/** One look at the hardware. `unknown` where it cannot be read; a key is there only where the board has that part. */
+export interface BoardReading {
+  readonly contact: Reading;
+  readonly device: Reading;
+  /** Each auxiliary contact by itself, in the order of the relays: *alive* while made. */
+  readonly contacts?: readonly Reading[];
+  /** The uplink's contact. */
+  readonly uplink?: Reading;
+  /** The coils' supply behind the button's normally-closed pole: *dead* while the button is down, or the supply gone. */
+  readonly supply?: Reading;
+}
 
 /**
  * The gate's port to the hardware. One contract suite (`test/board/contract.ts`) runs over every driver.
@@ -12,12 +38,15 @@ export interface Board {
    */
   start(): Promise<void>;
   /**
-   * Commands the relay, synchronously: when it returns, the command has left this process. Throws `gate.board` when the
-   * command could not be given. Idempotent.
+   * Commands the vault's relays, synchronously: when it returns, the command has left this process. `only` energises one of
+   * two in series, which leaves the link dead, for the proof test. Throws `gate.board` when the command could not be given.
+   * Idempotent.
    */
-  drive(energised: boolean): void;
-  /** Reads the contact and the device behind it, now. `unknown` where this board has no such reading. Never throws. */
-  read(): { contact: Reading; device: Reading };
+  drive(energised: boolean, only?: 1 | 2): void;
+  /** Commands the uplink's relay, as `drive`. Only where there is one. */
+  driveUplink(energised: boolean): void;
+  /** Reads everything, now. Never throws. */
+  read(): BoardReading;
   /** Shows a pattern. Best effort: a failed LED never throws and never delays. */
   show(pattern: LedPattern): void;
   /** Feeds the dead-man, called about every 50 ms by the gate's own loop while the relay may be energised. Never throws. */
@@ -34,6 +63,7 @@ export interface Board {
   onFault(listener: (reason: string) => void): void;
   /** What this board cannot guarantee, for `doctor` and the log. Empty when nothing is missing. */
   readonly caveats: readonly string[];
+  readonly wiring: Pick<Wiring, 'relays' | 'uplink' | 'supply'>;
   /** Drives the relay off and lets the hardware go. Works after half a start, and twice. */
   stop(): Promise<void>;
 }

@@ -1,3 +1,4 @@
+import { REPORTED_PROOFS } from '../base/protocol.ts';
 import { flag, integer, list, number, type Of, object, oneOf, optional, text, variants } from '../base/shape.ts';
 
 const place = { chip: text(31), line: integer(0, 1023) };
@@ -25,7 +26,7 @@ export type InputConfig = Of<typeof input>;
 
 /** The board section alone: read, and acted on, before the rest of gate.json is looked at. */
 export const boardConfig = variants('driver', {
-  simulated: { directory: text(4095), vault: text(4095) },
+  simulated: { directory: text(4095), vault: text(4095), uplink: optional(flag) },
   hardware: {
     relay,
     relay2: optional(relay),
@@ -33,7 +34,12 @@ export const boardConfig = variants('driver', {
     device: optional(text(4095)),
     led: optional(variants('kind', { one: { line: output }, rgb: { red: output, green: output, blue: output } })),
     button: optional(input),
+    buzzer: optional(output),
+    /** Senses the coils' supply behind the button's normally-closed pole; `active` is its level while there is current. */
+    supply: optional(input),
     heartbeat: optional(output),
+    /** The network door. `contact` proves its break; `interface` is what it switches. */
+    uplink: optional(object({ relay, contact: input, interface: text(15) })),
   },
 });
 export type BoardConfig = Of<typeof boardConfig>;
@@ -63,7 +69,11 @@ export const gateConfig = object({
     settleMs: milliseconds,
     deviceTimeoutMs: milliseconds,
     presenceMs: milliseconds,
+    /** After this long the next connection begins with a proof test of relays, contacts and proofs. */
+    proofTestMs: number(0, 400 * 86_400_000),
   }),
+  /** Proofs that the keeper must report. */
+  reported: list(oneOf(...REPORTED_PROOFS), 2),
   windows: list(object({ name: text(100), cron: text(200), durationMs: milliseconds, timezone: text(100) }), 50),
 });
 export type GateConfig = Of<typeof gateConfig>;

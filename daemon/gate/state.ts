@@ -1,4 +1,5 @@
-import type { Cause, Interlock, Reading } from '../base/protocol.ts';
+import type { Cause, Interlock, Reading, ReportedProof, Verb } from '../base/protocol.ts';
+import type { BoardReading, Wiring } from './board.ts';
 import type { Budget } from './budget.ts';
 
 /** Who waits for an answer. Opaque to the gate's logic; the server knows which socket it is. */
@@ -20,6 +21,8 @@ export interface Session {
   readonly leaseUntil: number;
   /** What the budget was charged, ms. */
   readonly charged: number;
+  /** It begins with a proof test. */
+  readonly test: boolean;
 }
 
 interface Since {
@@ -29,16 +32,33 @@ interface Since {
   readonly why: string;
 }
 
-/** The measured state of the link. The relay is energised in `energised` and `connected` alone. */
+/**
+ * The measured state of the link. The relays are energised in `proving` (one of two in series, or none: the link stays
+ * dead), `energised` and `connected` alone.
+ */
 export type Link =
   | (Since & { readonly kind: 'isolated' })
-  /** Connecting, first half: the budget is being charged durably; the relay is still off. */
-  | (Since & { readonly kind: 'charging'; readonly session: Session })
-  /** Connecting, second half: the relay is energised, the proofs do not agree yet. */
+  /** Connecting, first: the budget is being charged durably, the uplink must break; the relays are still off. */
+  | (Since & { readonly kind: 'charging'; readonly session: Session; readonly paid: boolean })
+  /** Connecting, in a proof test of two relays in series: one alone, none, the other alone. */
+  | (Since & { readonly kind: 'proving'; readonly session: Session; readonly stage: Stage })
+  /** Connecting, last: all relays are energised, the proofs do not agree yet. */
   | (Since & { readonly kind: 'energised'; readonly session: Session })
   | (Since & { readonly kind: 'connected'; readonly session: Session; readonly energisedAt: number })
   /** The relay is off, the proofs do not say so yet. */
   | (Since & { readonly kind: 'isolating' });
+
+export type Stage = 'first' | 'between' | 'second';
+
+/** The second door. Its relay is energised in `connected` alone. */
+export type Uplink =
+  /** There is none. */
+  | { readonly kind: 'none' }
+  /** Proven dead. */
+  | { readonly kind: 'isolated'; readonly since: number }
+  | { readonly kind: 'connected'; readonly since: number }
+  /** The relay is off, its contact does not say so yet. */
+  | { readonly kind: 'isolating'; readonly since: number };
 
 export type Latch =
   | { readonly kind: 'clear' }
@@ -56,8 +76,6 @@ export type Write =
   | { readonly kind: 'writing'; readonly id: number; readonly waiting: readonly Ref[]; readonly clears: boolean }
   | { readonly kind: 'failed'; readonly retryAt: number };
 
-export type Verb = 'reset' | 'connect';
-
 export type Presence =
   | { readonly kind: 'none' }
   | {
@@ -67,9 +85,16 @@ export type Presence =
       readonly reason: string;
       readonly seconds: number;
       readonly until: number;
+      readonly test: boolean;
     }
   /** A press approved exactly this connection; it is used up by the next connect, or lapses. */
-  | { readonly kind: 'approved'; readonly reason: string; readonly seconds: number; readonly until: number };
+  | {
+      readonly kind: 'approved';
+      readonly reason: string;
+      readonly seconds: number;
+      readonly until: number;
+      readonly test: boolean;
+    };
 
 /** What the keeper reports. It can block or isolate; nothing here can connect. */
 export interface Report {
@@ -77,6 +102,7 @@ export interface Report {
   readonly clockTrusted: boolean;
   readonly blocks: readonly Interlock[];
   readonly attention: readonly string[];
+  readonly proofs: Readonly<Partial<Record<ReportedProof, Reading>>>;
 }
 
 /** What the gate's own file says about this second. */
@@ -86,22 +112,38 @@ export interface Calendar {
   readonly clockSane: boolean;
 }
 
-export interface Readings {
-  readonly contact: Reading;
-  readonly device: Reading;
+export interface Readings extends BoardReading {
   readonly at: number;
 }
 
-/** A press under way, by what it may still become. */
+/** How the last proof test went, at which trusted wall time. */
+export interface ProofTest {
+  readonly wall: number;
+  readonly passed: boolean;
+  readonly detail: string;
+}
+
+/** Whether the rules in force are those that were applied last. */
+export type Rules =
+  | { readonly kind: 'current' }
+  /** What was applied permits more, and no person has pressed for it. `blocks`: there are no older rules to go by. */
+  | { readonly kind: 'waiting'; readonly reasons: readonly string[]; readonly blocks: boolean };
+
+/** A press under way, by what it may still become; `since` is its first edge. */
 export type Press =
   | { readonly kind: 'none' }
+  /** It began while exactly this request was announced: held for a moment, so that no spike can, it approves it. */
+  | { readonly kind: 'may-approve'; readonly ref: Ref; readonly since: number }
   /** It began in lockout or fault with nothing pending: released after 5 s it is a reset. */
-  | { readonly kind: 'reset-if-held' }
+  | { readonly kind: 'reset-if-held'; readonly since: number }
   /** It has had its effect, or was for nothing. */
-  | { readonly kind: 'spent' };
+  | { readonly kind: 'spent'; readonly since: number };
 
 export interface State {
+  readonly wiring: Wiring;
+  readonly rules: Rules;
   readonly link: Link;
+  readonly uplink: Uplink;
   readonly latch: Latch;
   readonly presence: Presence;
   readonly readings: Readings;
@@ -115,8 +157,15 @@ export interface State {
   readonly offSince: number;
   /** Since when the proofs contradict the command, if they do. */
   readonly disagreeSince: number | undefined;
+  /** The same of the uplink. */
+  readonly uplinkDisagreesSince: number | undefined;
+  readonly proofTest: ProofTest | undefined;
+  /** The proof test that is complete but for the measured return to isolation: what it has shown so far. */
+  readonly proving: string | undefined;
   readonly press: Press;
   readonly buttonStuck: boolean;
+  /** Whether the button's normally-closed pole opened the coils' supply when it was last pressed. */
+  readonly pole: 'untried' | 'opens' | 'fails';
   /** The gate is on its way out: nothing connects any more. */
   readonly stopping: boolean;
   /** Counter for sessions and latch writes. */
@@ -130,7 +179,7 @@ interface At {
 
 export type Event = At &
   (
-    | { readonly type: 'tick'; readonly readings: { readonly contact: Reading; readonly device: Reading } }
+    | { readonly type: 'tick'; readonly readings: BoardReading }
     | { readonly type: 'calendar'; readonly calendar: Calendar }
     | { readonly type: 'trip'; readonly cause: Cause; readonly ref?: Ref }
     | { readonly type: 'latch-written'; readonly id: number; readonly ok: boolean }
@@ -154,12 +203,16 @@ export type Event = At &
         readonly verb: Verb;
         readonly reason: string;
         readonly seconds: number;
+        readonly test?: boolean;
       }
     | { readonly type: 'request-gone'; readonly ref: Ref }
+    /** The first edge of a press; and that it has lasted long enough to be a person's. */
     | { readonly type: 'press' }
+    | { readonly type: 'firm' }
     | { readonly type: 'unpress'; readonly heldMs: number }
     | { readonly type: 'button-stuck' }
     | { readonly type: 'board-failed'; readonly reason: string }
+    | { readonly type: 'rules'; readonly rules: Rules }
     | { readonly type: 'stop' }
   );
 
@@ -170,11 +223,16 @@ export type LatchContent =
 
 export type Effect =
   /** Synchronously, before anything else. */
-  | { readonly do: 'relay'; readonly energised: boolean }
+  | { readonly do: 'relay'; readonly energised: boolean; readonly only?: 1 | 2 }
+  | { readonly do: 'uplink'; readonly energised: boolean }
   /** Make `latch` durable without blocking, then say so with `latch-written` and this id. */
   | { readonly do: 'write-latch'; readonly id: number; readonly latch: LatchContent }
   /** Make the budget durable without blocking; where `session` is given, say so with `charged`. */
   | { readonly do: 'save-budget'; readonly budget: Budget; readonly session?: number }
+  /** Make the proof test's result durable without blocking. */
+  | { readonly do: 'save-proof-test'; readonly proofTest: ProofTest }
+  /** A person pressed for the rules that wait: they are in force from here on. */
+  | { readonly do: 'adopt-rules' }
   | { readonly do: 'answer'; readonly ref: Ref; readonly answer: Answer }
   | { readonly do: 'record'; readonly type: string; readonly data: Readonly<Record<string, unknown>> };
 

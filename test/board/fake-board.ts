@@ -1,10 +1,10 @@
 import type { Clock } from '../../daemon/base/clock.ts';
 import { PortcullisError } from '../../daemon/base/errors.ts';
 import type { LedPattern, Reading } from '../../daemon/base/protocol.ts';
-import type { Board } from '../../daemon/gate/board.ts';
+import { type Board, type BoardReading, PLAIN_WIRING, type Wiring } from '../../daemon/gate/board.ts';
 
 export interface Command {
-  readonly what: 'relay 0' | 'relay 1' | 'beat' | LedPattern;
+  readonly what: 'relay 0' | 'relay 1' | 'relay 1 only 1' | 'relay 1 only 2' | 'uplink 0' | 'uplink 1' | 'beat' | LedPattern;
   /** Monotonic ms. */
   readonly at: number;
 }
@@ -17,11 +17,14 @@ export class FakeBoard implements Board {
   readonly caveats: readonly string[] = [];
   readonly commands: Command[] = [];
   /** Set one to make a reading say so whatever the relay does: welded, stuck, absent. */
-  readings: { contact?: Reading; device?: Reading } = {};
+  readings: { contact?: Reading; device?: Reading; uplink?: Reading; supply?: Reading } = {};
   /** Makes `start` reject, or `drive` throw, with `gate.board`. */
   failing: { start?: boolean; drive?: boolean } = {};
   energised = false;
+  only: 1 | 2 | undefined;
+  uplink = false;
   pressed = false;
+  wiring: Pick<Wiring, 'relays' | 'uplink' | 'supply'> = PLAIN_WIRING;
   readonly #clock: Clock;
   #started = false;
   #listener: ((pressed: boolean, at: number) => void) | undefined;
@@ -37,16 +40,33 @@ export class FakeBoard implements Board {
     this.#listener?.(this.pressed, this.#clock.monotonic());
   }
 
-  drive(energised: boolean): void {
-    if (!this.#started || this.failing.drive)
-      throw new PortcullisError('gate.board', 'The fake board takes no commands.');
+  drive(energised: boolean, only?: 1 | 2): void {
+    this.#ready();
     this.energised = energised;
-    this.#record(energised ? 'relay 1' : 'relay 0');
+    this.only = energised ? only : undefined;
+    this.#record(energised ? (only === undefined ? 'relay 1' : `relay 1 only ${only}`) : 'relay 0');
   }
 
-  read(): { contact: Reading; device: Reading } {
-    const follows: Reading = this.energised ? 'alive' : 'dead';
-    return { contact: this.#started ? follows : 'unknown', device: follows, ...this.readings };
+  driveUplink(energised: boolean): void {
+    this.#ready();
+    this.uplink = energised;
+    this.#record(energised ? 'uplink 1' : 'uplink 0');
+  }
+
+  read(): BoardReading {
+    const through = this.energised && this.only === undefined;
+    const level = (made: boolean): Reading => (made ? 'alive' : 'dead');
+    const { relays, uplink, supply } = this.wiring;
+    return {
+      contact: this.#started ? level(through) : 'unknown',
+      device: level(through),
+      ...(relays === 2
+        ? { contacts: [1, 2].map((each) => level(this.energised && (this.only ?? each) === each)) }
+        : {}),
+      ...(uplink ? { uplink: level(this.uplink) } : {}),
+      ...(supply ? { supply: level(!this.pressed) } : {}),
+      ...this.readings,
+    };
   }
 
   show(pattern: LedPattern): void {
@@ -76,13 +96,21 @@ export class FakeBoard implements Board {
   }
 
   async stop(): Promise<void> {
-    if (this.#started && !this.failing.drive) this.drive(false);
+    if (this.#started && !this.failing.drive) {
+      this.drive(false);
+      if (this.wiring.uplink) this.driveUplink(false);
+    }
     this.#started = false;
   }
 
   /** The commands given so far, without their times. */
   get given(): readonly Command['what'][] {
     return this.commands.map((command) => command.what);
+  }
+
+  #ready(): void {
+    if (!this.#started || this.failing.drive)
+      throw new PortcullisError('gate.board', 'The fake board takes no commands.');
   }
 
   #record(what: Command['what']): void {
