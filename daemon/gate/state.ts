@@ -23,6 +23,8 @@ export interface Session {
   readonly charged: number;
   /** It begins with a proof test. */
   readonly test: boolean;
+  /** When a relay was first energised for it. */
+  readonly energisedAt?: number;
 }
 
 interface Since {
@@ -44,7 +46,7 @@ export type Link =
   | (Since & { readonly kind: 'proving'; readonly session: Session; readonly stage: Stage })
   /** Connecting, last: all relays are energised, the proofs do not agree yet. */
   | (Since & { readonly kind: 'energised'; readonly session: Session })
-  | (Since & { readonly kind: 'connected'; readonly session: Session; readonly energisedAt: number })
+  | (Since & { readonly kind: 'connected'; readonly session: Session })
   /** The relay is off, the proofs do not say so yet. */
   | (Since & { readonly kind: 'isolating' });
 
@@ -129,15 +131,20 @@ export type Rules =
   /** What was applied permits more, and no person has pressed for it. `blocks`: there are no older rules to go by. */
   | { readonly kind: 'waiting'; readonly reasons: readonly string[]; readonly blocks: boolean };
 
-/** A press under way, by what it may still become; `since` is its first edge. */
+interface Down {
+  /** The coils' supply was seen gone during this press. */
+  readonly opened: boolean;
+}
+
+/** A press under way, by what it may still become. */
 export type Press =
   | { readonly kind: 'none' }
   /** It began while exactly this request was announced: held for a moment, so that no spike can, it approves it. */
-  | { readonly kind: 'may-approve'; readonly ref: Ref; readonly since: number }
+  | (Down & { readonly kind: 'may-approve'; readonly ref: Ref })
   /** It began in lockout or fault with nothing pending: released after 5 s it is a reset. */
-  | { readonly kind: 'reset-if-held'; readonly since: number }
+  | (Down & { readonly kind: 'reset-if-held' })
   /** It has had its effect, or was for nothing. */
-  | { readonly kind: 'spent'; readonly since: number };
+  | (Down & { readonly kind: 'spent' });
 
 export interface State {
   readonly wiring: Wiring;
@@ -160,8 +167,8 @@ export interface State {
   /** The same of the uplink. */
   readonly uplinkDisagreesSince: number | undefined;
   readonly proofTest: ProofTest | undefined;
-  /** The proof test that is complete but for the measured return to isolation: what it has shown so far. */
-  readonly proving: string | undefined;
+  /** What the proof test under way has shown so far; it is complete once the link is isolated again. */
+  readonly shown: readonly string[] | undefined;
   readonly press: Press;
   readonly buttonStuck: boolean;
   /** Whether the button's normally-closed pole opened the coils' supply when it was last pressed. */
@@ -227,10 +234,8 @@ export type Effect =
   | { readonly do: 'uplink'; readonly energised: boolean }
   /** Make `latch` durable without blocking, then say so with `latch-written` and this id. */
   | { readonly do: 'write-latch'; readonly id: number; readonly latch: LatchContent }
-  /** Make the budget durable without blocking; where `session` is given, say so with `charged`. */
+  /** Make budget and proof test's result durable without blocking; where `session` is given, say so with `charged`. */
   | { readonly do: 'save-budget'; readonly budget: Budget; readonly session?: number }
-  /** Make the proof test's result durable without blocking. */
-  | { readonly do: 'save-proof-test'; readonly proofTest: ProofTest }
   /** A person pressed for the rules that wait: they are in force from here on. */
   | { readonly do: 'adopt-rules' }
   | { readonly do: 'answer'; readonly ref: Ref; readonly answer: Answer }
