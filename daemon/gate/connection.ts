@@ -62,10 +62,7 @@ export function connect(limits: Limits, state: State, event: Extract<Event, { ty
 /** A result that the clock has left behind, or is ahead of it, or was bad, is due again. */
 function isProofTestDue(limits: Limits, { proofTest }: State, wall: number): boolean {
   return (
-    proofTest === undefined ||
-    !proofTest.passed ||
-    wall < proofTest.wall ||
-    wall - proofTest.wall >= limits.proofTestMs
+    proofTest === undefined || !proofTest.passed || wall < proofTest.wall || wall - proofTest.wall >= limits.proofTestMs
   );
 }
 

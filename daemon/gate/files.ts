@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { makeDirectory, writeDurably } from '../base/durable.ts';
 import { reasonOf } from '../base/errors.ts';
 import { cause } from '../base/protocol.ts';
-import { integer, number, type Of, object, text, variants } from '../base/shape.ts';
+import { flag, integer, number, type Of, object, optional, text, variants } from '../base/shape.ts';
 import { budgetFile, EMPTY_BUDGET } from './budget.ts';
 import type { LatchContent } from './state.ts';
 
@@ -14,8 +14,12 @@ const latchFile = variants('state', {
   fault: { version: integer(1, 1), appliance: text(64), cause, wall: number() },
 });
 
-/** What the gate keeps on disk besides the latch: the budget, and the latest trusted wall time it has seen. */
-const memoryFile = object({ budget: budgetFile, wall: number(0) });
+/** What the gate keeps on disk besides the latch: budget, latest trusted wall time seen, result of the last proof test. */
+const memoryFile = object({
+  budget: budgetFile,
+  wall: number(0),
+  proofTest: optional(object({ wall: number(), passed: flag, detail: text(500) })),
+});
 export type Memory = Of<typeof memoryFile>;
 
 /**

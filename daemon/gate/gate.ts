@@ -2,15 +2,16 @@ import { randomBytes } from 'node:crypto';
 import type { Clock } from '../base/clock.ts';
 import { reasonOf } from '../base/errors.ts';
 import type { Log } from '../base/log.ts';
-import type { GateRecord, GateView } from '../base/protocol.ts';
+import type { GateRecord, GateView, ReportedProof } from '../base/protocol.ts';
 import { type Window, windowAt } from '../schedule/window.ts';
-import type { Board } from './board.ts';
+import type { Board, Wiring } from './board.ts';
 import { type Budget, saveBudget } from './budget.ts';
 import type { Limits } from './config.ts';
 import type { GateFiles, Memory } from './files.ts';
 import { initialState } from './initial.ts';
+import { isBeingCleared } from './latch.ts';
 import type { Answer, Calendar, Effect, Event, Ref, State } from './state.ts';
-import { isBeingCleared, transition } from './transition.ts';
+import { transition } from './transition.ts';
 import { viewOf } from './view.ts';
 
 const TICK_MS = 50;
@@ -39,6 +40,7 @@ export class Gate {
   readonly #clock: Clock;
   readonly #log: Log;
   readonly #limits: Limits;
+  readonly #reported: readonly ReportedProof[];
   readonly #windows: readonly Window[];
   readonly #answers = new Map<Ref, (answer: Answer) => void>();
   readonly #listeners = new Set<GateListener>();
@@ -63,6 +65,7 @@ export class Gate {
     clock: Clock;
     log: Log;
     limits: Limits;
+    reported?: readonly ReportedProof[];
     windows: readonly Window[];
   }) {
     this.#board = ports.board;
@@ -70,6 +73,7 @@ export class Gate {
     this.#clock = ports.clock;
     this.#log = ports.log;
     this.#limits = ports.limits;
+    this.#reported = ports.reported ?? [];
     this.#windows = ports.windows;
   }
 
@@ -81,7 +85,8 @@ export class Gate {
     const now = this.#clock.monotonic();
     const wall = this.#clock.wall();
     this.#wallFloor = memory?.wall ?? 0;
-    this.#state = initialState(latch, memory, now, wall);
+    const wiring: Wiring = { ...this.#board.wiring, reported: this.#reported };
+    this.#state = initialState(wiring, latch, memory, now, wall);
     this.#record('gate.started', {
       latch: latch.kind,
       caveats: this.#board.caveats,
@@ -157,8 +162,8 @@ export class Gate {
       wall: this.#clock.wall(),
     } as Event);
     this.#state = step.state;
-    const drives = step.effects.filter((effect) => effect.do === 'relay');
-    for (const effect of drives) this.#drive(effect.energised);
+    const drives = step.effects.filter((effect) => effect.do === 'relay' || effect.do === 'uplink');
+    for (const effect of drives) this.#drive(effect);
     const commandedAt = drives.length === 0 ? now : this.#clock.monotonic();
     for (const effect of step.effects) this.#perform(effect);
     if (happening.type !== 'tick' || step.effects.length > 0) this.#publish();
@@ -170,16 +175,17 @@ export class Gate {
     return this.#state;
   }
 
-  #drive(energised: boolean): void {
+  #drive(effect: Extract<Effect, { do: 'relay' | 'uplink' }>): void {
     // The board has been let go, which drove the relay off: it takes no commands.
     if (this.#stopped) return;
     try {
-      this.#board.drive(energised);
+      if (effect.do === 'relay') this.#board.drive(effect.energised, effect.only);
+      else this.#board.driveUplink(effect.energised);
     } catch (error) {
       // Once it is latched as a fault there is nothing more to say about it.
       const { latch } = this.#current;
       if (latch.kind === 'fault' && !isBeingCleared(latch)) return;
-      this.#log.error('the board refused a command', { energised, error });
+      this.#log.error('the board refused a command', { ...effect, error });
       this.dispatch({ type: 'board-failed', reason: reasonOf(error).slice(0, 400) });
     }
   }
@@ -187,6 +193,7 @@ export class Gate {
   #perform(effect: Effect): void {
     switch (effect.do) {
       case 'relay':
+      case 'uplink':
         return;
       case 'write-latch':
         this.#write(
@@ -207,6 +214,8 @@ export class Gate {
       case 'record':
         this.#record(effect.type, effect.data);
         return;
+      case 'adopt-rules':
+        return;
       default:
         effect satisfies never;
     }
@@ -225,7 +234,12 @@ export class Gate {
 
   #saveMemory(budget: Budget, done: (ok: boolean) => void = () => {}): void {
     if (this.#current.report?.clockTrusted === true) this.#wallFloor = Math.max(this.#wallFloor, this.#clock.wall());
-    const memory: Memory = { budget: saveBudget(budget, this.#clock.monotonic()), wall: this.#wallFloor };
+    const { proofTest } = this.#current;
+    const memory: Memory = {
+      budget: saveBudget(budget, this.#clock.monotonic()),
+      wall: this.#wallFloor,
+      ...(proofTest === undefined ? {} : { proofTest }),
+    };
     this.#write(() => this.#files.writeMemory(memory), done);
   }
 
@@ -233,7 +247,7 @@ export class Gate {
     this.dispatch({ type: 'tick', readings: this.#board.read() });
     const { link } = this.#current;
     // The dead-man is fed by the loop that has just decided to stay connected, never by a timer that only runs.
-    if (link.kind === 'energised' || link.kind === 'connected') this.#board.beat();
+    if ('session' in link && link.session.energisedAt !== undefined) this.#board.beat();
     const led = this.view.led;
     if (led !== this.#shown) {
       this.#shown = led;

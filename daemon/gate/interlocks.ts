@@ -1,4 +1,4 @@
-import type { Interlock } from '../base/protocol.ts';
+import type { Interlock, ReportedProof } from '../base/protocol.ts';
 import { budgetUsed } from './budget.ts';
 import type { Limits } from './config.ts';
 import type { State } from './state.ts';
@@ -16,13 +16,22 @@ export const lost = (name: string, reason: string, remedy: string): Interlock =>
   remedy,
 });
 
-/** At least one proof says dead, none says otherwise, and the reading is fresh. */
+/** At least one of the gate's own proofs says dead, none says otherwise, reported ones included, and it is fresh. */
 export function isProvenDead(state: State, now: number): boolean {
   const { contact, device, at } = state.readings;
-  const readings = [contact, device];
+  const own = [contact, device];
   return (
-    now - at < STALE_MS && state.link.kind !== 'isolating' && readings.includes('dead') && !readings.includes('alive')
+    now - at < STALE_MS &&
+    state.link.kind !== 'isolating' &&
+    own.includes('dead') &&
+    !own.includes('alive') &&
+    reportedAlive(state) === undefined
   );
+}
+
+/** A proof of the keeper's that says the link is alive. */
+export function reportedAlive({ wiring, report }: State): ReportedProof | undefined {
+  return wiring.reported.find((name) => report?.proofs[name] === 'alive');
 }
 
 /** How much of a connection the windows, presence, budget and caps permit from now on, in ms. */
@@ -37,7 +46,7 @@ export function permittedMs(limits: Limits, state: State, now: number, wall: num
 
 /** Conditions that must hold before a connection and all through it. */
 export function standingInterlocks(state: State, now: number, permit: 'window' | 'presence'): Interlock[] {
-  const { latch, calendar, report } = state;
+  const { latch, calendar, report, rules, wiring } = state;
   return [
     latch.kind === 'clear'
       ? ok('latch', 'No trip is latched.')
@@ -76,7 +85,27 @@ export function standingInterlocks(state: State, now: number, permit: 'window' |
           'The button has been down for over a minute: nobody could press it.',
           'Free or replace the button.',
         )
-      : ok('button', 'The button works as far as seen.'),
+      : state.pole === 'fails'
+        ? lost(
+            'button',
+            'When the button was last pressed, its closed pole did not take the supply from the coils.',
+            'Check the wiring of the normally-closed pole, then press the button for a second.',
+          )
+        : ok('button', state.pole === 'opens' ? 'The button works.' : 'The button works as far as seen.'),
+    ...(rules.kind === 'waiting' && rules.blocks
+      ? [
+          lost(
+            'rules',
+            `Nobody at the box has confirmed these rules: ${rules.reasons.join(' ')}`,
+            'Run `portcullis config apply` and press the button.',
+          ),
+        ]
+      : []),
+    ...wiring.reported.map((name) =>
+      report?.proofs[name] === undefined
+        ? lost(name, `The keeper does not report the ${name}.`, 'Look at the log of the keeper.')
+        : ok(name, `The ${name} says ${report.proofs[name]}.`),
+    ),
     ...(state.stopping ? [lost('gate', 'The gate is stopping.', 'Start it again.')] : []),
     ...(report?.blocks ?? []).filter((block) => !block.ok),
   ];
@@ -84,14 +113,14 @@ export function standingInterlocks(state: State, now: number, permit: 'window' |
 
 /** Conditions for starting a connection: the standing ones, and what must have happened before. */
 export function startInterlocks(limits: Limits, state: State, now: number): Interlock[] {
-  const { link, readings } = state;
+  const { link, readings, uplink } = state;
   const used = budgetUsed(state.budget, now);
   const resting = now - state.offSince;
   return [
     ...standingInterlocks(state, now, state.presence.kind === 'approved' ? 'presence' : 'window'),
     link.kind !== 'isolated'
       ? lost('proofs', `The link is not isolated but ${linkName(link.kind)}.`, 'Wait until it is isolated.')
-      : readings.contact === 'alive' || readings.device === 'alive'
+      : readings.contact === 'alive' || readings.device === 'alive' || reportedAlive(state) !== undefined
         ? lost(
             'proofs',
             'The relay is off, yet a proof says the link is alive.',
@@ -104,6 +133,24 @@ export function startInterlocks(limits: Limits, state: State, now: number): Inte
               'No fresh proof says that the link is dead.',
               'Check the contact and the board that reads it.',
             ),
+    ...(uplink.kind === 'none'
+      ? []
+      : [
+          uplink.kind === 'isolating'
+            ? lost('uplink', 'The uplink is not proven dead.', 'Wait; if it stays so, check its relay and contact.')
+            : ok('uplink', 'The uplink is dead, or will be before the vault is connected.'),
+        ]),
+    ...(state.wiring.supply
+      ? [
+          readings.supply === 'alive'
+            ? ok('coil-supply', 'The coils have their supply.')
+            : lost(
+                'coil-supply',
+                'The coils have no supply: the button is down, its closed pole is open, or the supply has failed.',
+                'Release the button; check the supply.',
+              ),
+        ]
+      : []),
     resting >= limits.minOffMs
       ? ok('off-time', 'The link has been off long enough.')
       : lost(
@@ -124,7 +171,7 @@ export function startInterlocks(limits: Limits, state: State, now: number): Inte
   ];
 }
 
-/** The design's four names: charging and energised are the two halves of connecting. */
+/** The design's four names: charging, proving and energised are the parts of connecting. */
 export function linkName(kind: State['link']['kind']): 'isolated' | 'connecting' | 'connected' | 'isolating' {
-  return kind === 'charging' || kind === 'energised' ? 'connecting' : kind;
+  return kind === 'charging' || kind === 'proving' || kind === 'energised' ? 'connecting' : kind;
 }

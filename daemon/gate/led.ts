@@ -7,6 +7,8 @@ export function ledFor(state: State, now: number): LedPattern {
   if (state.presence.kind !== 'none') return 'double-blink-blue';
   if (state.latch.kind === 'fault') return 'triple-red';
   if (state.latch.kind === 'lockout') return 'fast-red';
-  if (state.link.kind === 'energised' || state.link.kind === 'connected') return 'slow-white';
-  return isProvenDead(state, now) && (state.report?.attention.length ?? 1) === 0 ? 'steady-green' : 'slow-yellow';
+  const { kind } = state.link;
+  if (kind === 'proving' || kind === 'energised' || kind === 'connected') return 'slow-white';
+  const attention = (state.report?.attention.length ?? 1) > 0 || state.rules.kind === 'waiting';
+  return isProvenDead(state, now) && !attention ? 'steady-green' : 'slow-yellow';
 }

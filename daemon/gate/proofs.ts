@@ -1,5 +1,5 @@
-import { energise, NOT_PROVEN_DEAD } from './connection.ts';
 import type { Limits } from './config.ts';
+import { energise, NOT_PROVEN_DEAD } from './connection.ts';
 import { isProvenDead } from './interlocks.ts';
 import { isolate } from './isolate.ts';
 import { fault } from './latch.ts';
@@ -90,12 +90,14 @@ export function judgeProofs(limits: Limits, state: State, at: Stamp): Step {
       const stays = local ? 'a proof' : reported('alive');
       if (stays === undefined) return still(agreed);
       return disagreeing(local ? limits.settleMs : limits.deviceTimeoutMs, () =>
-        then(fault(state, at, `The relay is off, yet ${local ? stays : `the ${stays}`} says the link is alive.`), (faulty) =>
-          // Say what is measured: this is not isolated.
-          still({
-            ...faulty,
-            link: { kind: 'isolating', since: at.now, sinceWall: at.wall, why: 'A proof says the link is alive.' },
-          }),
+        then(
+          fault(state, at, `The relay is off, yet ${local ? stays : `the ${stays}`} says the link is alive.`),
+          (faulty) =>
+            // Say what is measured: this is not isolated.
+            still({
+              ...faulty,
+              link: { kind: 'isolating', since: at.now, sinceWall: at.wall, why: 'A proof says the link is alive.' },
+            }),
         ),
       );
     }

@@ -122,8 +122,8 @@ export class GateServer {
             this.#gate.dispatch({ type: 'release', holder, reason: message.reason });
             return;
           case 'report': {
-            const { clockTrusted, blocks, attention } = message;
-            this.#gate.dispatch({ type: 'report', report: { holder, clockTrusted, blocks, attention } });
+            const { type: _, ...report } = message;
+            this.#gate.dispatch({ type: 'report', report: { holder, ...report } });
             return;
           }
           case 'recorded':
@@ -169,8 +169,8 @@ export class GateServer {
               if (answer.type !== 'pending') this.#drop(refs, ref);
             });
             refs.add(ref);
-            const { verb, reason, seconds = 0 } = message;
-            this.#gate.dispatch({ type: 'request', ref, verb, reason, seconds });
+            const { verb, reason, seconds = 0, test = false } = message;
+            this.#gate.dispatch({ type: 'request', ref, verb, reason, seconds, test });
             return;
           }
           case 'cancel':
@@ -178,6 +178,13 @@ export class GateServer {
               this.#gate.dispatch({ type: 'request-gone', ref });
               this.#drop(refs, ref);
             }
+            return;
+          case 'apply':
+            lines.send({
+              type: 'denied',
+              id: message.id,
+              reason: 'Restart the gate: it reads its rules when it starts.',
+            });
             return;
           default:
             message satisfies never;

@@ -67,7 +67,11 @@ function decide(limits: Limits, state: State, event: Event): Step {
     case 'button-stuck':
       return then(
         still(
-          { ...state, buttonStuck: true, press: { kind: 'spent', opened: state.press.kind !== 'none' && state.press.opened } },
+          {
+            ...state,
+            buttonStuck: true,
+            press: { kind: 'spent', opened: state.press.kind !== 'none' && state.press.opened },
+          },
           record('gate.button_stuck'),
         ),
         (stuck) => holdInterlocks(stuck, event),

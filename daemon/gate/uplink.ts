@@ -40,7 +40,8 @@ export function judgeUplink(limits: Limits, state: State, at: Stamp): Step {
   // While the vault may be alive, no doubt at all about the other door.
   if (sessionOf(state.link)?.energisedAt !== undefined && reading !== 'dead')
     return then(isolate(state, at, 'The uplink is no longer proven dead.'), (now) => judgeUplink(limits, now, at));
-  const agreed: State = state.uplinkDisagreesSince === undefined ? state : { ...state, uplinkDisagreesSince: undefined };
+  const agreed: State =
+    state.uplinkDisagreesSince === undefined ? state : { ...state, uplinkDisagreesSince: undefined };
   const disagreeing = (then: State, reason: string): Step => {
     const since = state.uplinkDisagreesSince ?? at.now;
     const told: State = { ...then, uplinkDisagreesSince: since };
@@ -55,9 +56,7 @@ export function judgeUplink(limits: Limits, state: State, at: Stamp): Step {
     case 'isolating':
       if (reading === 'alive')
         return disagreeing(state, "The uplink's relay is off, but its contact has not broken: it may be welded.");
-      return reading === 'dead'
-        ? still({ ...agreed, uplink: { kind: 'isolated', since: at.now } })
-        : still(agreed);
+      return reading === 'dead' ? still({ ...agreed, uplink: { kind: 'isolated', since: at.now } }) : still(agreed);
     case 'isolated':
       if (reading !== 'dead') return still({ ...agreed, uplink: { kind: 'isolating', since: at.now } });
       return mayConnect(agreed, at) && at.now - uplink.since >= REST_MS

@@ -4,11 +4,12 @@ import type { Limits } from './config.ts';
 import { linkName, standingInterlocks, startInterlocks } from './interlocks.ts';
 import { ledFor } from './led.ts';
 import type { State } from './state.ts';
-import { sessionOf } from './transition.ts';
+import { sessionOf } from './step.ts';
 
 /** What the gate tells everybody about itself. */
 export function viewOf(limits: Limits, state: State, boot: string, now: number): GateView {
-  const { link, latch, presence } = state;
+  const { link, latch, presence, uplink, proofTest, rules } = state;
+  const { contacts, ...readings } = state.readings;
   const session = sessionOf(link);
   const used = budgetUsed(state.budget, now);
   return {
@@ -21,7 +22,8 @@ export function viewOf(limits: Limits, state: State, boot: string, now: number):
       latch.kind === 'clear'
         ? { kind: 'clear' }
         : { kind: latch.kind, cause: latch.cause, wall: latch.wall, durable: latch.write.kind === 'durable' },
-    readings: state.readings,
+    readings: { ...readings, ...(contacts === undefined ? {} : { contacts: [...contacts] }) },
+    ...(uplink.kind === 'none' ? {} : { uplink: uplink.kind }),
     led: ledFor(state, now),
     presence:
       presence.kind === 'none'
@@ -45,6 +47,8 @@ export function viewOf(limits: Limits, state: State, boot: string, now: number):
       seconds: used.ms / 1000,
       secondsMax: limits.maxConnectedMs / 1000,
     },
+    ...(proofTest === undefined ? {} : { proofTest }),
+    ...(rules.kind === 'current' ? {} : { waiting: [...rules.reasons] }),
     // While connected, what must go on holding; otherwise, what a connection would need.
     interlocks:
       session === undefined ? startInterlocks(limits, state, now) : standingInterlocks(state, now, session.permit),

@@ -93,7 +93,12 @@ export class Keeper implements KeeperReads {
     this.#setup = setup;
     this.#ports = ports;
     this.#link = ports.createGateLink({
-      report: () => ({ clockTrusted: this.#clockTrusted, blocks: this.#blocks(), attention: this.#attention() }),
+      report: () => ({
+        clockTrusted: this.#clockTrusted,
+        blocks: this.#blocks(),
+        attention: this.#attention(),
+        proofs: {},
+      }),
       record: (record) => this.#recordGate(record),
       changed: () => {
         this.#gateSeenWall = ports.clock.wall();

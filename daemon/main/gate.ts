@@ -53,7 +53,15 @@ async function start(): Promise<Running> {
   await makeDirectory(config.runtime, 0o750);
   await makeDirectory(config.state);
   const files = new GateFiles(config.state, config.appliance);
-  const gate = new Gate({ board: hardware, files, clock: systemClock, log, limits: config.limits, windows });
+  const gate = new Gate({
+    board: hardware,
+    files,
+    clock: systemClock,
+    log,
+    limits: config.limits,
+    reported: config.reported,
+    windows,
+  });
   const server = new GateServer(gate, config.limits, config.runtime, log);
   server.watch();
   await gate.start();
@@ -85,6 +93,8 @@ function happeningOf(event: ButtonEvent): Happening {
   switch (event.type) {
     case 'press':
       return { type: 'press' };
+    case 'firm':
+      return { type: 'firm' };
     case 'release':
       return { type: 'unpress', heldMs: event.heldMs };
     case 'stuck':
