@@ -3,7 +3,7 @@ import type { Limits } from './config.ts';
 import { isProvenDead, lost, permittedMs, standingInterlocks, startInterlocks } from './interlocks.ts';
 import { dismissPresence, isolate } from './isolate.ts';
 import type { Event, Ref, Session, State } from './state.ts';
-import { answer, record, type Stamp, type Step, sessionOf, still, then } from './step.ts';
+import { andThen, answer, record, type Stamp, type Step, sessionOf, still } from './step.ts';
 
 export const NOT_PROVEN_DEAD = 'The relay is off, yet the link is no longer proven dead.';
 
@@ -38,7 +38,7 @@ export function connect(limits: Limits, state: State, event: Extract<Event, { ty
   };
   const budget = charge(state.budget, event.now, ms);
   // A press must not be able to mean two things: a request still waiting is dismissed, an approval is used up.
-  return then(dismissPresence(state, 'A connection has begun: a press now trips.'), (now) =>
+  return andThen(dismissPresence(state, 'A connection has begun: a press now trips.'), (now) =>
     still(
       {
         ...now,
@@ -70,7 +70,7 @@ export function charged(state: State, at: Stamp, id: number, ok: boolean): Step 
   const { link } = state;
   if (link.kind !== 'charging' || link.session.id !== id) return still(state);
   if (!ok) return isolate(state, at, 'The budget could not be written: nothing connects uncharged.');
-  return then(holdInterlocks({ ...state, link: { ...link, paid: true } }, at), (held) => energise(held, at));
+  return andThen(holdInterlocks({ ...state, link: { ...link, paid: true } }, at), (held) => energise(held, at));
 }
 
 /** Energises what has been paid for, once the link is proven dead and, of two doors, the other one as well (G6). */

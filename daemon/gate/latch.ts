@@ -2,7 +2,7 @@ import type { Cause } from '../base/protocol.ts';
 import { linkName } from './interlocks.ts';
 import { dismissPresence, isolate } from './isolate.ts';
 import type { Latch, LatchContent, ProofTest, Ref, State, Write } from './state.ts';
-import { answer, RELAY_OFF, record, type Stamp, type Step, still, then } from './step.ts';
+import { andThen, answer, RELAY_OFF, record, type Stamp, type Step, still } from './step.ts';
 
 /** A latch that could not be written is tried again this often. */
 const LATCH_RETRY_MS = 1000;
@@ -15,21 +15,21 @@ export function isBeingCleared(latch: Latch): boolean {
 /** Isolates and latches. In any state the relay is commanded off again: a command too many hurts nobody. */
 export function trip(state: State, at: Stamp, cause: Cause, ref?: Ref): Step {
   const told = still(state, RELAY_OFF, record('gate.tripped', { ...cause, was: linkName(state.link.kind) }));
-  const isolated = then(told, (now) => isolate(now, at, `Trip: ${cause.reason}`));
-  const dismissed = then(isolated, (now) => dismissPresence(now, 'The gate was tripped.'));
-  return then(dismissed, (now) => latch(now, { kind: 'lockout', cause, wall: at.wall }, ref));
+  const isolated = andThen(told, (now) => isolate(now, at, `Trip: ${cause.reason}`));
+  const dismissed = andThen(isolated, (now) => dismissPresence(now, 'The gate was tripped.'));
+  return andThen(dismissed, (now) => latch(now, { kind: 'lockout', cause, wall: at.wall }, ref));
 }
 
 /** As `trip`, where commanded and measured state disagree. */
 export function fault(state: State, at: Stamp, reason: string): Step {
   // A fault is told once; but one that is just being cleared is latched anew.
   if (state.latch.kind === 'fault' && !isBeingCleared(state.latch))
-    return then(still(state, RELAY_OFF), (now) => isolate(now, at, `Fault: ${reason}`));
+    return andThen(still(state, RELAY_OFF), (now) => isolate(now, at, `Fault: ${reason}`));
   const told = still(state, RELAY_OFF, record('gate.fault', { reason }));
-  const failed = then(told, (now) => failProofTest(now, at, reason));
-  const isolated = then(failed, (now) => isolate(now, at, `Fault: ${reason}`));
-  const dismissed = then(isolated, (now) => dismissPresence(now, `Fault: ${reason}`));
-  return then(dismissed, (now) => latch(now, { kind: 'fault', cause: { kind: 'gate', reason }, wall: at.wall }));
+  const failed = andThen(told, (now) => failProofTest(now, at, reason));
+  const isolated = andThen(failed, (now) => isolate(now, at, `Fault: ${reason}`));
+  const dismissed = andThen(isolated, (now) => dismissPresence(now, `Fault: ${reason}`));
+  return andThen(dismissed, (now) => latch(now, { kind: 'fault', cause: { kind: 'gate', reason }, wall: at.wall }));
 }
 
 /** A fault in the middle of a proof test is its result. */
@@ -97,7 +97,7 @@ export function latchWritten(state: State, at: Stamp, id: number, ok: boolean): 
     ...answers,
     record('gate.reset', { was: old.kind, cause: old.cause.reason }),
   );
-  return then(cleared, (now) => dismissPresence(now, 'The latch has been reset.'));
+  return andThen(cleared, (now) => dismissPresence(now, 'The latch has been reset.'));
 }
 
 export function retryLatch(state: State, at: Stamp): Step {
@@ -115,7 +115,7 @@ export function reset(state: State): Step {
   const { latch: old } = state;
   if (old.kind === 'clear' || old.write.kind === 'writing') return still(state);
   const write: Write = { kind: 'writing', id: state.nextId, waiting: [], clears: true };
-  return then(dismissPresence(state, 'The latch is being reset.'), (now) =>
+  return andThen(dismissPresence(state, 'The latch is being reset.'), (now) =>
     still({ ...now, latch: { ...old, write }, nextId: now.nextId + 1 }, RELAY_OFF, {
       do: 'write-latch',
       id: now.nextId,

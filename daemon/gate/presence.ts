@@ -3,7 +3,7 @@ import { startInterlocks } from './interlocks.ts';
 import { dismissPresence } from './isolate.ts';
 import { reset, trip } from './latch.ts';
 import type { Event, State } from './state.ts';
-import { answer, denied, record, type Stamp, type Step, sessionOf, still, then } from './step.ts';
+import { andThen, answer, denied, record, type Stamp, type Step, sessionOf, still } from './step.ts';
 
 /** How long a button must be held, and then released, to reset a lockout. */
 export const RESET_HOLD_MS = 5000;
@@ -20,7 +20,7 @@ export function request(limits: Limits, state: State, event: Extract<Event, { ty
   if (presence.kind !== 'none') {
     const reason = 'Two requests at once cancel each other: a press must mean exactly one.';
     const first = presence.kind === 'pending' ? presence.verb : 'connect';
-    return then(dismissPresence(state, reason), (now) =>
+    return andThen(dismissPresence(state, reason), (now) =>
       still(now, deny(reason), record('gate.requests_cancelled', { verbs: [first, event.verb] })),
     );
   }
@@ -87,12 +87,14 @@ export function firm(state: State): Step {
   );
   switch (verb) {
     case 'reset':
-      return then(approved, reset);
+      return andThen(approved, reset);
     case 'connect':
       // The approval waits for the keeper as long as the request would have waited for the press.
-      return then(approved, (now) => still({ ...now, presence: { kind: 'approved', reason, seconds, test, until } }));
+      return andThen(approved, (now) =>
+        still({ ...now, presence: { kind: 'approved', reason, seconds, test, until } }),
+      );
     case 'apply':
-      return then(approved, (now) => still({ ...now, rules: { kind: 'current' } }, { do: 'adopt-rules' }));
+      return andThen(approved, (now) => still({ ...now, rules: { kind: 'current' } }, { do: 'adopt-rules' }));
     default:
       return verb satisfies never;
   }
@@ -104,7 +106,7 @@ export function unpress(state: State, heldMs: number): Step {
   const judged = judgePole(released, pressing.kind !== 'none' && pressing.opened, heldMs);
   if (pressing.kind !== 'reset-if-held' || heldMs < RESET_HOLD_MS) return judged;
   const reason = `The button was held for ${Math.round(heldMs)} ms.`;
-  return then(judged, (now) => then(still(now, record('gate.approved', { verb: 'reset', reason })), reset));
+  return andThen(judged, (now) => andThen(still(now, record('gate.approved', { verb: 'reset', reason })), reset));
 }
 
 /**

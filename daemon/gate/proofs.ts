@@ -5,7 +5,7 @@ import { isolate } from './isolate.ts';
 import { fault } from './latch.ts';
 import { judgeStage } from './proof-test.ts';
 import type { ProofTest, State } from './state.ts';
-import { answer, record, type Stamp, type Step, still, then } from './step.ts';
+import { andThen, answer, record, type Stamp, type Step, still } from './step.ts';
 
 /** The coils' supply vanishes in the button a moment before the press is seen, which then trips. */
 const SUPPLY_MS = 200;
@@ -77,7 +77,7 @@ export function judgeProofs(limits: Limits, state: State, at: Stamp): Step {
         );
       if (noProofSays('dead', state)) return still(agreed);
       const afterMs = at.now - link.since;
-      return then(
+      return andThen(
         still(
           { ...agreed, link: { kind: 'isolated', since: at.now, sinceWall: at.wall, why: link.why }, offSince: at.now },
           record('gate.isolated', { why: link.why, afterMs }),
@@ -90,7 +90,7 @@ export function judgeProofs(limits: Limits, state: State, at: Stamp): Step {
       const stays = local ? 'a proof' : reported('alive');
       if (stays === undefined) return still(agreed);
       return disagreeing(local ? limits.settleMs : limits.deviceTimeoutMs, () =>
-        then(
+        andThen(
           fault(state, at, `The relay is off, yet ${local ? stays : `the ${stays}`} says the link is alive.`),
           (faulty) =>
             // Say what is measured: this is not isolated.

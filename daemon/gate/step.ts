@@ -27,8 +27,8 @@ export const record = (type: string, data: Readonly<Record<string, unknown>> = {
 
 export const still = (state: State, ...effects: Effect[]): Step => ({ state, effects: inOrder(effects) });
 
-/** Carries out `next` on the outcome of a step, keeping all effects. */
-export function then(step: Step, next: (state: State) => Step): Step {
+/** (Not `then`: a module that exports that is a thenable, and cannot be imported dynamically.) Carries out `next` on the outcome of a step, keeping all effects. */
+export function andThen(step: Step, next: (state: State) => Step): Step {
   const after = next(step.state);
   return { state: after.state, effects: inOrder([...step.effects, ...after.effects]) };
 }

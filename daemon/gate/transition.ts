@@ -10,7 +10,7 @@ import { fault, latchWritten, retryLatch, trip } from './latch.ts';
 import { expirePresence, firm, press, request, seePole, unpress, withdraw } from './presence.ts';
 import { judgeProofs } from './proofs.ts';
 import type { Event, State } from './state.ts';
-import { record, type Stamp, type Step, sessionOf, still, then } from './step.ts';
+import { andThen, record, type Stamp, type Step, sessionOf, still } from './step.ts';
 import { judgeUplink, keepApart } from './uplink.ts';
 
 /**
@@ -50,7 +50,7 @@ function decide(limits: Limits, state: State, event: Event): Step {
     case 'report':
       return holdInterlocks({ ...state, report: event.report }, event);
     case 'holder-gone':
-      return then(
+      return andThen(
         sessionOf(state.link)?.holder === event.holder ? isolate(state, event, 'The keeper went away.') : still(state),
         (now) => still(now.report?.holder === event.holder ? { ...now, report: undefined } : now),
       );
@@ -65,7 +65,7 @@ function decide(limits: Limits, state: State, event: Event): Step {
     case 'unpress':
       return unpress(state, event.heldMs);
     case 'button-stuck':
-      return then(
+      return andThen(
         still(
           {
             ...state,
@@ -99,7 +99,7 @@ function tick(limits: Limits, state: State, at: Stamp, readings: BoardReading): 
     saveUptime,
     (now: State) => judgeProofs(limits, now, at),
     (now: State) => judgeUplink(limits, now, at),
-  ].reduce<Step>((step, next) => then(step, (now) => next(now, at)), still(measured));
+  ].reduce<Step>((step, next) => andThen(step, (now) => next(now, at)), still(measured));
 }
 
 function saveUptime(state: State, at: Stamp): Step {

@@ -3,7 +3,7 @@ import { isProvenDead } from './interlocks.ts';
 import { isolate } from './isolate.ts';
 import { fault } from './latch.ts';
 import type { State } from './state.ts';
-import { type Stamp, type Step, sessionOf, still, then } from './step.ts';
+import { andThen, type Stamp, type Step, sessionOf, still } from './step.ts';
 
 /** The door stays shut for this long before it opens again, so that a flickering proof makes no relay chatter. */
 const REST_MS = 1000;
@@ -15,7 +15,7 @@ const REST_MS = 1000;
 export function keepApart(step: Step, at: Stamp): Step {
   const { state } = step;
   if (state.uplink.kind !== 'connected' || mayConnect(state, at)) return step;
-  return then(step, dropUplink(at));
+  return andThen(step, dropUplink(at));
 }
 
 const dropUplink =
@@ -39,12 +39,12 @@ export function judgeUplink(limits: Limits, state: State, at: Stamp): Step {
   const reading = readings.uplink ?? 'unknown';
   // While the vault may be alive, no doubt at all about the other door.
   if (sessionOf(state.link)?.energisedAt !== undefined && reading !== 'dead')
-    return then(isolate(state, at, 'The uplink is no longer proven dead.'), (now) => judgeUplink(limits, now, at));
+    return andThen(isolate(state, at, 'The uplink is no longer proven dead.'), (now) => judgeUplink(limits, now, at));
   const agreed: State =
     state.uplinkDisagreesSince === undefined ? state : { ...state, uplinkDisagreesSince: undefined };
-  const disagreeing = (then: State, reason: string): Step => {
+  const disagreeing = (now: State, reason: string): Step => {
     const since = state.uplinkDisagreesSince ?? at.now;
-    const told: State = { ...then, uplinkDisagreesSince: since };
+    const told: State = { ...now, uplinkDisagreesSince: since };
     return at.now - since >= limits.settleMs ? fault(told, at, reason) : still(told);
   };
   switch (uplink.kind) {

@@ -1,5 +1,5 @@
 import fc from 'fast-check';
-import { expect, test } from 'vitest';
+import { describe, expect, test } from 'vitest';
 import {
   BOUNCE_MS,
   type ButtonInput,
@@ -74,6 +74,38 @@ test('a button down for a minute is stuck: told once, never a release, and a pre
     'freed',
     'press@501000',
   ]);
+});
+
+describe('a press is firm', () => {
+  const looks = (from: number, to: number) =>
+    Array.from({ length: Math.floor((to - from) / 20) }, (_, index) => tick(from + 20 * (index + 1)));
+
+  test('once it has been down for 100 ms without a break, and is told so once', () => {
+    expect(decode([up(0), down(1000), ...looks(1000, 1080)])).toEqual(['press@1000']);
+    expect(decode([up(0), down(1000), ...looks(1000, 1500)])).toEqual(['press@1000', 'firm']);
+  });
+
+  test('never by spikes, by chatter, or by a contact that bounces on', () => {
+    const chatter = Array.from({ length: 200 }, (_, index) => {
+      const at = 1000 + 10 * index;
+      return [down(at), tick(at + 2), tick(at + 4), tick(at + 6), up(at + 7)];
+    }).flat();
+    expect(decode([up(0), ...chatter])).toEqual(['press@1000']);
+  });
+
+  test('counted from the last break', () => {
+    const bounced = [up(0), down(1000), up(1005), down(1010)];
+    expect(decode([...bounced, tick(1030), tick(1050), tick(1070), tick(1109)])).toEqual(['press@1000']);
+    expect(decode([...bounced, tick(1030), tick(1050), tick(1110)])).toEqual(['press@1000', 'firm']);
+  });
+
+  test('not by time that passed at once: the end of a spike may still be on its way', () => {
+    expect(decode([up(0), down(1000), tick(6000), up(1001), tick(6020), tick(6040)])).toEqual([
+      'press@1000',
+      'release 1',
+    ]);
+    expect(decode([up(0), down(1000), tick(6000), tick(6001)])).toEqual(['press@1000']);
+  });
 });
 
 test('a button stuck since before the start is reported too', () => {
@@ -162,7 +194,7 @@ test('any bounce, chatter and holding decodes as the levels say, and no press is
           );
         const ticks = Array.from({ length: Math.floor(end / every) }, (_, index) => tick((index + 1) * every));
         const inputs = [...edges, ...ticks, tick(end)].sort((a, b) => a.at - b.at);
-        expect(decode(inputs)).toEqual(simulate(levels));
+        expect(decode(inputs).filter((event) => event !== 'firm')).toEqual(simulate(levels));
         // Only edges: the same presses at the same times, whoever forgets to tick.
         const presses = (told: string[]) => told.filter((event) => event.startsWith('press'));
         expect(presses(decode(edges))).toEqual(presses(decode(inputs)));
@@ -192,6 +224,8 @@ test('a press is never told without an edge down, and every press ends in exactl
             if (event.type === 'press') {
               expect([input.pressed, open, stuck]).toEqual([true, false, false]);
               open = true;
+            } else if (event.type === 'firm') {
+              expect([input.pressed, open]).toEqual([undefined, true]);
             } else if (event.type === 'release') {
               expect(open).toBe(true);
               expect(event.heldMs).toBeLessThan(STUCK_MS);

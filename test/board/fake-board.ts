@@ -4,7 +4,15 @@ import type { LedPattern, Reading } from '../../daemon/base/protocol.ts';
 import { type Board, type BoardReading, PLAIN_WIRING, type Wiring } from '../../daemon/gate/board.ts';
 
 export interface Command {
-  readonly what: 'relay 0' | 'relay 1' | 'relay 1 only 1' | 'relay 1 only 2' | 'uplink 0' | 'uplink 1' | 'beat' | LedPattern;
+  readonly what:
+    | 'relay 0'
+    | 'relay 1'
+    | 'relay 1 only 1'
+    | 'relay 1 only 2'
+    | 'uplink 0'
+    | 'uplink 1'
+    | 'beat'
+    | LedPattern;
   /** Monotonic ms. */
   readonly at: number;
 }

@@ -1,3 +1,5 @@
+import { FIRM_MS } from '../../daemon/board/button.ts';
+import { type BoardReading, PLAIN_WIRING, type Wiring } from '../../daemon/gate/board.ts';
 import { EMPTY_BUDGET } from '../../daemon/gate/budget.ts';
 import type { Limits } from '../../daemon/gate/config.ts';
 import type { Happening } from '../../daemon/gate/gate.ts';
@@ -13,9 +15,9 @@ export class Story {
   effects: Effect[] = [];
   readonly #limits: Limits;
 
-  constructor(latch: LatchContent = { kind: 'clear' }, limits: Partial<Limits> = {}) {
+  constructor(latch: LatchContent = { kind: 'clear' }, limits: Partial<Limits> = {}, wiring: Wiring = PLAIN_WIRING) {
     this.#limits = { ...LIMITS, ...limits };
-    this.state = initialState(latch, { budget: EMPTY_BUDGET, wall: 0 }, this.now, 0);
+    this.state = initialState(wiring, latch, { budget: EMPTY_BUDGET, wall: 0 }, this.now, 0);
     this.healthy();
   }
 
@@ -23,7 +25,7 @@ export class Story {
   healthy(): void {
     this.does({ type: 'calendar', calendar: { clockSane: true, window: { name: 'w', endsWall: 1e6 } } });
     this.does({ type: 'intake-alive', until: this.now + 1e6 });
-    this.does({ type: 'report', report: { holder: 1, clockTrusted: true, blocks: [], attention: [] } });
+    this.does({ type: 'report', report: { holder: 1, clockTrusted: true, blocks: [], attention: [], proofs: {} } });
     this.tick();
     this.tick(1000);
   }
@@ -35,18 +37,51 @@ export class Story {
     return this.effects;
   }
 
-  /** A look at a healthy link, that follows the relay, at least every 200 ms for `ms`. */
-  tick(ms = 0, readings?: { contact: 'alive' | 'dead' | 'unknown'; device: 'alive' | 'dead' | 'unknown' }): void {
+  /** A look at a healthy board, that follows the relays, at least every 200 ms for `ms`. */
+  tick(ms = 0, readings?: Partial<BoardReading>): void {
     let left = ms;
     do {
       const step = Math.min(200, left);
       this.now += step;
       left -= step;
-      const { kind } = this.state.link;
-      const follows = kind === 'energised' || kind === 'connected' ? 'alive' : 'dead';
       this.does({ type: 'renew', holder: 1 });
-      this.does({ type: 'tick', readings: readings ?? { contact: follows, device: follows } });
+      this.does({ type: 'tick', readings: { ...this.#follow(), ...readings } });
     } while (left > 0);
+  }
+
+  /** What a sound board reads for what was commanded. */
+  #follow(): BoardReading {
+    const { link, uplink, wiring } = this.state;
+    const level = (made: boolean) => (made ? 'alive' : 'dead');
+    const all = link.kind === 'energised' || link.kind === 'connected';
+    const only = link.kind === 'proving' ? link.stage : undefined;
+    return {
+      contact: level(all),
+      device: level(all),
+      ...(wiring.relays === 2 ? { contacts: [level(all || only === 'first'), level(all || only === 'second')] } : {}),
+      ...(wiring.uplink ? { uplink: level(uplink.kind === 'connected') } : {}),
+      ...(wiring.supply ? { supply: level(this.state.press.kind === 'none') } : {}),
+    };
+  }
+
+  /** A press that lasts `heldMs`, with a look at the board every 50 ms. */
+  press(heldMs = 200): void {
+    this.does({ type: 'press' });
+    this.hold(heldMs);
+    this.does({ type: 'unpress', heldMs });
+  }
+
+  /** The button stays down for `ms`. */
+  hold(ms: number): void {
+    const until = this.now + ms;
+    const firmAt = this.now + FIRM_MS;
+    const kept: Effect[] = [];
+    while (this.now < until) {
+      this.tick(Math.min(50, until - this.now));
+      kept.push(...this.effects);
+      if (this.now >= firmAt && this.now - 50 < firmAt) kept.push(...this.does({ type: 'firm' }));
+    }
+    this.effects = kept;
   }
 
   /** The disk has done the latch's write. */

@@ -22,7 +22,10 @@ describe('the LED', () => {
 
   it('asks for attention when the keeper does, or is not there', () => {
     const story = new Story();
-    story.does({ type: 'report', report: { holder: 1, clockTrusted: true, blocks: [], attention: ['overdue'] } });
+    story.does({
+      type: 'report',
+      report: { holder: 1, clockTrusted: true, blocks: [], attention: ['overdue'], proofs: {} },
+    });
     expect(led(story)).toBe('slow-yellow');
     story.does({ type: 'holder-gone', holder: 1 });
     expect(led(story)).toBe('slow-yellow');

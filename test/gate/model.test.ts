@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import type { Reading } from '../../daemon/base/protocol.ts';
+import { PLAIN_WIRING } from '../../daemon/gate/board.ts';
 import { BUDGET_PERIOD_MS, EMPTY_BUDGET, saveBudget } from '../../daemon/gate/budget.ts';
 import type { Limits } from '../../daemon/gate/config.ts';
 import type { Memory } from '../../daemon/gate/files.ts';
@@ -25,6 +26,7 @@ const LIMITS: Limits = {
   settleMs: 1000,
   deviceTimeoutMs: 4000,
   presenceMs: 15_000,
+  proofTestMs: 30 * 86_400_000,
 };
 const KEEPER = 1;
 /** Coarser than the gate's own 50 ms, and finer than anything it measures. */
@@ -149,7 +151,7 @@ class World {
   requestRef: number | undefined;
 
   constructor() {
-    this.state = initialState({ kind: 'clear' }, this.memoryOnDisk, this.now, this.wall);
+    this.state = initialState(PLAIN_WIRING, { kind: 'clear' }, this.memoryOnDisk, this.now, this.wall);
   }
 
   contact(): Reading {
@@ -287,7 +289,7 @@ class World {
           this.dispatch({ type: 'renew', holder: KEEPER });
           this.dispatch({
             type: 'report',
-            report: { holder: KEEPER, clockTrusted: this.switches.clockTrusted, blocks: [], attention: [] },
+            report: { holder: KEEPER, clockTrusted: this.switches.clockTrusted, blocks: [], attention: [], proofs: {} },
           });
         }
         this.dispatch({
@@ -361,7 +363,7 @@ class World {
     this.energisings = this.energisings.map((each) => ({ ...each, uptime: Math.min(each.uptime, this.uptimeBefore) }));
     this.uptimeStart = this.now;
     this.lastDeadAt = this.now;
-    this.state = initialState(this.latchOnDisk, this.memoryOnDisk, this.now, this.wall);
+    this.state = initialState(PLAIN_WIRING, this.latchOnDisk, this.memoryOnDisk, this.now, this.wall);
     if (this.durableTrips > 0 && !resetUnderWay) assert(this.state.latch.kind !== 'clear');
     if (this.latchOnDisk.kind === 'clear') this.durableTrips = 0;
   }

@@ -21,6 +21,7 @@ export const LIMITS: Limits = {
   settleMs: 1000,
   deviceTimeoutMs: 4000,
   presenceMs: 15_000,
+  proofTestMs: 30 * 86_400_000,
 };
 
 const spec = { name: 'always', cron: '0 * * * *', durationMs: 7_200_000, timezone: 'UTC' };
@@ -104,7 +105,7 @@ export class GateRig {
     if (this.intakeAlive) this.gate.dispatch({ type: 'intake-alive', until: this.clock.monotonic() + 1000 });
     if (!this.keeperRenews) return;
     this.gate.dispatch({ type: 'renew', holder: this.holder });
-    const report = { holder: this.holder, clockTrusted: true, blocks: [], attention: [] };
+    const report = { holder: this.holder, clockTrusted: true, blocks: [], attention: [], proofs: {} };
     this.gate.dispatch({ type: 'report', report });
   }
 

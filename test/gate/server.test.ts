@@ -43,7 +43,7 @@ async function openKeeper(): Promise<{ keeper: Client; intake: Client; boot: str
   intake.send({ type: 'alive' });
   const keeper = await open('lease');
   const boot = String((await keeper.next('hello'))['boot']);
-  keeper.send({ type: 'report', clockTrusted: true, blocks: [], attention: [] });
+  keeper.send({ type: 'report', clockTrusted: true, blocks: [], attention: [], proofs: {} });
   await until(() => rig.gate.view.interlocks.every(({ ok }) => ok));
   return { keeper, intake, boot };
 }
@@ -66,7 +66,7 @@ const verbs: Record<string, unknown> = {
   connect,
   renew: { type: 'renew', boot: 'x' },
   release: { type: 'release', boot: 'x', reason: 'test' },
-  report: { type: 'report', clockTrusted: true, blocks: [], attention: [] },
+  report: { type: 'report', clockTrusted: true, blocks: [], attention: [], proofs: {} },
   recorded: { type: 'recorded', boot: 'x', seq: 1 },
   request: { type: 'request', id: 1, verb: 'reset', reason: 'test' },
   cancel: { type: 'cancel', id: 1 },
@@ -210,7 +210,7 @@ describe('the lease socket', () => {
     expect(second.of('record').map(({ record }) => record)).toEqual(told);
     expect(told.map(({ seq }) => seq)).toEqual(told.map((_, index) => index + 1));
     second.send({ type: 'recorded', boot, seq: told.at(-2)?.seq });
-    second.send({ type: 'report', clockTrusted: true, blocks: [], attention: [] });
+    second.send({ type: 'report', clockTrusted: true, blocks: [], attention: [], proofs: {} });
     await until(() => rig.gate.view.interlocks.some(({ name, ok }) => name === 'keeper' && ok));
     second.close();
     await second.cutOff();
@@ -270,6 +270,7 @@ describe('the admin socket', () => {
     expect(await admin.next('pending')).toMatchObject({ id: 7 });
     expect(rig.gate.view.led).toBe('double-blink-blue');
     rig.gate.dispatch({ type: 'press' });
+    rig.gate.dispatch({ type: 'firm' });
     expect(await admin.next('approved')).toMatchObject({ id: 7 });
     await until(() => rig.gate.view.latch.kind === 'clear');
     expect(rig.board.energised).toBe(false);
@@ -289,6 +290,7 @@ describe('the admin socket', () => {
       await until(() => rig.gate.view.presence.kind === 'none');
     }
     rig.gate.dispatch({ type: 'press' });
+    rig.gate.dispatch({ type: 'firm' });
     expect(rig.gate.view.presence.kind).toBe('none');
   });
 

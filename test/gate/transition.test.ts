@@ -1,4 +1,7 @@
 import { describe, expect, it } from 'vitest';
+import type { Reading } from '../../daemon/base/protocol.ts';
+import { type BoardReading, PLAIN_WIRING } from '../../daemon/gate/board.ts';
+import type { Limits } from '../../daemon/gate/config.ts';
 import { Story } from './driver.ts';
 
 const DEAD = { contact: 'dead', device: 'dead' } as const;
@@ -21,7 +24,11 @@ describe('interlocks', () => {
     ],
     [
       'clock',
-      (story) => story.does({ type: 'report', report: { holder: 1, clockTrusted: false, blocks: [], attention: [] } }),
+      (story) =>
+        story.does({
+          type: 'report',
+          report: { holder: 1, clockTrusted: false, blocks: [], attention: [], proofs: {} },
+        }),
     ],
     ['window', (story) => story.does({ type: 'calendar', calendar: { clockSane: true } })],
     ['button', (story) => story.does({ type: 'button-stuck' })],
@@ -30,7 +37,7 @@ describe('interlocks', () => {
       'ledger',
       (story) => {
         const blocks = [{ name: 'ledger', ok: false, reason: 'full', remedy: '' }];
-        story.does({ type: 'report', report: { holder: 1, clockTrusted: true, blocks, attention: [] } });
+        story.does({ type: 'report', report: { holder: 1, clockTrusted: true, blocks, attention: [], proofs: {} } });
       },
     ],
   ])('losing %s blocks a connection, and isolates one that is up or coming up', (name, lose) => {
@@ -94,7 +101,7 @@ describe('interlocks', () => {
     const story = new Story();
     story.does({ type: 'calendar', calendar: { clockSane: false } });
     story.request('connect');
-    story.does({ type: 'press' });
+    story.press();
     story.connect();
     story.tick(5000);
     expect(story.state.link.kind).toBe('connected');
@@ -262,7 +269,9 @@ describe('the button', () => {
     story.request('connect');
     expect(story.state.presence.kind).toBe('pending');
     story.does({ type: 'press' });
-    expect(story.answer(60)?.type).toBe('approved');
+    expect(story.state.presence.kind).toBe('pending');
+    expect(story.does({ type: 'firm' })).toContainEqual({ do: 'answer', ref: 60, answer: { type: 'approved' } });
+    story.does({ type: 'unpress', heldMs: 200 });
     story.connect();
     expect(story.state.presence.kind).toBe('none');
     story.does({ type: 'release', holder: 1, reason: 'done' });
@@ -280,7 +289,7 @@ describe('the button', () => {
       const story = new Story();
       story.request('connect');
       end(story);
-      story.does({ type: 'press' });
+      story.press();
       expect(story.state.presence.kind).toBe('none');
     }
   });
@@ -288,7 +297,7 @@ describe('the button', () => {
   it('approved one request, and a second one before it is used cancels that too', () => {
     const story = new Story();
     story.request('connect');
-    story.does({ type: 'press' });
+    story.press();
     expect(story.state.presence.kind).toBe('approved');
     expect(story.request('connect', 61)).toMatchObject({ type: 'denied' });
     expect(story.state.presence.kind).toBe('none');
@@ -333,6 +342,7 @@ describe('the button', () => {
     story.trip();
     story.request('reset');
     story.does({ type: 'press' });
+    story.does({ type: 'firm' });
     expect(story.state.presence.kind).toBe('pending');
     story.does({ type: 'unpress', heldMs: 6000 });
     expect(story.effects.some((effect) => effect.do === 'write-latch')).toBe(false);
@@ -365,7 +375,7 @@ describe('requests', () => {
     story.trip();
     expect(story.answer(60)).toMatchObject({ type: 'denied' });
     story.latchWritten();
-    story.does({ type: 'press' });
+    story.press();
     expect(story.state.presence.kind).toBe('none');
   });
 });
@@ -434,5 +444,355 @@ describe('the gate that stood still', () => {
     story.does({ type: 'tick', readings: { contact: 'alive', device: 'alive' } });
     expect(story.state.link.kind).toBe(link);
     expect(story.state.latch.kind).toBe('clear');
+  });
+});
+
+describe('a press that must be a person’s', () => {
+  it('is none when it was a spike: nothing is approved, however many there are', () => {
+    const story = new Story();
+    story.request('connect');
+    for (let spike = 0; spike < 20; spike += 1) {
+      story.does({ type: 'press' });
+      story.does({ type: 'unpress', heldMs: 3 });
+    }
+    expect(story.state.presence.kind).toBe('pending');
+  });
+
+  it('approves the request that was announced when it began, not one that came while it was down', () => {
+    const story = new Story();
+    story.does({ type: 'press' });
+    story.request('connect');
+    story.does({ type: 'firm' });
+    expect(story.state.presence.kind).toBe('pending');
+    story.does({ type: 'unpress', heldMs: 200 });
+    story.does({ type: 'press' });
+    story.does({ type: 'request-gone', ref: 60 });
+    story.request('connect', 61);
+    story.does({ type: 'firm' });
+    expect(story.state.presence).toMatchObject({ kind: 'pending', ref: 61 });
+  });
+
+  it('takes over the rules that were announced, and no others', () => {
+    const story = new Story();
+    story.does({ type: 'rules', rules: { kind: 'waiting', reasons: ['more'], blocks: true } });
+    expect(story.refusedFor()).toEqual(['rules']);
+    story.does({ type: 'request', ref: 60, verb: 'apply', reason: 'more', seconds: 0 });
+    story.does({ type: 'press' });
+    expect(story.does({ type: 'firm' })).toContainEqual({ do: 'adopt-rules' });
+    expect(story.state.rules.kind).toBe('current');
+    expect(story.refusedFor()).toEqual([]);
+  });
+});
+
+describe('the coils’ supply', () => {
+  const wiring = { ...PLAIN_WIRING, supply: true };
+  const gone = { contact: 'dead', device: 'dead', supply: 'dead' } as const;
+
+  it('missing keeps from connecting', () => {
+    const story = new Story({ kind: 'clear' }, {}, wiring);
+    story.tick(0, { supply: 'dead' });
+    expect(story.refusedFor()).toEqual(['coil-supply']);
+    story.tick(0, { supply: 'unknown' });
+    expect(story.refusedFor()).toEqual(['coil-supply']);
+  });
+
+  it('lost while connected isolates, without taking the open contact for a broken one', () => {
+    const story = new Story({ kind: 'clear' }, { settleMs: 50 }, wiring);
+    story.connect();
+    story.tick(100, gone);
+    expect(story.state.link.kind).toBe('connected');
+    story.tick(200, gone);
+    story.tick(1000);
+    expect(story.state).toMatchObject({ link: { kind: 'isolated' }, latch: { kind: 'clear' } });
+  });
+
+  it('lost a moment before the press is seen: that press trips', () => {
+    const story = new Story({ kind: 'clear' }, { settleMs: 50 }, wiring);
+    story.connect();
+    story.tick(100, gone);
+    story.does({ type: 'press' });
+    expect(story.state.latch.kind).toBe('lockout');
+  });
+
+  it('must go with every press: a pole that does not open makes the button one that cannot be relied on', () => {
+    const story = new Story({ kind: 'clear' }, {}, wiring);
+    story.press(400);
+    expect(story.state.pole).toBe('opens');
+    story.does({ type: 'press' });
+    story.tick(400, { supply: 'alive' });
+    expect(story.does({ type: 'unpress', heldMs: 400 })).toContainEqual({
+      do: 'record',
+      type: 'gate.button_pole',
+      data: { opened: false },
+    });
+    story.tick(100);
+    expect(story.refusedFor()).toEqual(['button']);
+    // Too short to say anything.
+    story.does({ type: 'press' });
+    story.does({ type: 'unpress', heldMs: 30 });
+    expect(story.state.pole).toBe('fails');
+    story.press(400);
+    story.tick(100);
+    expect(story.refusedFor()).toEqual([]);
+  });
+});
+
+describe('a proof that the keeper reports', () => {
+  const wiring = { ...PLAIN_WIRING, reported: ['carrier', 'probe'] as const };
+  const reports = (story: Story, carrier?: Reading, probe?: Reading) =>
+    story.does({
+      type: 'report',
+      report: {
+        holder: 1,
+        clockTrusted: true,
+        blocks: [],
+        attention: [],
+        proofs: { ...(carrier && { carrier }), ...(probe && { probe }) },
+      },
+    });
+  const told = (carrier?: Reading, probe?: Reading) => {
+    const story = new Story({ kind: 'clear' }, {}, wiring);
+    reports(story, carrier, probe);
+    return story;
+  };
+
+  it('blocks where it is missing, and where it says alive while the relay is off', () => {
+    expect(told().refusedFor()).toEqual(['carrier', 'probe']);
+    expect(told('dead').refusedFor()).toEqual(['probe']);
+    expect(told('dead', 'alive').refusedFor()).toEqual(['proofs']);
+    expect(told('dead', 'unknown').refusedFor()).toEqual([]);
+  });
+
+  it('says no more than the gate’s own: dead from the keeper alone proves nothing', () => {
+    const story = told('dead', 'dead');
+    story.tick(0, { contact: 'unknown', device: 'unknown' });
+    expect(story.refusedFor()).toEqual(['proofs']);
+  });
+
+  it('must all be alive before the link is called connected, in time', () => {
+    const story = told('dead', 'dead');
+    story.connect();
+    expect(story.state.link.kind).toBe('energised');
+    reports(story, 'alive', 'dead');
+    story.tick(1000);
+    expect(story.state.link.kind).toBe('energised');
+    reports(story, 'alive', 'alive');
+    story.tick();
+    expect(story.state.link.kind).toBe('connected');
+    const late = told('dead', 'dead');
+    late.connect();
+    late.tick(4000);
+    expect(late.state).toMatchObject({ link: { kind: 'isolating' }, latch: { kind: 'clear' } });
+  });
+
+  it('lost while connected isolates after the time to settle, without latch; a flicker does not', () => {
+    const story = told('dead', 'dead');
+    story.connect();
+    reports(story, 'alive', 'alive');
+    story.tick();
+    reports(story, 'dead', 'alive');
+    story.tick(800);
+    reports(story, 'alive', 'alive');
+    story.tick(800);
+    expect(story.state.link.kind).toBe('connected');
+    reports(story, 'dead', 'alive');
+    story.tick(1200);
+    expect(story.state.link.kind).toBe('isolating');
+    reports(story, 'dead', 'dead');
+    story.tick(1200);
+    expect(story.state).toMatchObject({ link: { kind: 'isolated' }, latch: { kind: 'clear' } });
+  });
+
+  it('that stays alive after isolating, or comes alive later, is a fault', () => {
+    const story = told('dead', 'dead');
+    story.connect();
+    reports(story, 'alive', 'alive');
+    story.tick();
+    story.does({ type: 'release', holder: 1, reason: 'done' });
+    story.tick(3900);
+    expect(story.state).toMatchObject({ link: { kind: 'isolating' }, latch: { kind: 'clear' } });
+    story.tick(400);
+    expect(story.state.latch.kind).toBe('fault');
+    const later = told('dead', 'dead');
+    reports(later, 'dead', 'alive');
+    later.tick(4400);
+    expect(later.state).toMatchObject({ link: { kind: 'isolating' }, latch: { kind: 'fault' } });
+  });
+});
+
+describe('two doors', () => {
+  const wiring = { ...PLAIN_WIRING, uplink: true };
+  const made = (limits: Partial<Limits> = {}) => {
+    const story = new Story({ kind: 'clear' }, limits, wiring);
+    story.tick(2000);
+    expect(story.state.uplink.kind).toBe('connected');
+    return story;
+  };
+  const paid = (story: Story) => {
+    const { link } = story.state;
+    if (link.kind === 'charging') story.does({ type: 'charged', session: link.session.id, ok: true });
+  };
+
+  it('the uplink falls as soon as the vault is asked for, and the vault waits until that is measured', () => {
+    const story = made();
+    story.ask();
+    expect(story.effects).toContainEqual({ do: 'uplink', energised: false });
+    paid(story);
+    expect(story.drives()).toEqual([]);
+    story.tick(600, { uplink: 'alive' });
+    expect(story.drives()).toEqual([]);
+    story.tick();
+    expect(story.state.uplink.kind).toBe('isolated');
+    story.tick();
+    expect(story.drives()).toEqual([true]);
+    story.tick();
+    expect(story.state.link.kind).toBe('connected');
+  });
+
+  it('the uplink comes back once the vault is proven dead, after a rest', () => {
+    const story = made();
+    story.connect();
+    story.tick(1000);
+    expect(story.state).toMatchObject({ link: { kind: 'connected' }, uplink: { kind: 'isolated' } });
+    story.does({ type: 'release', holder: 1, reason: 'done' });
+    story.tick(600, { contact: 'alive' });
+    expect(story.state.uplink.kind).toBe('isolated');
+    story.tick(400);
+    expect(story.state).toMatchObject({ link: { kind: 'isolated' }, uplink: { kind: 'connected' } });
+  });
+
+  it('an uplink that does not break is a fault, and the vault is never energised', () => {
+    const story = made();
+    story.ask();
+    paid(story);
+    story.tick(1000, { uplink: 'alive' });
+    expect(story.state.link.kind).toBe('charging');
+    story.tick(200, { uplink: 'alive' });
+    expect(story.state).toMatchObject({ latch: { kind: 'fault' }, link: { kind: 'isolating' } });
+  });
+
+  it('an uplink whose break cannot be read gives the connection up, without latch', () => {
+    const story = made();
+    story.ask();
+    paid(story);
+    story.tick(2400, { uplink: 'unknown' });
+    expect(story.state.latch.kind).toBe('clear');
+    expect(story.state.link.kind).not.toBe('energised');
+    expect(story.refusedFor()).toContain('uplink');
+  });
+
+  it.each(['alive', 'unknown'] as const)(
+    'any doubt about the uplink (%s) isolates a connected vault at once',
+    (uplink) => {
+      const story = made();
+      story.connect();
+      story.tick(500);
+      expect(story.state.link.kind).toBe('connected');
+      story.tick(0, { uplink });
+      expect(story.drives()).toEqual([false]);
+      expect(story.state.link.kind).toBe('isolating');
+      story.tick(1200, { uplink });
+      expect(story.state.latch.kind).toBe(uplink === 'alive' ? 'fault' : 'clear');
+    },
+  );
+
+  it.each<[string, (story: Story) => void]>([
+    ['a trip', (story) => story.trip()],
+    ['a fault', (story) => story.does({ type: 'board-failed', reason: 'x' })],
+    ['the end of the gate', (story) => story.does({ type: 'stop' })],
+    ['a proof that says the vault is alive', (story) => story.tick(0, { contact: 'alive' })],
+    ['a vault that can no longer be proven dead', (story) => story.tick(0, { contact: 'unknown', device: 'unknown' })],
+  ])('the uplink falls in the same turn as %s', (_, happens) => {
+    const story = made();
+    happens(story);
+    expect(story.effects).toContainEqual({ do: 'uplink', energised: false });
+    expect(story.effects[0]?.do === 'relay' || story.effects[0]?.do === 'uplink').toBe(true);
+  });
+
+  it('a latch keeps the uplink isolated too, until reset', () => {
+    const story = made();
+    story.trip();
+    story.latchWritten();
+    story.tick(5000);
+    expect(story.state.uplink.kind).toBe('isolated');
+  });
+
+  it('a contact that does not make cannot prove a break: fault', () => {
+    const story = made();
+    story.tick(1400, { uplink: 'dead' });
+    expect(story.state.latch.kind).toBe('fault');
+  });
+});
+
+describe('the proof test', () => {
+  const wiring = { ...PLAIN_WIRING, relays: 2 } as const;
+  const made = () => new Story({ kind: 'clear' }, {}, wiring);
+  const stage = ({ state: { link } }: Story) => (link.kind === 'proving' ? link.stage : link.kind);
+  const passed = () => {
+    const story = made();
+    story.connect();
+    story.tick(1000);
+    story.does({ type: 'release', holder: 1, reason: 'done' });
+    story.tick(200);
+    return story;
+  };
+
+  it('makes each relay alone, then both, and is dated once the link is isolated again', () => {
+    const story = made();
+    story.ask();
+    const { link } = story.state;
+    if (link.kind === 'charging') story.does({ type: 'charged', session: link.session.id, ok: true });
+    const seen: string[] = [];
+    for (let tick = 0; tick < 8; tick += 1) {
+      seen.push(stage(story));
+      story.tick(50);
+    }
+    expect([...new Set(seen)]).toEqual(['first', 'between', 'second', 'energised', 'connected']);
+    expect(story.state.proofTest).toBeUndefined();
+    story.does({ type: 'release', holder: 1, reason: 'done' });
+    story.tick(200);
+    expect(story.state.proofTest).toMatchObject({ passed: true });
+    expect(story.records()).toContain('gate.proof_test');
+    expect(story.effects.some((effect) => effect.do === 'save-budget')).toBe(true);
+  });
+
+  it('is not repeated before it is due, and is then', () => {
+    const story = passed();
+    story.tick(600);
+    story.ask();
+    expect(story.state.link).toMatchObject({ session: { test: false } });
+    const due = passed();
+    due.state = { ...due.state, proofTest: { wall: -31 * 86_400_000, passed: true, detail: '' } };
+    due.tick(600);
+    due.ask();
+    expect(due.state.link).toMatchObject({ session: { test: true } });
+    const ahead = passed();
+    ahead.state = { ...ahead.state, proofTest: { wall: 1e12, passed: true, detail: '' } };
+    ahead.tick(600);
+    ahead.ask();
+    expect(ahead.state.link).toMatchObject({ session: { test: true } });
+  });
+
+  it.each<[string, Partial<BoardReading>, string]>([
+    ['the second contact made with the first', { contacts: ['alive', 'alive'] }, 'contact 2 is made'],
+    ['no contact made at all', { contacts: ['dead', 'dead'] }, 'contact 1 is not made'],
+    ['the device there with one relay', { device: 'alive' }, 'the device behind the link is there'],
+  ])('finds %s: a fault, and the result says so', (_, readings, found) => {
+    const story = made();
+    story.connect();
+    story.tick(1400, { contact: 'dead', contacts: ['alive', 'dead'], device: 'dead', ...readings });
+    expect(story.state.latch).toMatchObject({ kind: 'fault', cause: { reason: expect.stringContaining(found) } });
+    expect(story.state.proofTest).toMatchObject({ passed: false, detail: expect.stringContaining(found) });
+  });
+
+  it('cut short has shown nothing', () => {
+    const story = made();
+    story.connect();
+    story.tick(50);
+    expect(stage(story)).toBe('between');
+    story.does({ type: 'release', holder: 1, reason: 'done' });
+    expect(story.records()).toContain('gate.proof_test_cut');
+    story.tick(500);
+    expect(story.state.proofTest).toBeUndefined();
   });
 });

@@ -1,12 +1,14 @@
 import assert from 'node:assert/strict';
 import { describe, expect, it } from 'vitest';
 import type { Reading } from '../../daemon/base/protocol.ts';
+import { PLAIN_WIRING } from '../../daemon/gate/board.ts';
 import { EMPTY_BUDGET } from '../../daemon/gate/budget.ts';
 import type { Limits } from '../../daemon/gate/config.ts';
 import type { Happening } from '../../daemon/gate/gate.ts';
 import { initialState } from '../../daemon/gate/initial.ts';
 import type { Effect, Event, Latch, State } from '../../daemon/gate/state.ts';
-import { sessionOf, transition } from '../../daemon/gate/transition.ts';
+import { sessionOf } from '../../daemon/gate/step.ts';
+import { transition } from '../../daemon/gate/transition.ts';
 
 /**
  * Every state the transition can reach, with time in steps of one tick and each limit one tick or two long, and every
@@ -23,6 +25,7 @@ const LIMITS: Limits = {
   settleMs: TICK,
   deviceTimeoutMs: TICK,
   presenceMs: TICK,
+  proofTestMs: 1e12,
 };
 const READINGS: readonly (readonly [contact: Reading, device: Reading])[] = [
   ['dead', 'dead'],
@@ -33,7 +36,7 @@ const READINGS: readonly (readonly [contact: Reading, device: Reading])[] = [
 ];
 /** A time that no tick reaches: intake's lease ends by `intake-gone`. */
 const FAR = 1e6;
-const BUDGET = initialState({ kind: 'clear' }, { budget: EMPTY_BUDGET, wall: 0 }, 0, 0).budget;
+const BUDGET = initialState(PLAIN_WIRING, { kind: 'clear' }, { budget: EMPTY_BUDGET, wall: 0 }, 0, 0).budget;
 const REF = 7;
 const CAUSE = { kind: 'gate', reason: '' } as const;
 
@@ -77,7 +80,10 @@ function writeOf(latch: Exclude<Latch, { kind: 'clear' }>, now: number): (typeof
   return write.kind === 'durable' ? write : { ...write, id: 2, waiting: write.waiting.slice(0, 1) };
 }
 
-const report: Happening = { type: 'report', report: { holder: 1, clockTrusted: true, blocks: [], attention: [] } };
+const report: Happening = {
+  type: 'report',
+  report: { holder: 1, clockTrusted: true, blocks: [], attention: [], proofs: {} },
+};
 const request = (verb: 'reset' | 'connect'): Happening => ({ type: 'request', ref: REF, verb, reason: '', seconds: 1 });
 const window = { name: '', endsWall: 1e6 };
 
@@ -179,7 +185,7 @@ function waitingIn({ latch }: State): number {
 
 describe('the transition', () => {
   it('keeps every rule in every state it can reach, whatever happens there', () => {
-    const initial = initialState({ kind: 'clear' }, { budget: EMPTY_BUDGET, wall: 0 }, 0, 0);
+    const initial = initialState(PLAIN_WIRING, { kind: 'clear' }, { budget: EMPTY_BUDGET, wall: 0 }, 0, 0);
     const start = canonical({ ...initial, calendar: { clockSane: true } }, 0);
     const seen = new Set([JSON.stringify(start)]);
     const queue = [start];
