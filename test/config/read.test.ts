@@ -43,7 +43,7 @@ const CASES: readonly [title: string, from: string, to: string, ...faults: strin
     'another spelling',
     'board:\n',
     'gate: {max_connection: 1h}\nboard:\n',
-    '4 gate.max_connection: found an unknown key; accepted is one of lease, intakeLease, maxConnection, maxConnections, maxConnected, minOff, settle, deviceTimeout, presence (did you mean maxConnection?)',
+    '4 gate.max_connection: found an unknown key; accepted is one of lease, intakeLease, maxConnection, maxConnections, maxConnected, minOff, settle, deviceTimeout, presence, proofTest (did you mean maxConnection?)',
   ],
   [
     "a key that is everybody's prototype",
