@@ -287,8 +287,8 @@ describe('the transition', () => {
       const initial = initialState(build.wiring, { kind: 'clear' }, { budget: EMPTY_BUDGET, wall: 0 }, 0, 0);
       const start = canonical({ ...initial, calendar: { clockSane: true } }, 0, build.tests);
       const events = eventsOf(build);
-    // The stages of a proof test take a tick each.
-    const limits = build.tests ? { ...LIMITS, maxConnectionMs: 6 * TICK } : LIMITS;
+      // The stages of a proof test take a tick each.
+      const limits = build.tests ? { ...LIMITS, maxConnectionMs: 6 * TICK } : LIMITS;
       const seen = new Set([JSON.stringify(start)]);
       const queue = [start];
       const visited = new Map<string, number>();
