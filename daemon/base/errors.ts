@@ -40,6 +40,11 @@ const REGISTER = {
   'config.gate': { exit: 2, status: 500, remedy: 'Compile it again with `portcullis config apply`.' },
   // gate
   'gate.refused': { exit: 3, status: 409, remedy: '`portcullis status` lists each interlock with its remedy.' },
+  'gate.rules': {
+    exit: 3,
+    status: 409,
+    remedy: 'The rules before stay in force; run `portcullis config apply` again once nothing is in the way.',
+  },
   'gate.latch': {
     exit: 1,
     status: 503,

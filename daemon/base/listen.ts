@@ -29,7 +29,7 @@ async function listenUnix(path: string, mode: number, accept: (socket: Socket) =
   return server;
 }
 
-/** Connects to a Unix socket. Rejects with `socket.unreachable`. */
+/** Connects to a Unix socket. Rejects with `socket.unreachable`, whose cause is the system's error. */
 export function connectUnix(path: string): Promise<Socket> {
   return new Promise((resolve, reject) => {
     const socket = createConnection(path);
@@ -39,7 +39,11 @@ export function connectUnix(path: string): Promise<Socket> {
     });
     socket.once('error', (error) =>
       reject(
-        new PortcullisError('socket.unreachable', `Nothing answers at ${path} (${errnoOf(error) ?? reasonOf(error)}).`),
+        new PortcullisError(
+          'socket.unreachable',
+          `Nothing answers at ${path} (${errnoOf(error) ?? reasonOf(error)}).`,
+          { cause: error },
+        ),
       ),
     );
   });

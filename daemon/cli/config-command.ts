@@ -1,12 +1,13 @@
-import { writeDurably } from '../base/durable.ts';
-import { PortcullisError } from '../base/errors.ts';
+import { errnoOf, hasCode, PortcullisError } from '../base/errors.ts';
 import { formatFaults } from '../config/fault.ts';
-import { compileGate } from '../config/gate.ts';
 import { configJsonSchema } from '../config/json-schema.ts';
 import { checkConfig } from '../config/load.ts';
 import { readIdentity, statePaths } from '../config/state.ts';
 import { secretFault } from '../intake/schemes.ts';
 import type { Arguments, Command, Context } from './command.ts';
+import { judgeOnDisk, writeGateFile } from './gate-file.ts';
+import { askForPress } from './press.ts';
+import { applyRules } from './sockets.ts';
 
 export const configCommand: Command = {
   name: 'config',
@@ -50,10 +51,55 @@ async function check(args: Arguments, context: Context): Promise<boolean> {
 
 async function apply(args: Arguments, context: Context): Promise<number> {
   const config = await context.loadConfig(args.configPath);
-  const { identity, gateJson } = statePaths(config);
-  const { id } = await readIdentity(identity);
-  await writeDurably(gateJson, `${JSON.stringify(compileGate(config, id), null, 2)}\n`, 0o644);
-  const wrote = `Wrote ${gateJson}; the gate reads it when it starts.\n`;
-  context.out(args.json ? `${JSON.stringify({ written: gateJson })}\n` : wrote);
-  return 0;
+  const { identity, gateJson: written } = statePaths(config);
+  const compiled = await writeGateFile(config, (await readIdentity(identity)).id);
+  const say = (text: string) => {
+    if (!args.json) context.out(`${text}\n`);
+  };
+  say(`Wrote ${written}.`);
+  const press = askForPress(context, args.json);
+  let waits: readonly string[] = [];
+  const announced = (reasons: readonly string[], until: number) => {
+    waits = reasons;
+    say(`The rules before hold until somebody at the box accepts what permits more:\n${listed(waits)}`);
+    press.pending(until);
+  };
+  let inForce: 'at-once' | 'presence' | 'next-start';
+  try {
+    inForce = await applyRules(config.appliance.runtime, announced, context.interrupted);
+  } catch (error) {
+    if (!isNotRunning(error)) throw error;
+    inForce = 'next-start';
+    const rules = await judgeOnDisk(config, compiled);
+    if (rules.kind === 'waiting') waits = rules.reasons;
+  } finally {
+    press.over();
+  }
+  if (args.json) context.out(`${JSON.stringify({ written, inForce, waits })}\n`);
+  switch (inForce) {
+    case 'at-once':
+      say('In force: nothing in it permits more than the rules before.');
+      return 0;
+    case 'presence':
+      say('Accepted at the box, and in force.');
+      return 0;
+    case 'next-start':
+      say('The gate does not run: it takes this over when it starts.');
+      if (waits.length > 0)
+        say(`Until somebody at the box accepts it the rules before will hold, because of what permits more:
+${listed(waits)}
+Once the gate runs, run \`portcullis config apply\` again and press the button.`);
+      return 0;
+    default:
+      return inForce satisfies never;
+  }
+}
+
+function listed(reasons: readonly string[]): string {
+  return reasons.map((reason) => `  - ${reason}`).join('\n');
+}
+
+/** Nobody listens: not a gate that this user may not speak to. */
+function isNotRunning(error: unknown): boolean {
+  return hasCode(error, 'socket.unreachable') && ['ENOENT', 'ECONNREFUSED'].includes(errnoOf(error.cause) ?? '');
 }

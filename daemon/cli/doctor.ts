@@ -1,16 +1,16 @@
 import { execFile } from 'node:child_process';
 import { existsSync } from 'node:fs';
 import { readFile, stat } from 'node:fs/promises';
-import { promisify } from 'node:util';
+import { isDeepStrictEqual, promisify } from 'node:util';
 import { isoTime } from '../base/clock.ts';
 import { PortcullisError, reasonOf } from '../base/errors.ts';
 import { coverage, type Failure } from '../board/coverage.ts';
-import { compileGate } from '../config/gate.ts';
 import type { Config } from '../config/schema.ts';
 import { readIdentity, statePaths } from '../config/state.ts';
 import { gateConfig } from '../gate/config.ts';
 import { GateFiles } from '../gate/files.ts';
 import type { Command, Context } from './command.ts';
+import { compileFor, judgeOnDisk } from './gate-file.ts';
 import { gateView } from './sockets.ts';
 
 const run = promisify(execFile);
@@ -99,20 +99,21 @@ async function latch(config: Config, context: Context): Promise<Finding> {
   }
 }
 
-/** The gate obeys what was compiled, not what stands in the configuration. */
+/** The gate obeys what was compiled, and what was accepted, not what stands in the configuration. */
 async function gateFile(config: Config): Promise<Finding> {
   const { gateJson, identity: path } = statePaths(config);
   try {
     const { id } = await readIdentity(path);
     const compiled = gateConfig(JSON.parse(await readFile(gateJson, 'utf8')));
-    const same =
-      JSON.stringify(compiled) === JSON.stringify(gateConfig(JSON.parse(JSON.stringify(compileGate(config, id)))));
-    return same
-      ? ok('gate file', `${gateJson} is what the configuration says.`)
+    if (!isDeepStrictEqual(compiled, compileFor(config, id)))
+      return warning('gate file', `${gateJson} is older than the configuration.`, 'Run `portcullis config apply`.');
+    const rules = await judgeOnDisk(config, compiled);
+    return rules.kind === 'current'
+      ? ok('gate file', `${gateJson} is what the configuration says, and accepted.`)
       : warning(
           'gate file',
-          `${gateJson} is older than the configuration.`,
-          'Run `portcullis config apply` and restart the gate.',
+          `${gateJson} waits for a person at the box: ${rules.reasons.join(' ')}`,
+          'While the gate runs, run `portcullis config apply` and press the button.',
         );
   } catch (error) {
     return bad('gate file', `${gateJson}: ${reasonOf(error)}.`, 'Run `portcullis config apply`.');

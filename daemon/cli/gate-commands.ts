@@ -1,6 +1,7 @@
 import { durationMs } from '../base/duration.ts';
 import { PortcullisError } from '../base/errors.ts';
 import type { Command, Context } from './command.ts';
+import { askForPress } from './press.ts';
 import { awaitView, requestPresence, trip } from './sockets.ts';
 
 export const tripCommand: Command = {
@@ -86,12 +87,10 @@ async function withPresence(
   runtime: string,
   request: { verb: 'reset' | 'connect'; reason: string; seconds?: number },
 ): Promise<void> {
-  const announce = (until: number) => {
-    const seconds = Math.round((until - context.clock.monotonic()) / 1000);
-    if (!json)
-      context.out(
-        `Press the button at the box within ${seconds} s: its LED blinks blue twice. Ctrl-C withdraws the request.\n`,
-      );
-  };
-  await requestPresence(runtime, request, announce, context.interrupted);
+  const press = askForPress(context, json);
+  try {
+    await requestPresence(runtime, request, press.pending, context.interrupted);
+  } finally {
+    press.over();
+  }
 }

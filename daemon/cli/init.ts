@@ -4,7 +4,6 @@ import { mkdir, readFile, writeFile } from 'node:fs/promises';
 import { dirname, join, resolve } from 'node:path';
 import { makeDirectory, writeDurably } from '../base/durable.ts';
 import { PortcullisError, reasonOf } from '../base/errors.ts';
-import { compileGate } from '../config/gate.ts';
 import type { Config } from '../config/schema.ts';
 import { type Identity, statePaths, writeIdentity } from '../config/state.ts';
 import { GateFiles } from '../gate/files.ts';
@@ -18,6 +17,7 @@ import {
   parseRecoveryKey,
 } from '../vault/recovery-key.ts';
 import type { Command, Context } from './command.ts';
+import { writeGateFile } from './gate-file.ts';
 
 export const initCommand: Command = {
   name: 'init',
@@ -65,8 +65,8 @@ export const initCommand: Command = {
     await writeDurably(paths.sealingSecret, secrets.sealing.reveal());
     await writeDurably(paths.signingSeed, secrets.signing.reveal());
     const id = randomBytes(16).toString('hex');
-    await new GateFiles(paths.gateState, id).create(context.clock.wall());
-    await writeDurably(paths.gateJson, `${JSON.stringify(compileGate(config, id), null, 2)}\n`, 0o644);
+    // Whoever makes the appliance stands at it: the rules it begins with need no press.
+    await new GateFiles(paths.gateState, id).create(context.clock.wall(), await writeGateFile(config, id));
     const identity: Identity = {
       version: 1,
       id,

@@ -101,6 +101,43 @@ export function requestPresence(
   );
 }
 
+/**
+ * Has the gate take over gate.json, and resolves once that is in force. `pending` is told what permits more, where
+ * anything does, once the request is announced. Rejects with `gate.rules` when it is denied, or withdrawn by `signal`.
+ */
+export async function applyRules(
+  runtime: string,
+  pending: (reasons: readonly string[], until: number) => void,
+  signal: AbortSignal,
+): Promise<'at-once' | 'presence'> {
+  let waiting: readonly string[] = [];
+  let announced = false;
+  try {
+    return await converse<ReturnType<typeof adminAnswer>, AdminRequest, 'at-once' | 'presence'>(
+      join(runtime, 'admin'),
+      'The gate',
+      adminAnswer,
+      (lines) => {
+        lines.send({ type: 'watch' });
+        lines.send({ type: 'apply', id: 1 });
+      },
+      (message) => {
+        if (message.type === 'view') waiting = message.view.waiting ?? [];
+        if (message.type === 'pending') {
+          announced = true;
+          pending(waiting, message.until);
+        }
+        if (message.type === 'denied') throw new PortcullisError('gate.rules', `Not applied: ${message.reason}`);
+        return message.type !== 'approved' ? undefined : announced ? 'presence' : 'at-once';
+      },
+      signal,
+    );
+  } catch (error) {
+    if (signal.aborted) throw new PortcullisError('gate.rules', 'Not applied: the request was withdrawn.');
+    throw error;
+  }
+}
+
 /** One question to the keeper. Rejects with the keeper's own error. */
 export function askKeeper(runtime: string, request: ControlRequest, signal?: AbortSignal): Promise<unknown> {
   return converse<ReturnType<typeof controlAnswer>, ControlRequest, { value: unknown }>(

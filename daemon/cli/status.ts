@@ -43,6 +43,10 @@ function describe(gate: GateView, keeper: KeeperStatus | undefined, wall: number
   lines.push(`Measured: contact ${gate.readings.contact}, device ${gate.readings.device}. LED: ${gate.led}.`);
   if (gate.presence.kind === 'pending')
     lines.push(`Waiting for the button: ${gate.presence.verb}, ${gate.presence.reason}`);
+  if (gate.waiting !== undefined) {
+    lines.push('', 'Applied, but not in force until somebody runs `portcullis config apply` and presses the button:');
+    for (const reason of gate.waiting) lines.push(`  - ${reason}`);
+  }
   const lost = gate.interlocks.filter((interlock) => !interlock.ok);
   if (lost.length > 0) lines.push('', 'Missing for a connection:');
   for (const { name, reason, remedy } of lost) lines.push(`  ${name.padEnd(9)} ${reason} ${remedy}`);

@@ -6,6 +6,8 @@ import { reasonOf } from '../base/errors.ts';
 import { cause } from '../base/protocol.ts';
 import { flag, integer, number, type Of, object, optional, text, variants } from '../base/shape.ts';
 import { budgetFile, EMPTY_BUDGET } from './budget.ts';
+import { type GateConfig, gateConfig } from './config.ts';
+import { rulesOf } from './rules.ts';
 import type { LatchContent } from './state.ts';
 
 const latchFile = variants('state', {
@@ -23,12 +25,13 @@ const memoryFile = object({
 export type Memory = Of<typeof memoryFile>;
 
 /**
- * The gate's two durable files in the state directory. Reading never throws: what cannot be read reads as the safe
- * answer, which is lockout for the latch (only `init` and reset create *clear*) and a used-up budget.
+ * The gate's three durable files in the state directory. Reading never throws: what cannot be read reads as the safe
+ * answer, which is lockout for the latch (only `init` and reset create *clear*), a used-up budget, and no accepted rules.
  */
 export class GateFiles {
   readonly #latch: string;
   readonly #memory: string;
+  readonly #rules: string;
   readonly #state: string;
   readonly #appliance: string;
 
@@ -36,6 +39,7 @@ export class GateFiles {
     this.#state = stateDirectory;
     this.#latch = join(stateDirectory, 'latch.json');
     this.#memory = join(stateDirectory, 'gate-memory.json');
+    this.#rules = join(stateDirectory, 'rules.json');
     this.#appliance = appliance;
   }
 
@@ -70,10 +74,33 @@ export class GateFiles {
     await writeDurably(this.#memory, `${JSON.stringify(memory)}\n`);
   }
 
-  /** What `init` does: a clear latch and an empty budget, where there is no file yet. What exists is left as it is. */
-  async create(wall: number): Promise<void> {
+  /**
+   * The rules that `init` or a person at the box has accepted; undefined where the file is absent, unreadable or of
+   * another appliance. Then nothing is accepted, and everything waits for a person.
+   */
+  async readAccepted(): Promise<GateConfig | undefined> {
+    try {
+      const accepted = gateConfig(JSON.parse(await readFile(this.#rules, 'utf8')));
+      rulesOf(accepted);
+      return accepted.appliance === this.#appliance ? accepted : undefined;
+    } catch {
+      return undefined;
+    }
+  }
+
+  /** Durable when it resolves. */
+  async writeAccepted(accepted: GateConfig): Promise<void> {
+    await writeDurably(this.#rules, `${JSON.stringify(accepted)}\n`);
+  }
+
+  /**
+   * What `init` does: a clear latch, an empty budget and `accepted` as the accepted rules, where there is no file yet.
+   * What exists is left as it is.
+   */
+  async create(wall: number, accepted: GateConfig): Promise<void> {
     await makeDirectory(this.#state);
     if (!existsSync(this.#memory)) await this.writeMemory({ budget: EMPTY_BUDGET, wall });
+    if (!existsSync(this.#rules)) await this.writeAccepted(accepted);
     if (!existsSync(this.#latch)) await this.writeLatch({ kind: 'clear' });
   }
 }

@@ -1,18 +1,21 @@
 import { randomBytes } from 'node:crypto';
+import { isDeepStrictEqual } from 'node:util';
 import type { Clock } from '../base/clock.ts';
 import { reasonOf } from '../base/errors.ts';
 import type { Log } from '../base/log.ts';
-import type { GateRecord, GateView, ReportedProof } from '../base/protocol.ts';
-import { type Window, windowAt } from '../schedule/window.ts';
+import type { GateRecord, GateView } from '../base/protocol.ts';
 import type { Board, Wiring } from './board.ts';
-import { type Budget, saveBudget } from './budget.ts';
-import type { Limits } from './config.ts';
+import { type Budget, budgetUsed, saveBudget } from './budget.ts';
+import type { GateConfig, Limits } from './config.ts';
 import type { GateFiles, Memory } from './files.ts';
 import { initialState } from './initial.ts';
 import { isBeingCleared } from './latch.ts';
-import type { Answer, Calendar, Effect, Event, Ref, State } from './state.ts';
+import { currentWindow, type RulesInForce, rulesOf } from './rules.ts';
+import type { Answer, Calendar, Effect, Event, Ref, Rules, State } from './state.ts';
+import { sessionOf } from './step.ts';
 import { transition } from './transition.ts';
 import { viewOf } from './view.ts';
+import { judgeRules, needsRestart } from './widening.ts';
 
 const TICK_MS = 50;
 const CALENDAR_MS = 1000;
@@ -39,9 +42,9 @@ export class Gate {
   readonly #files: GateFiles;
   readonly #clock: Clock;
   readonly #log: Log;
-  readonly #limits: Limits;
-  readonly #reported: readonly ReportedProof[];
-  readonly #windows: readonly Window[];
+  /** What gate.json said when this process started: its board is the one that is driven. */
+  readonly #started: GateConfig;
+  readonly #proposal: () => Promise<GateConfig>;
   readonly #answers = new Map<Ref, (answer: Answer) => void>();
   readonly #listeners = new Set<GateListener>();
   readonly #stops: (() => void)[] = [];
@@ -50,6 +53,11 @@ export class Gate {
   #busy = false;
   #stopped = false;
   #state: State | undefined;
+  #rules: RulesInForce;
+  /** What the rules in force were read from; undefined where nobody has accepted any. */
+  #accepted: GateConfig | undefined;
+  /** What the announced request to apply would bring into force. */
+  #announced: { readonly proposed: GateConfig; readonly reasons: readonly string[] } | undefined;
   #seq = 0;
   #refs = 0;
   #shown = '';
@@ -59,39 +67,49 @@ export class Gate {
   #wallFloor = 0;
   #writes: Promise<void> = Promise.resolve();
 
+  /**
+   * `config` is what gate.json says now; `proposal` reads it again, and rejects where it cannot be read. Throws
+   * `config.gate` where a window of `config` cannot be read.
+   */
   constructor(ports: {
     board: Board;
     files: GateFiles;
     clock: Clock;
     log: Log;
-    limits: Limits;
-    reported?: readonly ReportedProof[];
-    windows: readonly Window[];
+    config: GateConfig;
+    proposal: () => Promise<GateConfig>;
   }) {
     this.#board = ports.board;
     this.#files = ports.files;
     this.#clock = ports.clock;
     this.#log = ports.log;
-    this.#limits = ports.limits;
-    this.#reported = ports.reported ?? [];
-    this.#windows = ports.windows;
+    this.#started = ports.config;
+    this.#proposal = ports.proposal;
+    this.#rules = { ...rulesOf(ports.config), windows: [] };
   }
 
   /** Takes over from a board that has been started, that is, whose relay has been driven off. */
   async start(): Promise<void> {
     const latch = await this.#files.readLatch(this.#clock.wall());
     const memory = await this.#files.readMemory();
+    const accepted = await this.#files.readAccepted();
     if (this.#stopped) return;
     const now = this.#clock.monotonic();
     const wall = this.#clock.wall();
     this.#wallFloor = memory?.wall ?? 0;
-    const wiring: Wiring = { ...this.#board.wiring, reported: this.#reported };
-    this.#state = initialState(wiring, latch, memory, now, wall);
+    const rules = judgeRules(accepted, this.#started);
+    this.#accepted = accepted;
+    // Where nothing is accepted there are no windows at all, and nothing connects.
+    if (accepted !== undefined) this.#rules = rulesOf(rules.kind === 'current' ? this.#started : accepted);
+    const wiring: Wiring = { ...this.#board.wiring, reported: this.#rules.reported };
+    this.#state = { ...initialState(wiring, latch, memory, now, wall), rules };
     this.#record('gate.started', {
       latch: latch.kind,
       caveats: this.#board.caveats,
       memory: memory === undefined ? 'absent' : 'read',
     });
+    if (rules.kind === 'waiting') this.#sayWaiting(rules);
+    else if (!isDeepStrictEqual(accepted, this.#started)) this.#accept(this.#started, 'start', []);
     this.#readCalendar();
     this.#tick();
     this.#stops.push(this.#clock.every(TICK_MS, () => this.#tick()));
@@ -118,8 +136,13 @@ export class Gate {
     return this.#clock.monotonic();
   }
 
+  /** Those in force. They change when others are applied. */
+  get limits(): Limits {
+    return this.#rules.limits;
+  }
+
   get view(): GateView {
-    return viewOf(this.#limits, this.#current, this.boot, this.#clock.monotonic());
+    return viewOf(this.#rules.limits, this.#current, this.boot, this.#clock.monotonic());
   }
 
   watch(listener: GateListener): () => void {
@@ -136,6 +159,46 @@ export class Gate {
 
   forget(ref: Ref): void {
     this.#answers.delete(ref);
+  }
+
+  /**
+   * Takes over what gate.json says now. What permits no more is in force at once; what permits more is announced, and
+   * comes into force, as it was announced, when somebody presses. The answers go to `ref`.
+   */
+  async apply(ref: Ref): Promise<void> {
+    let proposed: GateConfig;
+    try {
+      proposed = await this.#proposal();
+      rulesOf(proposed);
+    } catch (error) {
+      this.#deny(ref, reasonOf(error));
+      return;
+    }
+    // Who asked may have gone while the file was read: nobody could withdraw what is announced now.
+    if (this.#stopped || !this.#answers.has(ref)) return;
+    if (needsRestart(this.#started, proposed)) {
+      this.#deny(ref, 'The board or a directory of the gate is another one: restart the gate.');
+      return;
+    }
+    const rules = judgeRules(this.#accepted, proposed);
+    if (rules.kind === 'current') {
+      this.#adopt(proposed, 'apply', [], () => this.#answer(ref, { type: 'approved' }));
+      this.dispatch({ type: 'rules', rules });
+      return;
+    }
+    if (!isDeepStrictEqual(rules, this.#current.rules)) {
+      this.dispatch({ type: 'rules', rules });
+      this.#sayWaiting(rules);
+    }
+    if (sessionOf(this.#current.link) !== undefined) {
+      this.#deny(
+        ref,
+        'The vault is being connected or is connected, and a press would trip: wait until it is isolated.',
+      );
+      return;
+    }
+    this.#announced = { proposed, reasons: rules.reasons };
+    this.dispatch({ type: 'request', ref, verb: 'apply', reason: rules.reasons.join(' ').slice(0, 500), seconds: 0 });
   }
 
   /** Takes one event through the transition. Returns the monotonic time at which its relay command had been given. */
@@ -156,7 +219,7 @@ export class Gate {
 
   #take(happening: Happening): number {
     const now = this.#clock.monotonic();
-    const step = transition(this.#limits, this.#current, {
+    const step = transition(this.#rules.limits, this.#current, {
       ...happening,
       now,
       wall: this.#clock.wall(),
@@ -209,16 +272,86 @@ export class Gate {
         return;
       }
       case 'answer':
-        this.#answers.get(effect.ref)?.(effect.answer);
+        this.#answer(effect.ref, effect.answer);
         return;
       case 'record':
         this.#record(effect.type, effect.data);
         return;
       case 'adopt-rules':
+        if (this.#announced === undefined) throw new Error('rules were approved that nobody has announced');
+        this.#adopt(this.#announced.proposed, 'presence', this.#announced.reasons);
         return;
       default:
         effect satisfies never;
     }
+  }
+
+  #answer(ref: Ref, answer: Answer): void {
+    this.#answers.get(ref)?.(answer);
+  }
+
+  #deny(ref: Ref, reason: string): void {
+    this.#answer(ref, { type: 'denied', reason: reason.slice(0, 500) });
+  }
+
+  /** Brings other rules into force, in this turn of the event loop: a connection they do not permit ends in it. */
+  #adopt(config: GateConfig, by: 'apply' | 'presence', reasons: readonly string[], done: () => void = () => {}): void {
+    this.#rules = rulesOf(config);
+    const state = this.#current;
+    this.#state = { ...state, wiring: { ...state.wiring, reported: this.#rules.reported } };
+    this.#announced = undefined;
+    this.#accept(config, by, reasons, done);
+    const { presence } = state;
+    if (presence.kind === 'pending' && presence.verb === 'apply') {
+      this.dispatch({ type: 'request-gone', ref: presence.ref });
+      this.#deny(
+        presence.ref,
+        'Other rules were applied meanwhile: what was announced was compared with those before.',
+      );
+    }
+    const { limits } = this.#rules;
+    const now = this.#clock.monotonic();
+    const session = sessionOf(state.link);
+    const used = budgetUsed(state.budget, now);
+    if (
+      session !== undefined &&
+      (session.charged > limits.maxConnectionMs ||
+        session.leaseUntil > now + limits.leaseMs ||
+        used.ms > limits.maxConnectedMs ||
+        used.connections > limits.maxConnections)
+    )
+      this.dispatch({ type: 'release', holder: session.holder, reason: 'The rules applied now do not permit it.' });
+    this.dispatch({ type: 'intake-alive', until: Math.min(state.intakeUntil, now + limits.intakeLeaseMs) });
+    this.#readCalendar();
+  }
+
+  /**
+   * Keeps `config` as the accepted rules. Where they cannot be written they hold in memory: a gate that starts anew then
+   * goes by those before, which permit less, or narrows them again.
+   */
+  #accept(config: GateConfig, by: 'start' | 'apply' | 'presence', reasons: readonly string[], done = () => {}): void {
+    this.#accepted = config;
+    this.#record('gate.rules_applied', { by, reasons });
+    this.#write(
+      () => this.#files.writeAccepted(config),
+      (ok) => {
+        if (!ok)
+          this.#record('gate.rules_not_durable', {
+            until: 'The gate ends: the next one starts from the rules before.',
+          });
+        done();
+      },
+    );
+  }
+
+  #sayWaiting({ reasons, blocks }: Extract<Rules, { kind: 'waiting' }>): void {
+    this.#record('gate.rules_waiting', { reasons, blocks });
+    this.#log.warn(
+      blocks
+        ? 'nothing connects until a person accepts the rules: run `portcullis config apply` and press the button'
+        : 'the old rules hold until a person accepts the new ones: run `portcullis config apply` and press the button',
+      { waiting: reasons },
+    );
   }
 
   /** Writes follow each other in the order they were asked for, and never hold up the event loop. */
@@ -258,12 +391,10 @@ export class Gate {
 
   #readCalendar(): void {
     const wall = this.#clock.wall();
-    const within = this.#windows
-      .map((window) => ({ window, at: windowAt(window, wall) }))
-      .find(({ at }) => at !== undefined);
+    const window = currentWindow(this.#rules.windows, wall);
     const calendar: Calendar = {
       clockSane: wall >= this.#wallFloor - CLOCK_SLACK_MS,
-      ...(within?.at === undefined ? {} : { window: { name: within.window.name, endsWall: within.at.endWall } }),
+      ...(window === undefined ? {} : { window }),
     };
     this.dispatch({ type: 'calendar', calendar });
   }

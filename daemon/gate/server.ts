@@ -11,7 +11,6 @@ import {
   type TripAnswer,
   tripRequest,
 } from '../base/protocol.ts';
-import type { Limits } from './config.ts';
 import type { Gate } from './gate.ts';
 import type { Ref } from './state.ts';
 
@@ -26,7 +25,6 @@ const RECORDS_AHEAD = 200;
  */
 export class GateServer {
   readonly #gate: Gate;
-  readonly #limits: Limits;
   readonly #sockets: SocketDirectory;
   readonly #log: Log;
   readonly #records: GateRecord[] = [];
@@ -34,9 +32,8 @@ export class GateServer {
   #keeper: { send(message: LeaseAnswer): boolean } | undefined;
   #lost = 0;
 
-  constructor(gate: Gate, limits: Limits, directory: string, log: Log) {
+  constructor(gate: Gate, directory: string, log: Log) {
     this.#gate = gate;
-    this.#limits = limits;
     this.#sockets = new SocketDirectory(directory);
     this.#log = log;
   }
@@ -63,7 +60,7 @@ export class GateServer {
       message: (message) => {
         if (message.type === 'alive') {
           isIntake = true;
-          this.#gate.dispatch({ type: 'intake-alive', until: this.#gate.now + this.#limits.intakeLeaseMs });
+          this.#gate.dispatch({ type: 'intake-alive', until: this.#gate.now + this.#gate.limits.intakeLeaseMs });
           return;
         }
         let commandedAt = 0;
@@ -92,6 +89,13 @@ export class GateServer {
     const refs = new Set<Ref>();
     let unwatch = () => {};
     let sent = 0;
+    let ttlMs = 0;
+    /** Says how long a lease is, as often as that changes. */
+    const greet = () => {
+      if (ttlMs === this.#gate.limits.leaseMs) return;
+      ttlMs = this.#gate.limits.leaseMs;
+      lines.send({ type: 'hello', boot: this.#gate.boot, ttlMs });
+    };
     const sendRecords = () => {
       for (const record of this.#records.slice(0, RECORDS_AHEAD)) {
         if (record.seq <= sent) continue;
@@ -144,8 +148,14 @@ export class GateServer {
       },
     });
     this.#keeper = lines;
-    unwatch = this.#gate.watch({ view: (view) => lines.send({ type: 'view', view }), record: sendRecords });
-    lines.send({ type: 'hello', boot: this.#gate.boot, ttlMs: this.#limits.leaseMs });
+    unwatch = this.#gate.watch({
+      view: (view) => lines.send({ type: 'view', view }),
+      record: () => {
+        greet();
+        sendRecords();
+      },
+    });
+    greet();
     lines.send({ type: 'view', view: this.#gate.view });
     sendRecords();
   }
@@ -153,6 +163,16 @@ export class GateServer {
   #serveAdmin(socket: Socket): void {
     const refs = new Set<Ref>();
     const stops: (() => void)[] = [];
+    const waiting = (id: number): Ref => {
+      const ref = this.#gate.ref((answer) => {
+        if (answer.type === 'pending') lines.send({ type: 'pending', id, until: answer.until });
+        if (answer.type === 'approved') lines.send({ type: 'approved', id });
+        if (answer.type === 'denied') lines.send({ type: 'denied', id, reason: answer.reason });
+        if (answer.type !== 'pending') this.#drop(refs, ref);
+      });
+      refs.add(ref);
+      return ref;
+    };
     const lines = openLines<ReturnType<typeof adminRequest>, AdminAnswer>(socket, adminRequest, {
       message: (message) => {
         switch (message.type) {
@@ -162,29 +182,18 @@ export class GateServer {
             lines.send({ type: 'view', view: this.#gate.view });
             return;
           case 'request': {
-            const ref = this.#gate.ref((answer) => {
-              if (answer.type === 'pending') lines.send({ type: 'pending', id: message.id, until: answer.until });
-              if (answer.type === 'approved') lines.send({ type: 'approved', id: message.id });
-              if (answer.type === 'denied') lines.send({ type: 'denied', id: message.id, reason: answer.reason });
-              if (answer.type !== 'pending') this.#drop(refs, ref);
-            });
-            refs.add(ref);
             const { verb, reason, seconds = 0, test = false } = message;
-            this.#gate.dispatch({ type: 'request', ref, verb, reason, seconds, test });
+            this.#gate.dispatch({ type: 'request', ref: waiting(message.id), verb, reason, seconds, test });
             return;
           }
+          case 'apply':
+            void this.#gate.apply(waiting(message.id));
+            return;
           case 'cancel':
             for (const ref of refs) {
               this.#gate.dispatch({ type: 'request-gone', ref });
               this.#drop(refs, ref);
             }
-            return;
-          case 'apply':
-            lines.send({
-              type: 'denied',
-              id: message.id,
-              reason: 'Restart the gate: it reads its rules when it starts.',
-            });
             return;
           default:
             message satisfies never;

@@ -157,6 +157,8 @@ export class GateLink {
       case 'hello':
         this.#boot = message.boot;
         this.#renewEvery = message.ttlMs / 4;
+        // Said again where the gate has come to go by other rules.
+        if (this.#session.kind !== 'none') this.#renewUntilOver();
         this.report();
         return;
       case 'view':

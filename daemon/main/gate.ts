@@ -10,7 +10,6 @@ import { boardConfig, gateConfig } from '../gate/config.ts';
 import { GateFiles } from '../gate/files.ts';
 import { Gate, type Happening } from '../gate/gate.ts';
 import { GateServer } from '../gate/server.ts';
-import { parseWindow, type Window } from '../schedule/window.ts';
 import { createBoard } from './boards.ts';
 import { live, processLog, type Running } from './process.ts';
 
@@ -23,12 +22,7 @@ let board: Board | undefined;
 async function start(): Promise<Running> {
   const path = process.argv[2] ?? '/var/lib/portcullis/gate.json';
   const unknown = (what: string) => new PortcullisError('config.gate', `${path}: ${what}.`);
-  let content: unknown;
-  try {
-    content = JSON.parse(await readFile(path, 'utf8'));
-  } catch (error) {
-    throw unknown(reasonOf(error));
-  }
+  const content = await readJson(path, unknown);
   // The board first, and its relay off, whatever the rest of the file may say.
   const hardware = createBoard(
     read(unknown, () => boardConfig((content as { board?: unknown } | null)?.board, 'board')),
@@ -44,25 +38,20 @@ async function start(): Promise<Running> {
   }
   for (const caveat of hardware.caveats) log.warn('the board cannot guarantee everything', { caveat });
   const config = read(unknown, () => gateConfig(content));
-  const windows = config.windows.map((spec): Window => {
-    const parsed = parseWindow(spec);
-    if (!parsed.ok)
-      throw unknown(`window ${spec.name}: ${parsed.faults.map(({ key, found }) => `${key} ${found}`).join(', ')}`);
-    return parsed.window;
-  });
   await makeDirectory(config.runtime, 0o750);
   await makeDirectory(config.state);
-  const files = new GateFiles(config.state, config.appliance);
   const gate = new Gate({
     board: hardware,
-    files,
+    files: new GateFiles(config.state, config.appliance),
     clock: systemClock,
     log,
-    limits: config.limits,
-    reported: config.reported,
-    windows,
+    config,
+    proposal: async () => {
+      const proposed = await readJson(path, unknown);
+      return read(unknown, () => gateConfig(proposed));
+    },
   });
-  const server = new GateServer(gate, config.limits, config.runtime, log);
+  const server = new GateServer(gate, config.runtime, log);
   server.watch();
   await gate.start();
   const cancelButton = followButton(hardware, gate);
@@ -103,6 +92,14 @@ function happeningOf(event: ButtonEvent): Happening {
       return { type: 'unpress', heldMs: 0 };
     default:
       return event satisfies never;
+  }
+}
+
+async function readJson(path: string, unknown: (what: string) => PortcullisError): Promise<unknown> {
+  try {
+    return JSON.parse(await readFile(path, 'utf8'));
+  } catch (error) {
+    throw unknown(reasonOf(error));
   }
 }
 

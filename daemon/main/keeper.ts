@@ -27,7 +27,8 @@ import { version } from './version.ts';
 const log = processLog('keeper');
 
 async function start(): Promise<Running> {
-  const config = await loadConfig(process.argv[2] ?? '');
+  const configPath = process.argv[2] ?? '';
+  const config = await loadConfig(configPath);
   const { appliance, sources, vault, web: settings } = config;
   const paths = statePaths(config);
   const identity = await readIdentity(paths.identity);
@@ -36,7 +37,15 @@ async function start(): Promise<Running> {
   for (const path of [paths.staging, paths.index, paths.work]) await makeDirectory(path);
   const ledger = openLedger({ path: paths.ledger, clock: systemClock, log });
   await ledger.start();
-  const calendar = new Calendar(windowsOf(config));
+  let calendar = new Calendar(windowsOf(config));
+  /** The gate goes by other windows now: without them the keeper would let a new one go by unused. */
+  const followRules = async () => {
+    try {
+      calendar = new Calendar(windowsOf(await loadConfig(configPath)));
+    } catch (error) {
+      log.error('the schedule stays as it was: the configuration cannot be read', { error });
+    }
+  };
   const keeper = new Keeper(
     {
       appliance: appliance.name,
@@ -64,7 +73,16 @@ async function start(): Promise<Running> {
       ledger,
       runner: childJobs,
       createGateLink: (ports) =>
-        new GateLink({ ...ports, path: join(appliance.runtime, 'lease'), clock: systemClock, log }),
+        new GateLink({
+          ...ports,
+          path: join(appliance.runtime, 'lease'),
+          clock: systemClock,
+          log,
+          async record(record) {
+            await ports.record(record);
+            if (record.type === 'gate.rules_applied') await followRules();
+          },
+        }),
       windowAt: (wall) => calendar.at(wall),
       nextWindow: (wall) => calendar.next(wall),
       clockTrusted: async () => appliance.clock === 'system' || (await clockSynchronised()),

@@ -1,11 +1,11 @@
 /** The server processes as the command line starts them: one of them in this terminal, or all under one supervisor. */
 import { spawn } from 'node:child_process';
 import { systemClock } from '../base/clock.ts';
-import { makeDirectory, writeDurably } from '../base/durable.ts';
+import { makeDirectory } from '../base/durable.ts';
 import { PortcullisError } from '../base/errors.ts';
 import { dropsWithoutUs } from '../board/coverage.ts';
 import { endSimulatedBoard } from '../board/simulated.ts';
-import { compileGate } from '../config/gate.ts';
+import { writeGateFile } from '../cli/gate-file.ts';
 import type { Config } from '../config/schema.ts';
 import { readIdentity, statePaths } from '../config/state.ts';
 import { processLog } from './process.ts';
@@ -39,19 +39,14 @@ async function supervise(
   commands: Record<'gate' | 'intake' | 'keeper', string[]>,
 ): Promise<number> {
   const log = processLog('run');
-  const { gateJson, identity } = statePaths(config);
   if (!dropsWithoutUs(config.board)) {
     throw new PortcullisError(
       'gate.unsafe',
       'Nothing outside these processes drops the relay of this board when they die.',
     );
   }
-  // Whoever starts everything by hand means the configuration as it stands.
-  await writeDurably(
-    gateJson,
-    `${JSON.stringify(compileGate(config, (await readIdentity(identity)).id), null, 2)}\n`,
-    0o644,
-  );
+  // Whoever starts everything by hand means the configuration as it stands; what permits more still waits at the gate.
+  await writeGateFile(config, (await readIdentity(statePaths(config).identity)).id);
   await makeDirectory(config.appliance.runtime, 0o750);
   let end: (code: number) => void = () => {};
   const ended = new Promise<number>((resolve) => {

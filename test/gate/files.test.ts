@@ -1,9 +1,10 @@
-import { chmod, mkdir, mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
+import { chmod, mkdir, mkdtemp, readdir, readFile, rm, stat, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { EMPTY_BUDGET } from '../../daemon/gate/budget.ts';
 import { GateFiles } from '../../daemon/gate/files.ts';
+import { CONFIG } from './rig.ts';
 
 let folder: string;
 let files: GateFiles;
@@ -95,16 +96,48 @@ describe('the memory on disk', () => {
   });
 });
 
+describe('the accepted rules on disk', () => {
+  it('read back as they were written, for their owner only', async () => {
+    await files.writeAccepted(CONFIG);
+    expect(await files.readAccepted()).toEqual(CONFIG);
+    expect((await stat(join(folder, 'rules.json'))).mode & 0o777).toBe(0o600);
+  });
+
+  it.each([
+    ['absent', undefined],
+    ['empty', ''],
+    ['null', 'null'],
+    ['cut off', JSON.stringify(CONFIG).slice(0, -1)],
+    ['of another appliance', JSON.stringify({ ...CONFIG, appliance: 'other' })],
+    ['of another version', JSON.stringify({ ...CONFIG, version: 2 })],
+    ['with a key nobody knows', JSON.stringify({ ...CONFIG, more: true })],
+    ['without limits', JSON.stringify({ ...CONFIG, limits: {} })],
+    ['with a limit that is no number', JSON.stringify({ ...CONFIG, limits: { ...CONFIG.limits, leaseMs: null } })],
+    ['with a window nobody can read', JSON.stringify({ ...CONFIG, windows: [{ ...CONFIG.windows[0], cron: 'x' }] })],
+  ])('that are %s are none', async (_, content) => {
+    if (content !== undefined) await writeFile(join(folder, 'rules.json'), content);
+    expect(await files.readAccepted()).toBeUndefined();
+  });
+
+  it('keep their old content when the new one cannot be written', async () => {
+    await files.writeAccepted(CONFIG);
+    await mkdir(join(folder, '.rules.json.tmp'));
+    await expect(files.writeAccepted({ ...CONFIG, windows: [] })).rejects.toThrow();
+    expect(await files.readAccepted()).toEqual(CONFIG);
+  });
+});
+
 describe('init', () => {
-  it('creates a clear latch and an empty budget, once, and leaves what is there', async () => {
+  it('creates a clear latch, an empty budget and the rules it began with, once, and leaves what is there', async () => {
     const state = join(folder, 'new', 'state');
     const fresh = new GateFiles(state, 'box');
-    await fresh.create(5);
+    await fresh.create(5, CONFIG);
     expect(await fresh.readLatch(0)).toEqual({ kind: 'clear' });
     expect(await fresh.readMemory()).toEqual({ budget: EMPTY_BUDGET, wall: 5 });
     await fresh.writeLatch({ kind: 'lockout', cause: CAUSE, wall: 1 });
-    await fresh.create(9);
+    await fresh.create(9, { ...CONFIG, windows: [] });
     expect((await fresh.readLatch(0)).kind).toBe('lockout');
+    expect(await fresh.readAccepted()).toEqual(CONFIG);
     await chmod(join(state, 'latch.json'), 0o600);
     expect(JSON.parse(await readFile(join(state, 'gate-memory.json'), 'utf8'))).toMatchObject({ wall: 5 });
   });

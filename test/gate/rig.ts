@@ -3,11 +3,10 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { type Log, silentLog } from '../../daemon/base/log.ts';
 import type { GateRecord } from '../../daemon/base/protocol.ts';
-import type { Limits } from '../../daemon/gate/config.ts';
+import type { GateConfig, Limits } from '../../daemon/gate/config.ts';
 import { GateFiles } from '../../daemon/gate/files.ts';
 import { Gate } from '../../daemon/gate/gate.ts';
 import type { Answer, Ref } from '../../daemon/gate/state.ts';
-import { parseWindow } from '../../daemon/schedule/window.ts';
 import { FakeClock } from '../base/fake-clock.ts';
 import { FakeBoard } from '../board/fake-board.ts';
 
@@ -24,7 +23,16 @@ export const LIMITS: Limits = {
   proofTestMs: 30 * 86_400_000,
 };
 
-const spec = { name: 'always', cron: '0 * * * *', durationMs: 7_200_000, timezone: 'UTC' };
+export const CONFIG: GateConfig = {
+  version: 1,
+  appliance: 'box',
+  state: '/state',
+  runtime: '/run',
+  board: { driver: 'simulated', directory: '/board', vault: '/vault' },
+  limits: LIMITS,
+  reported: [],
+  windows: [{ name: 'always', cron: '0 * * * *', durationMs: 7_200_000, timezone: 'UTC' }],
+};
 
 /** Resolves once `condition` holds, looking again at every turn of the event loop. */
 export async function until(condition: () => boolean | Promise<boolean>): Promise<void> {
@@ -41,6 +49,10 @@ class WatchedFiles extends GateFiles {
 
   override writeMemory(...args: Parameters<GateFiles['writeMemory']>): Promise<void> {
     return this.#watch(super.writeMemory(...args));
+  }
+
+  override writeAccepted(...args: Parameters<GateFiles['writeAccepted']>): Promise<void> {
+    return this.#watch(super.writeAccepted(...args));
   }
 
   /** A write that waits for another begins in the turn in which that one ends. */
@@ -75,21 +87,29 @@ export class GateRig {
   intakeAlive = true;
   keeperRenews = true;
 
-  private constructor(folder: string, limits: Limits) {
+  /** What gate.json says when it is read again. */
+  proposal: () => Promise<GateConfig>;
+
+  private constructor(folder: string, config: GateConfig) {
     this.folder = folder;
     this.files = new WatchedFiles(join(folder, 'state'), 'box');
-    const window = parseWindow(spec);
-    if (!window.ok) throw new Error('the window does not parse');
     const log: Log = { ...silentLog, error: (message) => this.errors.push(message) };
     const { board, files, clock } = this;
-    this.gate = new Gate({ board, files, clock, log, limits, windows: [window.window] });
+    this.proposal = async () => config;
+    this.gate = new Gate({ board, files, clock, log, config, proposal: () => this.proposal() });
     this.gate.watch({ view: () => {}, record: (record) => this.records.push(record) });
   }
 
   static async create(limits: Partial<Limits> = {}): Promise<GateRig> {
-    const rig = new GateRig(await mkdtemp(join(tmpdir(), 'portcullis-gate-')), { ...LIMITS, ...limits });
-    await rig.files.create(0);
+    const config = { ...CONFIG, limits: { ...LIMITS, ...limits } };
+    const rig = new GateRig(await mkdtemp(join(tmpdir(), 'portcullis-gate-')), config);
+    await rig.files.create(0, config);
     return rig;
+  }
+
+  /** The next gate of this appliance, with what this one has left on the disk. */
+  again(config: GateConfig): GateRig {
+    return new GateRig(this.folder, config);
   }
 
   /** Starts, with an intake that lives and a keeper that renews, and lets the minimum off-time pass. */
@@ -127,6 +147,23 @@ export class GateRig {
       const ref = this.gate.ref(resolve);
       this.gate.dispatch({ type: 'trip', ref, cause: { kind: 'alert', reason } });
     });
+  }
+
+  /** A press as a person gives it. */
+  press(): void {
+    this.gate.dispatch({ type: 'press' });
+    this.clock.advance(100);
+    this.gate.dispatch({ type: 'firm' });
+    this.clock.advance(100);
+    this.gate.dispatch({ type: 'unpress', heldMs: 200 });
+  }
+
+  /** Has the gate read gate.json again, which proposes `config`. */
+  apply(config: GateConfig): Promise<Answer[]> {
+    this.proposal = async () => config;
+    const answers: Answer[] = [];
+    const ref = this.gate.ref((answer) => answers.push(answer));
+    return this.gate.apply(ref).then(() => answers);
   }
 
   /** A hold of six seconds. */

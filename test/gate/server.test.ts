@@ -6,7 +6,7 @@ import { silentLog } from '../../daemon/base/log.ts';
 import { adminAnswer, type GateRecord, leaseAnswer, tripAnswer } from '../../daemon/base/protocol.ts';
 import { GateServer } from '../../daemon/gate/server.ts';
 import { Client } from './clients.ts';
-import { GateRig, LIMITS, until } from './rig.ts';
+import { CONFIG, GateRig, LIMITS, until } from './rig.ts';
 
 let rig: GateRig;
 let server: GateServer;
@@ -17,7 +17,7 @@ beforeEach(async () => {
   rig = await GateRig.create();
   run = join(rig.folder, 'run');
   await mkdir(run);
-  server = new GateServer(rig.gate, LIMITS, run, silentLog);
+  server = new GateServer(rig.gate, run, silentLog);
   server.watch();
   rig.keeperRenews = false;
   rig.intakeAlive = false;
@@ -71,11 +71,12 @@ const verbs: Record<string, unknown> = {
   request: { type: 'request', id: 1, verb: 'reset', reason: 'test' },
   cancel: { type: 'cancel', id: 1 },
   watch: { type: 'watch' },
+  apply: { type: 'apply', id: 1 },
 };
 const permitted: Record<string, readonly string[]> = {
   trip: ['trip', 'alive'],
   lease: ['connect', 'renew', 'release', 'report', 'recorded'],
-  admin: ['request', 'cancel', 'watch'],
+  admin: ['request', 'cancel', 'watch', 'apply'],
 };
 
 describe('which socket it is is the permission', () => {
@@ -315,5 +316,71 @@ describe('the admin socket', () => {
     rig.gate.dispatch({ type: 'unpress', heldMs: 6000 });
     expect(await admin.next('denied')).toMatchObject({ id: 1 });
     await until(() => rig.gate.view.latch.kind === 'clear');
+  });
+
+  it('applies what narrows at once, and tells the keeper how long a lease is now', async () => {
+    const { keeper } = await openKeeper();
+    expect(keeper.of('hello')).toEqual([{ type: 'hello', boot: rig.gate.boot, ttlMs: 1000 }]);
+    rig.proposal = async () => ({ ...CONFIG, limits: { ...LIMITS, leaseMs: 400, intakeLeaseMs: 300 } });
+    const admin = await open('admin');
+    admin.send({ type: 'apply', id: 3 });
+    expect(await admin.next('approved')).toMatchObject({ id: 3 });
+    expect(await keeper.next('hello', 2)).toMatchObject({ boot: rig.gate.boot, ttlMs: 400 });
+    expect((await rig.files.readAccepted())?.limits.leaseMs).toBe(400);
+    const ok = (name: string) => rig.gate.view.interlocks.find((each) => each.name === name)?.ok;
+    expect(ok('intake')).toBe(true);
+    rig.clock.advance(350);
+    expect(ok('intake')).toBe(false);
+    const intake = await open('trip');
+    intake.send({ type: 'alive' });
+    await until(() => ok('intake') === true);
+    rig.clock.advance(350);
+    expect(ok('intake')).toBe(false);
+  });
+
+  it('announces what widens, and a press brings it into force', async () => {
+    rig.proposal = async () => ({ ...CONFIG, limits: { ...LIMITS, leaseMs: 2000 } });
+    const keeper = await open('lease');
+    const admin = await open('admin');
+    admin.send({ type: 'watch' });
+    admin.send({ type: 'apply', id: 3 });
+    expect(await admin.next('pending')).toMatchObject({ id: 3, until: rig.clock.monotonic() + LIMITS.presenceMs });
+    // What waits is known to whoever watches before the press is asked for.
+    const asked = admin.received.findIndex(({ type }) => type === 'pending');
+    const shown = admin.received.slice(0, asked).findLast(({ type }) => type === 'view');
+    expect(shown?.['view']).toMatchObject({ waiting: ['gate.lease rises from 1s to 2s.'] });
+    expect(rig.gate.view.presence).toMatchObject({ kind: 'pending', verb: 'apply' });
+    rig.press();
+    expect(await admin.next('approved')).toMatchObject({ id: 3 });
+    expect(await keeper.next('hello', 2)).toMatchObject({ ttlMs: 2000 });
+    expect(rig.gate.view.waiting).toBeUndefined();
+    for (const message of admin.received) expect(() => adminAnswer(message)).not.toThrow();
+  });
+
+  it('withdraws what is to be applied with its connection, and with cancel, though it is still being read', async () => {
+    let read: (() => void) | undefined;
+    rig.proposal = () =>
+      new Promise((resolve) => {
+        read = () => resolve({ ...CONFIG, limits: { ...LIMITS, leaseMs: 2000 } });
+      });
+    const admin = await open('admin');
+    admin.send({ type: 'apply', id: 1 });
+    await until(() => read !== undefined);
+    admin.send({ type: 'cancel', id: 1 });
+    admin.send({ type: 'watch' });
+    await admin.next('view');
+    read?.();
+    await new Promise((resolve) => setImmediate(resolve));
+    expect(rig.gate.view.presence.kind).toBe('none');
+
+    rig.proposal = async () => ({ ...CONFIG, limits: { ...LIMITS, leaseMs: 2000 } });
+    const gone = await open('admin');
+    gone.send({ type: 'apply', id: 1 });
+    await gone.next('pending');
+    gone.close();
+    await until(() => rig.gate.view.presence.kind === 'none');
+    rig.press();
+    expect(rig.gate.limits.leaseMs).toBe(1000);
+    expect(rig.gate.view.waiting).toEqual(['gate.lease rises from 1s to 2s.']);
   });
 });
