@@ -7,6 +7,7 @@ import { checkConfig } from '../config/load.ts';
 import { readIdentity, statePaths } from '../config/state.ts';
 import { secretFault } from '../intake/schemes.ts';
 import type { Arguments, Command, Context } from './command.ts';
+import { writeRelayOff } from './relay-off.ts';
 
 export const configCommand: Command = {
   name: 'config',
@@ -39,9 +40,10 @@ export const configCommand: Command = {
   },
 };
 
-/** Looks at everything a check can see: secrets, and windows that a change of the clocks would move. Tells the faults. */
+/** Looks at everything a check can see: secrets, windows that a change of the clocks would move, this machine's network. Tells the faults. */
 async function check(args: Arguments, context: Context): Promise<boolean> {
-  const around = { wall: context.clock.wall(), environment: context.env, secretFault };
+  const network = await context.networkFacts();
+  const around = { wall: context.clock.wall(), environment: context.env, secretFault, network };
   const faults = await checkConfig(args.configPath, around);
   if (faults.length > 0)
     context.out(args.json ? `${JSON.stringify({ faults })}\n` : `${formatFaults(args.configPath, faults)}\n`);
@@ -52,6 +54,8 @@ async function apply(args: Arguments, context: Context): Promise<number> {
   const config = await context.loadConfig(args.configPath);
   const { identity, gateJson } = statePaths(config);
   const { id } = await readIdentity(identity);
+  // First, so that the helper never knows less than the gate that it stands behind.
+  await writeRelayOff(args.configPath, config);
   await writeDurably(gateJson, `${JSON.stringify(compileGate(config, id), null, 2)}\n`, 0o644);
   const wrote = `Wrote ${gateJson}; the gate reads it when it starts.\n`;
   context.out(args.json ? `${JSON.stringify({ written: gateJson })}\n` : wrote);

@@ -18,6 +18,7 @@ import {
   parseRecoveryKey,
 } from '../vault/recovery-key.ts';
 import type { Command, Context } from './command.ts';
+import { writeRelayOff } from './relay-off.ts';
 
 export const initCommand: Command = {
   name: 'init',
@@ -66,6 +67,7 @@ export const initCommand: Command = {
     await writeDurably(paths.signingSeed, secrets.signing.reveal());
     const id = randomBytes(16).toString('hex');
     await new GateFiles(paths.gateState, id).create(context.clock.wall());
+    await writeRelayOff(args.configPath, config);
     await writeDurably(paths.gateJson, `${JSON.stringify(compileGate(config, id), null, 2)}\n`, 0o644);
     const identity: Identity = {
       version: 1,
