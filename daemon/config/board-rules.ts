@@ -26,7 +26,10 @@ export function boardRules({ board, intake }: Readable): Finding[] {
 }
 
 /** What sits behind the uplink on this very machine: intake's address, or the way to the time. */
-export function behindUplink({ appliance, board, intake }: Readable, network: NetworkFacts): Finding[] {
+export function behindUplink(
+  { appliance, board, intake }: Pick<Readable, 'appliance' | 'board' | 'intake'>,
+  network: NetworkFacts,
+): Finding[] {
   const name = board?.driver === 'hardware' ? board.uplink?.interface : undefined;
   if (name === undefined) return [];
   const findings: Finding[] = [];
