@@ -56,7 +56,7 @@ export function compileGate(config: Config, applianceId: string): GatePart {
 type Hardware = Extract<Config['board'], { driver: 'hardware' }>;
 type Line = NonNullable<Hardware['heartbeat']>;
 type BoardPart =
-  | { readonly driver: 'simulated'; readonly directory: string; readonly vault: string }
+  | { readonly driver: 'simulated'; readonly directory: string; readonly vault: string; readonly uplink: boolean }
   | (Omit<Hardware, 'led'> & {
       readonly led?:
         | { readonly kind: 'one'; readonly line: Line }

@@ -107,6 +107,10 @@ const board = z
         .literal('simulated')
         .describe('No hardware: a process and a directory of files that behave as the hardware would.'),
       directory: path.describe('Directory of one-value files: relay, led, heartbeat, feedback, button.'),
+      uplink: z
+        .boolean()
+        .default(false)
+        .describe('Whether it has a second, network door: files uplink and uplink.feedback.'),
     }),
     z.strictObject({
       driver: z.literal('hardware').describe('A relay board, put together from its parts.'),
@@ -128,7 +132,28 @@ const board = z
         .optional()
         .describe('One line, or three of an RGB LED.'),
       button: input.optional().describe('The button. Without one nothing that needs presence can be done.'),
+      buzzer: output
+        .optional()
+        .describe('Sounds in lockout and fault, and ticks while a request waits for the button.'),
+      supply: input
+        .optional()
+        .describe(
+          "Senses the coils' supply behind the button's normally-closed pole; `active` is the level while there is current.",
+        ),
       heartbeat: output.optional().describe('Feeds a dead-man circuit at 10 Hz while connecting or connected.'),
+      uplink: z
+        .strictObject({
+          relay: relay.describe("The uplink's relay, through its normally-open contact; energised is line high."),
+          contact: input.describe(
+            "Auxiliary contact that proves the uplink's break: `active` is the level while it is made.",
+          ),
+          interface: matching(
+            /^(?!\.{1,2}$)[A-Za-z0-9_.-]{1,15}$/,
+            'the name of a network interface such as eth1',
+          ).describe('Network interface that it switches. Intake and time must not sit behind it.'),
+        })
+        .optional()
+        .describe('A second, network door: never connected together with the vault.'),
     }),
   ])
   .describe('The relay board and what is wired to it.');
