@@ -3,7 +3,15 @@ import { type ErrorCode, PortcullisError, reasonOf } from '../base/errors.ts';
 import { type Lines, openLines } from '../base/lines.ts';
 import { connectUnix } from '../base/listen.ts';
 import type { Log } from '../base/log.ts';
-import { type GateRecord, type GateView, type Interlock, type LeaseRequest, leaseAnswer } from '../base/protocol.ts';
+import {
+  type GateRecord,
+  type GateView,
+  type Interlock,
+  type LeaseRequest,
+  leaseAnswer,
+  type Reading,
+  type ReportedProof,
+} from '../base/protocol.ts';
 
 const RECONNECT_MS = 200;
 const REPORT_MS = 1000;
@@ -14,6 +22,8 @@ export interface Report {
   readonly clockTrusted: boolean;
   readonly blocks: Interlock[];
   readonly attention: string[];
+  /** A key for each proof that is configured. */
+  readonly proofs: Partial<Record<ReportedProof, Reading>>;
 }
 
 export interface GateLinkPorts {

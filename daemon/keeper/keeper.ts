@@ -10,6 +10,7 @@ import type { Chain } from './chain.ts';
 import { decide, type Interval, type Move } from './cycle.ts';
 import type { Connection, GateLink, GateLinkPorts } from './gate-link.ts';
 import { type JobRunner, runSeal, runShip } from './jobs.ts';
+import type { LinkProofs } from './link-proofs.ts';
 import { outcomeOf } from './outcome.ts';
 import type { KeeperReads, KeeperStatus, SourceStatus } from './ports.ts';
 
@@ -45,6 +46,7 @@ export interface KeeperPorts {
   windowAt(wall: number): Interval | undefined;
   nextWindow(wall: number): Interval | undefined;
   clockTrusted(): Promise<boolean>;
+  readonly proofs: Pick<LinkProofs, 'read' | 'caveats' | 'start' | 'follow' | 'stop'>;
   /** Finished batches in staging, oldest first. */
   staged(): Promise<
     readonly { batch: string; source: string; wall: number; files: number; bytes: number; partial: boolean }[]
@@ -93,10 +95,16 @@ export class Keeper implements KeeperReads {
     this.#setup = setup;
     this.#ports = ports;
     this.#link = ports.createGateLink({
-      report: () => ({ clockTrusted: this.#clockTrusted, blocks: this.#blocks(), attention: this.#attention() }),
+      report: () => ({
+        clockTrusted: this.#clockTrusted,
+        blocks: this.#blocks(),
+        attention: this.#attention(),
+        proofs: ports.proofs.read(),
+      }),
       record: (record) => this.#recordGate(record),
-      changed: () => {
+      changed: (view) => {
         this.#gateSeenWall = ports.clock.wall();
+        ports.proofs.follow(view?.link);
         this.#changed();
         this.#step();
       },
@@ -110,6 +118,11 @@ export class Keeper implements KeeperReads {
     this.#clockTrusted = await this.#ports.clockTrusted();
     await this.#append('keeper.started', { version: this.#setup.version, staged: this.#staged.length }, true);
     this.#activity = 'Waiting for the next window.';
+    // A reading that changes is the gate's in the same turn: it is what isolates.
+    this.#ports.proofs.start(() => {
+      this.#link.report();
+      this.#changed();
+    });
     this.#link.start();
     this.#cancels.push(this.#ports.clock.every(STEP_MS, () => this.#step()));
     this.#cancels.push(this.#ports.clock.every(CHECK_MS, () => void this.#check()));
@@ -120,6 +133,7 @@ export class Keeper implements KeeperReads {
     if (this.#stopping.signal.aborted) return;
     for (const cancel of this.#cancels.splice(0)) cancel();
     this.#stopping.abort('The keeper is stopping.');
+    this.#ports.proofs.stop();
     this.#link.stop();
     await Promise.allSettled([this.#seals, this.#connecting]);
     await this.#append('keeper.stopped', {}, true);
@@ -202,6 +216,7 @@ export class Keeper implements KeeperReads {
   #attention(): string[] {
     return [
       ...(this.#clockTrusted ? [] : ['The clock is not trusted.']),
+      ...this.#ports.proofs.caveats().map((caveat) => caveat.slice(0, 500)),
       ...[...this.#book.lastFailures].map(([source, { what }]) => `${source}: ${what}`.slice(0, 500)),
     ];
   }

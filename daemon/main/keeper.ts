@@ -3,16 +3,21 @@ import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { systemClock } from '../base/clock.ts';
 import { makeDirectory } from '../base/durable.ts';
+import { durationMs } from '../base/duration.ts';
 import { PortcullisError, reasonOf } from '../base/errors.ts';
 import { Secret } from '../base/secret.ts';
 import { windowsOf } from '../config/gate.ts';
 import { loadConfig } from '../config/load.ts';
+import type { Config } from '../config/schema.ts';
 import { readIdentity, statePaths } from '../config/state.ts';
 import { GateClient } from '../intake/gate-client.ts';
 import { Calendar } from '../keeper/calendar.ts';
+import { Carrier } from '../keeper/carrier.ts';
 import { acceptableHeads } from '../keeper/chain.ts';
 import { GateLink } from '../keeper/gate-link.ts';
 import { Keeper } from '../keeper/keeper.ts';
+import { LinkProofs } from '../keeper/link-proofs.ts';
+import { Probe, tcpDial } from '../keeper/probe.ts';
 import { KeeperSockets } from '../keeper/sockets.ts';
 import { openLedger } from '../ledger/ledger.ts';
 import { NO_RECORD } from '../vault/format.ts';
@@ -67,6 +72,7 @@ async function start(): Promise<Running> {
         new GateLink({ ...ports, path: join(appliance.runtime, 'lease'), clock: systemClock, log }),
       windowAt: (wall) => calendar.at(wall),
       nextWindow: (wall) => calendar.next(wall),
+      proofs: linkProofs(config.board),
       clockTrusted: async () => appliance.clock === 'system' || (await clockSynchronised()),
       staged: async () =>
         (await listBatches(paths.staging)).map(({ batch, draft }) => ({
@@ -101,6 +107,25 @@ async function start(): Promise<Running> {
       await ledger.stop();
     },
   };
+}
+
+/** The proofs that are configured, taken from this box's network. */
+function linkProofs(board: Config['board']): LinkProofs {
+  if (board.driver === 'simulated') return new LinkProofs({});
+  const { carrier, probe } = board;
+  return new LinkProofs({
+    ...(carrier === undefined ? {} : { carrier: new Carrier(carrier, systemClock) }),
+    ...(probe === undefined
+      ? {}
+      : {
+          probe: new Probe(
+            `${probe.host} port ${probe.port}`,
+            durationMs(probe.timeout) ?? 0,
+            systemClock,
+            tcpDial(probe.host, probe.port),
+          ),
+        }),
+  });
 }
 
 async function readSigningSeed(path: string): Promise<Secret> {

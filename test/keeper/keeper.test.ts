@@ -257,6 +257,27 @@ describe('the ledger', () => {
   });
 });
 
+describe('the proofs that only the keeper can take', () => {
+  it('are reported, and a change in the same turn; what cannot be told wants attention', async () => {
+    await world.boot();
+    world.link.reports = [];
+    world.proofs.show({ carrier: 'alive', probe: 'unknown' }, ['The probe is refused.']);
+    expect(world.link.reports).toMatchObject([
+      { proofs: { carrier: 'alive', probe: 'unknown' }, attention: ['The probe is refused.'] },
+    ]);
+    expect(world.keeper.status().attention).toEqual(['The probe is refused.']);
+  });
+
+  it('follow what the gate says of the link, and end with the keeper', async () => {
+    await world.boot();
+    world.link.show({ link: 'connecting' });
+    expect(world.proofs.followed).toEqual(['isolated', 'connecting']);
+    expect(world.proofs.running).toBe(true);
+    await world.keeper.stop();
+    expect(world.proofs.running).toBe(false);
+  });
+});
+
 describe('a restart', () => {
   it('does not seal twice for one window, nor tell its story twice', async () => {
     world.window(5000, 60_000);

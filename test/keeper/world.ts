@@ -46,6 +46,34 @@ export class FakeLedger implements LedgerReads, LedgerWrites {
   }
 }
 
+/** Proofs that say what they are told to. */
+export class FakeProofs {
+  readings: Report['proofs'] = {};
+  attention: string[] = [];
+  followed: (string | undefined)[] = [];
+  running = false;
+  #changed = () => {};
+
+  read = () => this.readings;
+  caveats = () => this.attention;
+  follow = (link: GateView['link'] | undefined) => void this.followed.push(link);
+
+  start(changed: () => void): void {
+    this.running = true;
+    this.#changed = changed;
+  }
+
+  stop(): void {
+    this.running = false;
+  }
+
+  show(readings: Report['proofs'], attention: string[] = []): void {
+    this.readings = readings;
+    this.attention = attention;
+    this.#changed();
+  }
+}
+
 /** The keeper's end of the lease, without a gate behind it. */
 export class FakeLink implements Lease {
   view: GateView | undefined;
@@ -143,6 +171,7 @@ export class World {
   sources = ['a', 'b'];
   clockTrusted: () => Promise<boolean> = async () => true;
   signed: { heads: readonly string[]; body: string }[] = [];
+  readonly proofs = new FakeProofs();
   link!: FakeLink;
   keeper!: Keeper;
   readonly gate = { seq: 0 };
@@ -173,6 +202,7 @@ export class World {
       windowAt: (wall) => this.windows.find(({ startWall, endWall }) => startWall <= wall && wall < endWall),
       nextWindow: (wall) => this.windows.find(({ startWall }) => startWall > wall),
       clockTrusted: () => this.clockTrusted(),
+      proofs: this.proofs,
       staged: async () => [...this.staged],
       heads: (chain) => acceptableHeads(chain, 'none'),
       sign: (heads, body) => {
