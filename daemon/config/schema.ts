@@ -1,5 +1,17 @@
 import { z } from 'zod';
-import { cron, duration, gitUrl, host, matching, name, path, timezone, whole } from './values.ts';
+import {
+  cron,
+  duration,
+  gitUrl,
+  host,
+  matching,
+  name,
+  networkInterface,
+  path,
+  remoteHost,
+  timezone,
+  whole,
+} from './values.ts';
 
 /**
  * The whole configuration: one file, every key described. JSON Schema and the reference are generated from here. Each
@@ -124,6 +136,25 @@ const board = z
       device: path
         .optional()
         .describe('Block device behind the link, such as /dev/disk/by-uuid/…; there only while it is alive.'),
+      carrier: networkInterface
+        .optional()
+        .describe(
+          'Network interface of this box at which the switched cable ends: its carrier is a proof, read by the keeper. It must be up at all times; while it is down nothing can be told.',
+        ),
+      probe: z
+        .strictObject({
+          host: remoteHost.describe(
+            'IP address or name of the vault. An address needs no name service, which must not stand behind the link.',
+          ),
+          port: whole(1, 65_535).describe('TCP port that accepts connections while the vault is alive.'),
+          timeout: duration('100ms', '10s')
+            .default('1s')
+            .describe('How long the vault may take to accept; three attempts in a row that fail say dead.'),
+        })
+        .optional()
+        .describe(
+          'A TCP connection to the vault, tried by the keeper and dropped without a word: the proof end to end.',
+        ),
       led: z
         .union(
           [output, z.strictObject({ red: output, green: output, blue: output })],

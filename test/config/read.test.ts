@@ -22,6 +22,8 @@ const NAME = 'accepted is a short name of lower-case letters, digits, . _ and -'
 const GIT_URL =
   'accepted is https://…, ssh://…, git://…, file://…, USER@HOST:PATH, or a path that starts with /, ./ or ../';
 
+const HARDWARE = '  driver: hardware\n  relay: {driver: serial, model: lcus, port: /dev/ttyUSB0}\n';
+
 const CASES: readonly [title: string, from: string, to: string, ...faults: string[]][] = [
   [
     'an unknown key',
@@ -128,6 +130,38 @@ const CASES: readonly [title: string, from: string, to: string, ...faults: strin
     'driver: simulated',
     'driver: simulatd',
     '5 board.driver: found "simulatd"; accepted is one of simulated, hardware (did you mean simulated?)',
+  ],
+  [
+    'a carrier on no interface',
+    '  driver: simulated\n  directory: board\n',
+    `${HARDWARE}  carrier: eth0/carrier\n`,
+    '7 board.carrier: found "eth0/carrier"; accepted is a network interface\'s name such as eth0, at most 15 characters',
+  ],
+  [
+    'a carrier on the simulated board',
+    '  directory: board\n',
+    '  directory: board\n  carrier: eth0\n',
+    '7 board.carrier: found an unknown key; accepted is one of driver, directory',
+  ],
+  [
+    'a probe of nobody, nowhere, for ever',
+    '  driver: simulated\n  directory: board\n',
+    `${HARDWARE}  probe:\n    host: "nas:445"\n    port: 0\n    timeout: 1m\n`,
+    '8 board.probe.host: found "nas:445"; accepted is an IP address, or a host name',
+    '9 board.probe.port: found 0; accepted is a whole number from 1 to 65535',
+    `10 board.probe.timeout: found "1m"; ${DURATION('from 100ms to 10s')}`,
+  ],
+  [
+    'an address for a probe that is almost one',
+    '  driver: simulated\n  directory: board\n',
+    `${HARDWARE}  probe: {host: 192.0.2.256, port: 445}\n`,
+    '7 board.probe.host: found "192.0.2.256"; accepted is an IP address, or a host name',
+  ],
+  [
+    'a probe without a port',
+    '  driver: simulated\n  directory: board\n',
+    `${HARDWARE}  probe: {host: nas.lan}\n`,
+    '7 board.probe.port: found nothing; accepted is a whole number from 1 to 65535',
   ],
   [
     'a missing driver',
