@@ -132,7 +132,9 @@ const board = z
         .array(input)
         .max(2)
         .default([])
-        .describe('Auxiliary contacts: `active` is the level while the relay is made.'),
+        .describe(
+          'Auxiliary contacts: `active` is the level while the relay is made. Two of them: of relay and relay2, in this order. One over two relays: the mirror contacts of both in one line.',
+        ),
       device: path
         .optional()
         .describe('Block device behind the link, such as /dev/disk/by-uuid/…; there only while it is alive.'),
