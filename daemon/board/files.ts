@@ -5,12 +5,30 @@ import { join } from 'node:path';
 /**
  * The simulated board's directory: one value a file, so that a shell, a test or a person can be the hardware.
  *
- * Written by the board: `relay` (0/1, the coil), `led` (a pattern's name), `heartbeat` (0/1, fed or not), `feedback`
- * (0/1, the contact). Read by it: `relay.welded` (while it exists a made contact does not break) and `feedback.stuck`
- * (while it exists `feedback` is left alone). Read by the driver: `button` (0/1) and `feedback`.
+ * Written by the board: `relay` and `relay2` (0/1, the coils of the two relays in series), `contact1` and `contact2` (0/1,
+ * each relay's contact), `feedback` (0/1, both together, as it matters for the command: while off, one that is still made;
+ * while on, both made), `supply` (0/1, the coils' supply behind the button's normally-closed pole), `led` (a pattern's
+ * name), `heartbeat` (0/1, fed or not); where there is a network door also `uplink` (0/1, its coil) and `uplink.feedback`
+ * (0/1, its contact).
+ *
+ * Read by it: `relay.welded`, `relay2.welded`, `uplink.welded` (while it exists a made contact does not break),
+ * `feedback.stuck`, `uplink.stuck` (while it exists what the contacts say is left alone) and `supply.stuck` (the same of
+ * `supply`, as if the pole did not open). Read by the driver: `button` (0/1), and everything that is measured.
  */
-export type ValueFile = 'relay' | 'led' | 'heartbeat' | 'feedback' | 'button';
-export type FaultFile = 'relay.welded' | 'feedback.stuck';
+export type ValueFile =
+  | 'relay'
+  | 'relay2'
+  | 'contact1'
+  | 'contact2'
+  | 'feedback'
+  | 'supply'
+  | 'led'
+  | 'heartbeat'
+  | 'button'
+  | 'uplink'
+  | 'uplink.feedback';
+export type WeldFile = 'relay.welded' | 'relay2.welded' | 'uplink.welded';
+export type FaultFile = WeldFile | 'feedback.stuck' | 'uplink.stuck' | 'supply.stuck';
 
 /** Makes the board's directory if need be, and returns its real path: the one by which all its processes know it. */
 export function boardDirectory(path: string): string {

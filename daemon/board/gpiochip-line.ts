@@ -23,7 +23,7 @@ type Direction = LineRequest extends infer R ? (R extends LineRequest ? Omit<R, 
 
 /** Takes a line from the kernel and returns its descriptor. The line is let go when that is closed. Throws `gate.board`. */
 export function takeLine(kernel: Kernel, wanted: GpioLine, direction: Direction, devices = '/dev'): number {
-  const path = pathOf(kernel, wanted, devices);
+  const path = chipPath(kernel, wanted, devices);
   const chip = openSync(path, 'r');
   try {
     const request = encodeRequest({ ...direction, line: wanted.line, consumer: `portcullis-${wanted.what}` });
@@ -51,7 +51,8 @@ export function levelOf(kernel: Kernel, descriptor: number): boolean | undefined
   }
 }
 
-function pathOf(kernel: Kernel, wanted: GpioLine, devices: string): string {
+/** The device of this line's chip. Throws `gate.board` where this machine has none, or lets us see none. */
+export function chipPath(kernel: Kernel, wanted: GpioLine, devices = '/dev'): string {
   const chips = new Map<string, { label: string; lines: number; path: string }>();
   const unreadable: string[] = [];
   for (const name of readdirSync(devices).filter((each) => /^gpiochip\d+$/.test(each))) {

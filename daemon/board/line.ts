@@ -68,7 +68,7 @@ export class Line {
   }
 
   /** Gives a command and waits for what the board tells of it. One at a time. Rejects with `gate.board`. */
-  async ask(command: string, answer: 'relay 0' | 'vault' | 'gone'): Promise<void> {
+  async ask(command: string, answer: 'relay 0' | 'uplink 0' | 'vault' | 'gone'): Promise<void> {
     this.send(command);
     try {
       // The answer comes in a later turn, so it cannot have been missed.

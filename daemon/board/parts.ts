@@ -5,7 +5,7 @@
  * A part does nothing in its constructor. `stop` works after half a start, and twice.
  */
 
-/** A line this appliance drives: relay coil, LED, heartbeat. High is energised or lit (G9). */
+/** A line this appliance drives: relay coil, LED, buzzer, heartbeat. High is energised or lit (G9). */
 export interface Output {
   /** Takes the line and drives it low before anything else. Rejects with `gate.board`. */
   start(): Promise<void>;
@@ -34,7 +34,7 @@ export interface Output {
   readonly caveats: readonly string[];
 }
 
-/** A line this appliance reads: button, auxiliary contact. */
+/** A line this appliance reads: button, auxiliary contact, coil supply. */
 export interface Input {
   /** Takes the line. Rejects with `gate.board`. */
   start(): Promise<void>;

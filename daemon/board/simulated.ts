@@ -3,8 +3,8 @@ import { existsSync, type FSWatcher, statSync, watch } from 'node:fs';
 import { type Clock, delay } from '../base/clock.ts';
 import { PortcullisError, reasonOf } from '../base/errors.ts';
 import type { LedPattern, Reading } from '../base/protocol.ts';
-import { type Board, PLAIN_WIRING } from '../gate/board.ts';
-import { boardDirectory, diskOf, readValue, writeValue } from './files.ts';
+import type { Board, BoardReading, Wiring } from '../gate/board.ts';
+import { boardDirectory, diskOf, readValue, type ValueFile, writeValue } from './files.ts';
 import { Line } from './line.ts';
 import { breakLink, endHolders } from './vault-link.ts';
 
@@ -17,6 +17,8 @@ export interface SimulatedBoardOptions {
   readonly directory: string;
   /** Path of the vault: it exists only while the contact is made. */
   readonly vault: string;
+  /** Whether it has a network door. */
+  readonly uplink: boolean;
   /** Program and arguments that start the board's own process; the directory is added as the last argument. */
   readonly command: readonly [string, ...string[]];
   readonly clock: Clock;
@@ -25,20 +27,24 @@ export interface SimulatedBoardOptions {
 /** Driver for the simulated board. The board is a detached process, which outlives this one long enough to drop the relay. */
 export class SimulatedBoard implements Board {
   readonly caveats = ['The board is simulated: its relay isolates a directory of this machine, and no cable.'];
-  readonly wiring = PLAIN_WIRING;
+  readonly wiring: Pick<Wiring, 'relays' | 'uplink' | 'supply'>;
   readonly #options: SimulatedBoardOptions;
   #directory = '';
   #line: Line | undefined;
   #watcher: FSWatcher | undefined;
   #listener: ((pressed: boolean, at: number) => void) | undefined;
   #pressed: boolean | undefined;
+  /** What this driver has commanded: never both. */
+  #commanded: 'none' | 'vault' | 'uplink' = 'none';
 
   constructor(options: SimulatedBoardOptions) {
     this.#options = options;
+    this.wiring = { relays: 2, uplink: options.uplink, supply: true };
   }
 
   async start(): Promise<void> {
-    const { directory, vault } = this.#options;
+    const { directory, vault, uplink } = this.#options;
+    this.#commanded = 'none';
     if (vault.includes('\n')) throw new PortcullisError('gate.board', 'The path of the vault contains a line break.');
     try {
       this.#directory = boardDirectory(directory);
@@ -55,6 +61,7 @@ export class SimulatedBoard implements Board {
         if (this.#line === line) this.#fallen();
       });
       await line.ask('relay 0', 'relay 0');
+      if (uplink) await line.ask('uplink 0', 'uplink 0');
       await line.ask(`vault ${vault}`, 'vault');
     } catch (error) {
       await this.stop();
@@ -68,22 +75,26 @@ export class SimulatedBoard implements Board {
     this.#senseButton();
   }
 
-  drive(energised: boolean): void {
-    if (this.#line === undefined) throw new PortcullisError('gate.board', 'The simulated board has not been started.');
-    this.#line.send(energised ? 'relay 1' : 'relay 0');
+  drive(energised: boolean, only?: 1 | 2): void {
+    const command = only === undefined ? 'relay 1' : `relay 1 only ${only}`;
+    this.#command('vault', energised, energised ? command : 'relay 0');
   }
 
-  driveUplink(): void {
-    throw new PortcullisError('gate.board', 'This board has no uplink.');
+  driveUplink(energised: boolean): void {
+    if (!this.#options.uplink) throw new PortcullisError('gate.board', 'This board has no uplink.');
+    this.#command('uplink', energised, energised ? 'uplink 1' : 'uplink 0');
   }
 
-  read(): { contact: Reading; device: Reading } {
+  read(): BoardReading {
     // Whatever the watcher may have missed.
     this.#senseButton();
-    // Nobody writes the file any more once the board is gone: it would tell what was.
-    const feedback = this.#line?.alive ? readValue(this.#directory, 'feedback') : undefined;
-    const contact = feedback === '1' ? 'alive' : feedback === '0' ? 'dead' : 'unknown';
-    return { contact, device: this.#readDevice() };
+    return {
+      contact: this.#measured('feedback'),
+      device: this.#readDevice(),
+      contacts: [this.#measured('contact1'), this.#measured('contact2')],
+      ...(this.#options.uplink ? { uplink: this.#measured('uplink.feedback') } : {}),
+      supply: this.#measured('supply'),
+    };
   }
 
   show(pattern: LedPattern): void {
@@ -110,7 +121,35 @@ export class SimulatedBoard implements Board {
     this.#line = undefined;
     // A board that does not answer any more drops the relay when the line is let go.
     await line?.ask('relay 0', 'relay 0').catch(() => {});
+    if (this.#options.uplink) await line?.ask('uplink 0', 'uplink 0').catch(() => {});
+    this.#commanded = 'none';
     line?.close();
+  }
+
+  #command(door: 'vault' | 'uplink', energised: boolean, command: string): void {
+    const line = this.#line;
+    if (line === undefined) throw new PortcullisError('gate.board', 'The simulated board has not been started.');
+    if (!energised) {
+      if (this.#commanded === door) this.#commanded = 'none';
+      line.send(command);
+      return;
+    }
+    // The last line of defence beneath the gate: what must not be asked for leaves everything off.
+    if (this.#commanded !== 'none' && this.#commanded !== door) {
+      this.#sendIfPossible('relay 0');
+      this.#sendIfPossible('uplink 0');
+      const other = this.#commanded;
+      this.#commanded = 'none';
+      throw new PortcullisError('gate.board', `The ${other} is commanded on: the ${door} is not connected beside it.`);
+    }
+    this.#commanded = door;
+    line.send(command);
+  }
+
+  #measured(file: ValueFile): Reading {
+    // Nobody writes the files any more once the board is gone: they would tell what was.
+    const value = this.#line?.alive ? readValue(this.#directory, file) : undefined;
+    return value === '1' ? 'alive' : value === '0' ? 'dead' : 'unknown';
   }
 
   /** Connects to the board, which is started first unless one is alive. */
@@ -152,7 +191,8 @@ export class SimulatedBoard implements Board {
       const disk = diskOf(this.#directory);
       breakLink(this.#options.vault, disk);
       endHolders(disk);
-      writeValue(this.#directory, 'relay', '0');
+      for (const coil of ['relay', 'relay2'] as const) writeValue(this.#directory, coil, '0');
+      if (this.#options.uplink) writeValue(this.#directory, 'uplink', '0');
       writeValue(this.#directory, 'led', 'dark');
     } catch {
       // The gate learns of the loss by the contact that can no longer be read, and by the next command.

@@ -44,7 +44,9 @@ export const boardCommand: Command = {
 
 /** The board's one-value files, by name. */
 async function readLines(directory: string): Promise<Record<string, string>> {
-  const names = ['relay', 'feedback', 'led', 'heartbeat', 'button', 'relay.welded', 'feedback.stuck'];
+  const values = ['relay', 'relay2', 'contact1', 'contact2', 'feedback', 'uplink', 'uplink.feedback'];
+  const faults = ['relay.welded', 'relay2.welded', 'feedback.stuck', 'uplink.welded', 'uplink.stuck', 'supply.stuck'];
+  const names = [...values, 'supply', 'led', 'heartbeat', 'button', ...faults];
   const present = new Set(await readdir(directory).catch(() => [] as string[]));
   const lines: Record<string, string> = {};
   for (const name of names) {

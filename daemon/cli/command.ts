@@ -1,5 +1,6 @@
 import type { Clock } from '../base/clock.ts';
 import type { BoxFacts } from '../board/coverage.ts';
+import type { NetworkFacts } from '../config/board-rules.ts';
 import type { Config, StoreConfig } from '../config/schema.ts';
 import type { Store } from '../vault/store.ts';
 
@@ -20,6 +21,8 @@ export interface Context {
   clockSynchronised(): Promise<boolean>;
   /** What this box has that drops a relay when the software cannot. */
   boxFacts(config: Config): Promise<BoxFacts>;
+  /** What this machine says of its network, as far as it bears on the uplink. */
+  networkFacts(): Promise<NetworkFacts>;
   /** Runs one of the server processes, or the supervisor, until it ends. */
   serve(what: 'run' | 'gate' | 'intake' | 'keeper', config: Config, path: string): Promise<number>;
   /** Aborted by Ctrl-C. */

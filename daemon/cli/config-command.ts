@@ -7,6 +7,7 @@ import { secretFault } from '../intake/schemes.ts';
 import type { Arguments, Command, Context } from './command.ts';
 import { judgeOnDisk, writeGateFile } from './gate-file.ts';
 import { askForPress } from './press.ts';
+import { writeRelayOff } from './relay-off.ts';
 import { applyRules } from './sockets.ts';
 
 export const configCommand: Command = {
@@ -40,9 +41,10 @@ export const configCommand: Command = {
   },
 };
 
-/** Looks at everything a check can see: secrets, and windows that a change of the clocks would move. Tells the faults. */
+/** Looks at everything a check can see: secrets, windows that a change of the clocks would move, this machine's network. Tells the faults. */
 async function check(args: Arguments, context: Context): Promise<boolean> {
-  const around = { wall: context.clock.wall(), environment: context.env, secretFault };
+  const network = await context.networkFacts();
+  const around = { wall: context.clock.wall(), environment: context.env, secretFault, network };
   const faults = await checkConfig(args.configPath, around);
   if (faults.length > 0)
     context.out(args.json ? `${JSON.stringify({ faults })}\n` : `${formatFaults(args.configPath, faults)}\n`);
@@ -52,6 +54,8 @@ async function check(args: Arguments, context: Context): Promise<boolean> {
 async function apply(args: Arguments, context: Context): Promise<number> {
   const config = await context.loadConfig(args.configPath);
   const { identity, gateJson: written } = statePaths(config);
+  // First, so that the helper never knows less than the gate that it stands behind.
+  await writeRelayOff(args.configPath, config);
   const compiled = await writeGateFile(config, (await readIdentity(identity)).id);
   const say = (text: string) => {
     if (!args.json) context.out(`${text}\n`);

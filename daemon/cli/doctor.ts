@@ -5,6 +5,7 @@ import { isDeepStrictEqual, promisify } from 'node:util';
 import { isoTime } from '../base/clock.ts';
 import { PortcullisError, reasonOf } from '../base/errors.ts';
 import { coverage, type Failure } from '../board/coverage.ts';
+import { behindUplink } from '../config/board-rules.ts';
 import type { Config } from '../config/schema.ts';
 import { readIdentity, statePaths } from '../config/state.ts';
 import { gateConfig } from '../gate/config.ts';
@@ -59,7 +60,19 @@ const warning = (check: string, detail: string, remedy: string): Finding => ({
 });
 const bad = (check: string, detail: string, remedy: string): Finding => ({ check, verdict: 'bad', detail, remedy });
 
-const CHECKS: readonly Check[] = [identity, keys, latch, gateFile, clock, board, git, workingCopies, processes];
+const CHECKS: readonly Check[] = [
+  identity,
+  keys,
+  latch,
+  gateFile,
+  clock,
+  board,
+  coilSupply,
+  uplink,
+  git,
+  workingCopies,
+  processes,
+];
 
 async function identity(config: Config): Promise<Finding> {
   try {
@@ -140,19 +153,56 @@ async function board(config: Config): Promise<Finding> {
       'For trying out only; a relay board protects.',
     );
   }
-  const { relay, relay2 } = config.board;
+  const { relay, relay2, uplink: door } = config.board;
   const name = (part: typeof relay) =>
     part.driver === 'serial' ? `${part.model} at ${part.port}` : `${part.driver} ${part.chip} line ${part.line}`;
-  return ok('board', `Relay: ${name(relay)}${relay2 === undefined ? '' : `; in series: ${name(relay2)}`}.`);
+  const series = relay2 === undefined ? '' : `; in series: ${name(relay2)}`;
+  const second = door === undefined ? '' : `; uplink: ${name(door.relay)}, switching ${door.interface}`;
+  return ok('board', `Relay: ${name(relay)}${series}${second}.`);
+}
+
+async function coilSupply({ board: { driver, ...parts } }: Config): Promise<Finding> {
+  return driver === 'simulated' || ('supply' in parts && parts.supply !== undefined)
+    ? ok('coil supply', "Sensed behind the button's closed pole.")
+    : warning(
+        'coil supply',
+        "Not sensed: whether the button's closed pole opens it is a claim nobody checks.",
+        'Wire the sense line and name it in `board.supply`.',
+      );
+}
+
+/** What must not sit behind the second door, as this machine's network is now. */
+async function uplink(config: Config, context: Context): Promise<Finding> {
+  const door = config.board.uplink;
+  if (door === undefined || door === false) return ok('uplink', 'There is none.');
+  if (door === true) return ok('uplink', 'Simulated: it switches no interface.');
+  const { interface: name } = door;
+  const network = await context.networkFacts();
+  const behind = behindUplink(config, network).map(({ found }) => found);
+  if (behind.length > 0)
+    return bad('uplink', `Behind ${name}: ${behind.join('; ')}.`, 'Intake and time must work while it is isolated.');
+  const unknown = [
+    ...(network.addresses[name] === undefined
+      ? [`${name} has no address now, so whether intake sits on it cannot be told.`]
+      : []),
+    ...network.unknown,
+  ];
+  return unknown.length === 0
+    ? ok('uplink', `Neither intake nor the way to the time is behind ${name}.`)
+    : warning('uplink', unknown.join(' '), `Make sure that neither intake nor time sits behind ${name}.`);
 }
 
 /** Each way things can fail, and what on this very box then drops the relay. */
 async function covers(config: Config, context: Context): Promise<Finding[]> {
   const facts = await context.boxFacts(config);
-  return coverage(config.board, facts).map(({ failure, by }) =>
+  return coverage(config.board, facts).map(({ failure, by, uncounted }) =>
     by.length > 0
-      ? ok(failure, `${by.join('; ')}.`)
-      : bad(failure, 'Nothing on this box drops the relay then: NOT SAFE.', REMEDIES[failure]),
+      ? ok(failure, [`${by.join('; ')}.`, ...uncounted].join(' '))
+      : bad(
+          failure,
+          ['Nothing on this box drops the relay then: NOT SAFE.', ...uncounted].join(' '),
+          REMEDIES[failure],
+        ),
   );
 }
 
@@ -162,7 +212,8 @@ const REMEDIES: Record<Failure, string> = {
   'kernel hang': 'Add a heartbeat line with a dead-man circuit, or set RuntimeWatchdogSec.',
   'power loss': 'Use a relay that needs current to stay made, or a board with its own timer.',
   'welded contact': 'Add a second relay in series, and an auxiliary contact that shows the weld.',
-  'stuck driver': "Add a second relay in series, and the button's closed pole in series with the coil.",
+  'stuck driver': "Add a second relay in series, and the button's closed pole in series with the coil, sensed.",
+  'uplink stuck or welded': 'Let this machine see the board: nothing reads the contact of the uplink.',
 };
 
 async function git(config: Config): Promise<Finding> {

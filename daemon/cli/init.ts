@@ -18,6 +18,7 @@ import {
 } from '../vault/recovery-key.ts';
 import type { Command, Context } from './command.ts';
 import { writeGateFile } from './gate-file.ts';
+import { writeRelayOff } from './relay-off.ts';
 
 export const initCommand: Command = {
   name: 'init',
@@ -67,6 +68,7 @@ export const initCommand: Command = {
     const id = randomBytes(16).toString('hex');
     // Whoever makes the appliance stands at it: the rules it begins with need no press.
     await new GateFiles(paths.gateState, id).create(context.clock.wall(), await writeGateFile(config, id));
+    await writeRelayOff(args.configPath, config);
     const identity: Identity = {
       version: 1,
       id,

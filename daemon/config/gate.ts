@@ -1,5 +1,5 @@
 import { durationMs } from '../base/duration.ts';
-import type { ReportedProof } from '../base/protocol.ts';
+import { REPORTED_PROOFS, type ReportedProof } from '../base/protocol.ts';
 import { parseWindow, type Window, type WindowSpec } from '../schedule/window.ts';
 import type { Config } from './schema.ts';
 
@@ -48,7 +48,7 @@ export function compileGate(config: Config, applianceId: string): GatePart {
       presenceMs: ms(gate.presence),
       proofTestMs: ms(gate.proofTest),
     },
-    reported: [],
+    reported: reportedProofs(board),
     windows: windowSpecs(config),
   };
 }
@@ -56,8 +56,8 @@ export function compileGate(config: Config, applianceId: string): GatePart {
 type Hardware = Extract<Config['board'], { driver: 'hardware' }>;
 type Line = NonNullable<Hardware['heartbeat']>;
 type BoardPart =
-  | { readonly driver: 'simulated'; readonly directory: string; readonly vault: string }
-  | (Omit<Hardware, 'led'> & {
+  | { readonly driver: 'simulated'; readonly directory: string; readonly vault: string; readonly uplink: boolean }
+  | (Omit<Hardware, 'led' | ReportedProof> & {
       readonly led?:
         | { readonly kind: 'one'; readonly line: Line }
         | { readonly kind: 'rgb'; red: Line; green: Line; blue: Line };
@@ -65,9 +65,15 @@ type BoardPart =
 
 function compileBoard(board: Config['board'], vault: string): BoardPart {
   if (board.driver === 'simulated') return { ...board, vault };
-  const { led, ...rest } = board;
+  // What the keeper measures is the keeper's: the gate only waits for its word.
+  const { led, carrier: _, probe: __, ...rest } = board;
   if (led === undefined) return rest;
   return { ...rest, led: 'red' in led ? { kind: 'rgb', ...led } : { kind: 'one', line: led } };
+}
+
+/** The proofs that the keeper has to report. */
+function reportedProofs(board: Config['board']): ReportedProof[] {
+  return board.driver === 'simulated' ? [] : REPORTED_PROOFS.filter((proof) => board[proof] !== undefined);
 }
 
 /** The configured windows. The configuration has been checked: every expression is sound. */

@@ -28,7 +28,16 @@ export function resolvePaths(config: Config, directory: string): Config {
 
 function resolveBoard(board: Config['board'], directory: string): Config['board'] {
   if (board.driver === 'simulated') return { ...board, directory: resolve(directory, board.directory) };
-  return board.device === undefined ? board : { ...board, device: resolve(directory, board.device) };
+  const at = <R extends typeof board.relay>(relay: R): R =>
+    relay.driver === 'serial' ? { ...relay, port: resolve(directory, relay.port) } : relay;
+  const { relay, relay2, uplink, device } = board;
+  return {
+    ...board,
+    relay: at(relay),
+    ...(relay2 === undefined ? {} : { relay2: at(relay2) }),
+    ...(uplink === undefined ? {} : { uplink: { ...uplink, relay: at(uplink.relay) } }),
+    ...(device === undefined ? {} : { device: resolve(directory, device) }),
+  };
 }
 
 function resolveSource(source: SourceConfig, directory: string): SourceConfig {

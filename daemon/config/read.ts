@@ -1,4 +1,5 @@
 import type { Secret } from '../base/secret.ts';
+import { behindUplink, type NetworkFacts } from './board-rules.ts';
 import { accepts, findings } from './explain.ts';
 import type { Fault, Finding } from './fault.ts';
 import { resolvePaths, resolveSecret } from './paths.ts';
@@ -19,6 +20,8 @@ export interface Surroundings {
   /** Milliseconds since the epoch: find windows whose beginning the clocks skip in the year after. */
   readonly wall: number;
   readonly environment: Environment;
+  /** What this machine says of its network. */
+  readonly network: NetworkFacts;
   /** What is wrong with a secret for this scheme, as the end of a sentence that begins with it, or undefined. */
   secretFault(scheme: AlertSource['auth']['scheme'], secret: Secret): string | undefined;
 }
@@ -39,6 +42,7 @@ export function readConfig(bytes: Buffer, directory: string, around?: Surroundin
       ...rules(understood, directory),
       ...(around === undefined ? [] : skippedWindows(understood, around.wall)),
       ...(around === undefined ? [] : secrets(understood, directory, around)),
+      ...(around === undefined ? [] : behindUplink(understood, around.network)),
     ];
     faults.push(
       ...found.map(({ place, found, accepted }) => ({

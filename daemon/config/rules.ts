@@ -2,6 +2,7 @@ import { resolve } from 'node:path';
 import { isoTime } from '../base/clock.ts';
 import { durationMs } from '../base/duration.ts';
 import { parseWindow, skippedStart } from '../schedule/window.ts';
+import { boardRules } from './board-rules.ts';
 import type { Finding } from './fault.ts';
 import { isWithin } from './paths.ts';
 import { type Place, pathText } from './place.ts';
@@ -17,6 +18,7 @@ export function rules(readable: Readable, directory: string): Finding[] {
     ...ports(readable),
     ...insideVault(readable, directory),
     ...sockets(readable, directory),
+    ...boardRules(readable),
   ];
 }
 

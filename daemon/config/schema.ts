@@ -1,5 +1,17 @@
 import { z } from 'zod';
-import { cron, duration, gitUrl, host, matching, name, path, timezone, whole } from './values.ts';
+import {
+  cron,
+  duration,
+  gitUrl,
+  host,
+  matching,
+  name,
+  networkInterface,
+  path,
+  remoteHost,
+  timezone,
+  whole,
+} from './values.ts';
 
 /**
  * The whole configuration: one file, every key described. JSON Schema and the reference are generated from here. Each
@@ -107,6 +119,10 @@ const board = z
         .literal('simulated')
         .describe('No hardware: a process and a directory of files that behave as the hardware would.'),
       directory: path.describe('Directory of one-value files: relay, led, heartbeat, feedback, button.'),
+      uplink: z
+        .boolean()
+        .default(false)
+        .describe('Whether it has a second, network door: files uplink and uplink.feedback.'),
     }),
     z.strictObject({
       driver: z.literal('hardware').describe('A relay board, put together from its parts.'),
@@ -116,10 +132,31 @@ const board = z
         .array(input)
         .max(2)
         .default([])
-        .describe('Auxiliary contacts: `active` is the level while the relay is made.'),
+        .describe(
+          'Auxiliary contacts: `active` is the level while the relay is made. Two of them: of relay and relay2, in this order. One over two relays: the mirror contacts of both in one line.',
+        ),
       device: path
         .optional()
         .describe('Block device behind the link, such as /dev/disk/by-uuid/…; there only while it is alive.'),
+      carrier: networkInterface
+        .optional()
+        .describe(
+          'Network interface of this box at which the switched cable ends: its carrier is a proof, read by the keeper. It must be up at all times; while it is down nothing can be told.',
+        ),
+      probe: z
+        .strictObject({
+          host: remoteHost.describe(
+            'IP address or name of the vault. An address needs no name service, which must not stand behind the link.',
+          ),
+          port: whole(1, 65_535).describe('TCP port that accepts connections while the vault is alive.'),
+          timeout: duration('100ms', '10s')
+            .default('1s')
+            .describe('How long the vault may take to accept; three attempts in a row that fail say dead.'),
+        })
+        .optional()
+        .describe(
+          'A TCP connection to the vault, tried by the keeper and dropped without a word: the proof end to end.',
+        ),
       led: z
         .union(
           [output, z.strictObject({ red: output, green: output, blue: output })],
@@ -128,7 +165,28 @@ const board = z
         .optional()
         .describe('One line, or three of an RGB LED.'),
       button: input.optional().describe('The button. Without one nothing that needs presence can be done.'),
+      buzzer: output
+        .optional()
+        .describe('Sounds in lockout and fault, and ticks while a request waits for the button.'),
+      supply: input
+        .optional()
+        .describe(
+          "Senses the coils' supply behind the button's normally-closed pole; `active` is the level while there is current.",
+        ),
       heartbeat: output.optional().describe('Feeds a dead-man circuit at 10 Hz while connecting or connected.'),
+      uplink: z
+        .strictObject({
+          relay: relay.describe("The uplink's relay, through its normally-open contact; energised is line high."),
+          contact: input.describe(
+            "Auxiliary contact that proves the uplink's break: `active` is the level while it is made.",
+          ),
+          interface: matching(
+            /^(?!\.{1,2}$)[A-Za-z0-9_.-]{1,15}$/,
+            'the name of a network interface such as eth1',
+          ).describe('Network interface that it switches. Intake and time must not sit behind it.'),
+        })
+        .optional()
+        .describe('A second, network door: never connected together with the vault.'),
     }),
   ])
   .describe('The relay board and what is wired to it.');

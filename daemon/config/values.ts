@@ -60,6 +60,26 @@ export const host = z
   .union([z.ipv4(), z.ipv6(), z.literal('localhost')], 'an IP address of this machine, or localhost')
   .describe('Address to listen on.');
 
+/** As the kernel allows them: 15 bytes, no slash, no space; and no colon, which means an alias of old. */
+export const networkInterface = matching(
+  /^(?!\.{1,2}$)[!-.0-9;-~]{1,15}$/,
+  "a network interface's name such as eth0, at most 15 characters",
+);
+
+/** Somebody else's address. A name is for a name service to find. */
+export const remoteHost = z.union(
+  [
+    z.ipv4(),
+    z.ipv6(),
+    z
+      .string()
+      .regex(
+        /^(?=.{1,253}$)(?!.*\.\d+$)(?!\d+$)[A-Za-z0-9](?:[A-Za-z0-9-]*[A-Za-z0-9])?(?:\.[A-Za-z0-9](?:[A-Za-z0-9-]*[A-Za-z0-9])?)*$/,
+      ),
+  ],
+  'an IP address, or a host name',
+);
+
 const GIT_URL = 'https://…, ssh://…, git://…, file://…, USER@HOST:PATH, or a path that starts with /, ./ or ../';
 
 export const gitUrl = z.string(GIT_URL).check(({ value, issues }) => {

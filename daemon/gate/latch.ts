@@ -1,7 +1,7 @@
 import type { Cause } from '../base/protocol.ts';
 import { linkName } from './interlocks.ts';
 import { dismissPresence, isolate } from './isolate.ts';
-import type { Latch, LatchContent, ProofTest, Ref, State, Write } from './state.ts';
+import type { Effect, Latch, LatchContent, ProofTest, Ref, State, Write } from './state.ts';
 import { andThen, answer, RELAY_OFF, record, type Stamp, type Step, still } from './step.ts';
 
 /** A latch that could not be written is tried again this often. */
@@ -12,9 +12,14 @@ export function isBeingCleared(latch: Latch): boolean {
   return latch.kind !== 'clear' && latch.write.kind === 'writing' && latch.write.clears;
 }
 
-/** Isolates and latches. In any state the relay is commanded off again: a command too many hurts nobody. */
+/** Every door, whatever it is thought to be: a command too many hurts nobody, one that failed is given again. */
+function offAll({ wiring }: State): Effect[] {
+  return wiring.uplink ? [RELAY_OFF, { do: 'uplink', energised: false }] : [RELAY_OFF];
+}
+
+/** Isolates and latches. In any state the relays are commanded off again. */
 export function trip(state: State, at: Stamp, cause: Cause, ref?: Ref): Step {
-  const told = still(state, RELAY_OFF, record('gate.tripped', { ...cause, was: linkName(state.link.kind) }));
+  const told = still(state, ...offAll(state), record('gate.tripped', { ...cause, was: linkName(state.link.kind) }));
   const isolated = andThen(told, (now) => isolate(now, at, `Trip: ${cause.reason}`));
   const dismissed = andThen(isolated, (now) => dismissPresence(now, 'The gate was tripped.'));
   return andThen(dismissed, (now) => latch(now, { kind: 'lockout', cause, wall: at.wall }, ref));
@@ -24,8 +29,8 @@ export function trip(state: State, at: Stamp, cause: Cause, ref?: Ref): Step {
 export function fault(state: State, at: Stamp, reason: string): Step {
   // A fault is told once; but one that is just being cleared is latched anew.
   if (state.latch.kind === 'fault' && !isBeingCleared(state.latch))
-    return andThen(still(state, RELAY_OFF), (now) => isolate(now, at, `Fault: ${reason}`));
-  const told = still(state, RELAY_OFF, record('gate.fault', { reason }));
+    return andThen(still(state, ...offAll(state)), (now) => isolate(now, at, `Fault: ${reason}`));
+  const told = still(state, ...offAll(state), record('gate.fault', { reason }));
   const failed = andThen(told, (now) => failProofTest(now, at, reason));
   const isolated = andThen(failed, (now) => isolate(now, at, `Fault: ${reason}`));
   const dismissed = andThen(isolated, (now) => dismissPresence(now, `Fault: ${reason}`));

@@ -5,11 +5,16 @@ import { fault } from './latch.ts';
 import type { Effect, Stage, State } from './state.ts';
 import { type Stamp, type Step, still } from './step.ts';
 
-/** What each stage energises, and what the two contacts must then say. The link is dead in all of them. */
-const STAGES: Readonly<Record<Stage, { name: string; contacts: readonly [Reading, Reading]; next: Effect }>> = {
-  first: { name: 'relay 1 alone', contacts: ['alive', 'dead'], next: { do: 'relay', energised: false } },
-  between: { name: 'none', contacts: ['dead', 'dead'], next: { do: 'relay', energised: true, only: 2 } },
-  second: { name: 'relay 2 alone', contacts: ['dead', 'alive'], next: { do: 'relay', energised: true } },
+/**
+ * What each stage energises, and what the contacts must then say: two, each of its own relay; or one line with both mirror
+ * contacts in it, which is *dead* only while both relays are released. The link is dead in all stages.
+ */
+const STAGES: Readonly<
+  Record<Stage, { name: string; contacts: readonly [Reading, Reading]; both: Reading; next: Effect }>
+> = {
+  first: { name: 'relay 1 alone', contacts: ['alive', 'dead'], both: 'alive', next: { do: 'relay', energised: false } },
+  between: { name: 'none', contacts: ['dead', 'dead'], both: 'dead', next: { do: 'relay', energised: true, only: 2 } },
+  second: { name: 'relay 2 alone', contacts: ['dead', 'alive'], both: 'alive', next: { do: 'relay', energised: true } },
 };
 
 /**
@@ -23,7 +28,8 @@ export function judgeStage(limits: Limits, state: State, at: Stamp, reported: Re
   const passedMs = at.now - link.since;
   const contacts = readings.contacts ?? [];
   const alive = readings.device === 'alive' ? 'device behind the link' : reported;
-  const wrong = contacts.findIndex((reading, index) => reading !== stage.contacts[index]);
+  const expected = contacts.length === 1 ? [stage.both] : stage.contacts;
+  const wrong = contacts.findIndex((reading, index) => reading !== expected[index]);
   if (alive !== undefined || wrong !== -1) {
     if (passedMs < limits.settleMs) return still(state);
     const found =
@@ -34,8 +40,8 @@ export function judgeStage(limits: Limits, state: State, at: Stamp, reported: Re
       return isolate(state, at, `Proof test, ${stage.name} energised: contact ${wrong + 1} cannot be read.`);
     return fault(state, at, `Proof test, ${stage.name} energised: yet ${found}.`);
   }
-  // Two contacts tell it all. Fewer leave it to the device, which takes its time to appear.
-  if (passedMs < (contacts.length === 2 ? 1 : limits.settleMs)) return still(state);
+  // Contacts tell at once. Without them it is left to the device, which takes its time to appear.
+  if (passedMs < (contacts.length > 0 ? 1 : limits.settleMs)) return still(state);
   const { session, why } = link;
   const since = { since: at.now, sinceWall: at.wall, why, session };
   const told = `${stage.name}: ${contacts.length === 0 ? 'dead' : `contacts right after ${Math.round(passedMs)} ms`}`;

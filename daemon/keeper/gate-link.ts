@@ -22,6 +22,7 @@ export interface Report {
   readonly clockTrusted: boolean;
   readonly blocks: Interlock[];
   readonly attention: string[];
+  /** A key for each proof that is configured. */
   readonly proofs: Partial<Record<ReportedProof, Reading>>;
 }
 

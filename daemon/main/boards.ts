@@ -13,15 +13,14 @@ import { scriptCommand } from './scripts.ts';
 /** Puts together the board that the configuration names. Touches no hardware yet. */
 export function createBoard(config: BoardConfig): SimulatedBoard | AssembledBoard {
   if (config.driver === 'simulated') {
-    return new SimulatedBoard({ ...config, command: scriptCommand('board'), clock: systemClock });
+    const { directory, vault, uplink = false } = config;
+    return new SimulatedBoard({ directory, vault, uplink, command: scriptCommand('board'), clock: systemClock });
   }
-  const { relay, relay2, contacts, device, led, button, heartbeat } = config;
+  const { relay, relay2, contacts, device, led, button, buzzer, supply, heartbeat, uplink } = config;
   const parts = {
     relay: relayOf(relay, 'relay'),
     ...(relay2 === undefined ? {} : { relay2: relayOf(relay2, 'relay2') }),
-    contacts: contacts.map((contact, index): Contact => {
-      return { line: inputOf(contact, `contact${index + 1}`), madeLevel: contact.active === 'high' };
-    }),
+    contacts: contacts.map((contact, index) => contactOf(contact, `contact${index + 1}`)),
     ...(device === undefined ? {} : { device }),
     ...(led === undefined
       ? {}
@@ -38,9 +37,20 @@ export function createBoard(config: BoardConfig): SimulatedBoard | AssembledBoar
     ...(button === undefined
       ? {}
       : { button: { line: inputOf(button, 'button'), pressedLevel: button.active === 'high' } }),
+    ...(buzzer === undefined ? {} : { buzzer: outputOf(buzzer, 'buzzer') }),
+    ...(supply === undefined
+      ? {}
+      : { supply: { line: inputOf(supply, 'supply'), presentLevel: supply.active === 'high' } }),
     ...(heartbeat === undefined ? {} : { heartbeat: outputOf(heartbeat, 'heartbeat') }),
+    ...(uplink === undefined
+      ? {}
+      : { uplink: { relay: relayOf(uplink.relay, 'uplink'), contact: contactOf(uplink.contact, 'uplink-contact') } }),
   };
   return new AssembledBoard(parts, systemClock);
+}
+
+function contactOf(config: InputConfig, what: string): Contact {
+  return { line: inputOf(config, what), madeLevel: config.active === 'high' };
 }
 
 function relayOf(config: RelayConfig, what: string): Output {

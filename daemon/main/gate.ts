@@ -112,9 +112,15 @@ function read<T>(unknown: (what: string) => PortcullisError, shape: () => T): T 
 }
 
 await live(log, start, () => {
+  // Each by itself: what becomes of the uplink keeps nothing from the vault's relay.
   try {
     board?.drive(false);
   } catch (error) {
     log.error('the relay could not be commanded off on the way out', { error });
+  }
+  try {
+    if (board?.wiring.uplink) board.driveUplink(false);
+  } catch (error) {
+    log.error("the uplink's relay could not be commanded off on the way out", { error });
   }
 });

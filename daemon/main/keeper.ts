@@ -3,18 +3,24 @@ import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { systemClock } from '../base/clock.ts';
 import { makeDirectory } from '../base/durable.ts';
+import { durationMs } from '../base/duration.ts';
 import { PortcullisError, reasonOf } from '../base/errors.ts';
 import { Secret } from '../base/secret.ts';
 import { windowsOf } from '../config/gate.ts';
 import { loadConfig } from '../config/load.ts';
+import type { Config } from '../config/schema.ts';
 import { readIdentity, statePaths } from '../config/state.ts';
 import { GateClient } from '../intake/gate-client.ts';
 import { Calendar } from '../keeper/calendar.ts';
+import { Carrier } from '../keeper/carrier.ts';
 import { acceptableHeads } from '../keeper/chain.ts';
 import { GateLink } from '../keeper/gate-link.ts';
 import { Keeper } from '../keeper/keeper.ts';
+import { LinkProofs } from '../keeper/link-proofs.ts';
+import { Probe, tcpDial } from '../keeper/probe.ts';
 import { KeeperSockets } from '../keeper/sockets.ts';
 import { openLedger } from '../ledger/ledger.ts';
+import { needsNetwork } from '../sources/open.ts';
 import { NO_RECORD } from '../vault/format.ts';
 import { signRecord } from '../vault/record.ts';
 import { listBatches } from '../vault/staging.ts';
@@ -50,7 +56,12 @@ async function start(): Promise<Running> {
     {
       appliance: appliance.name,
       version,
-      sources: sources.map((source) => ({ name: source.name, kind: source.kind, request: { ...source } })),
+      sources: sources.map((source) => ({
+        name: source.name,
+        kind: source.kind,
+        network: needsNetwork(source),
+        request: { ...source },
+      })),
       seal: {
         staging: paths.staging,
         index: paths.index,
@@ -85,6 +96,7 @@ async function start(): Promise<Running> {
         }),
       windowAt: (wall) => calendar.at(wall),
       nextWindow: (wall) => calendar.next(wall),
+      proofs: linkProofs(config.board),
       clockTrusted: async () => appliance.clock === 'system' || (await clockSynchronised()),
       staged: async () =>
         (await listBatches(paths.staging)).map(({ batch, draft }) => ({
@@ -119,6 +131,25 @@ async function start(): Promise<Running> {
       await ledger.stop();
     },
   };
+}
+
+/** The proofs that are configured, taken from this box's network. */
+function linkProofs(board: Config['board']): LinkProofs {
+  if (board.driver === 'simulated') return new LinkProofs({});
+  const { carrier, probe } = board;
+  return new LinkProofs({
+    ...(carrier === undefined ? {} : { carrier: new Carrier(carrier, systemClock) }),
+    ...(probe === undefined
+      ? {}
+      : {
+          probe: new Probe(
+            `${probe.host} port ${probe.port}`,
+            durationMs(probe.timeout) ?? 0,
+            systemClock,
+            tcpDial(probe.host, probe.port),
+          ),
+        }),
+  });
 }
 
 async function readSigningSeed(path: string): Promise<Secret> {

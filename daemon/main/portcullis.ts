@@ -7,6 +7,7 @@ import { COMMANDS } from '../cli/commands.ts';
 import { loadConfig } from '../config/load.ts';
 import { boxFacts } from './box-facts.ts';
 import { clockSynchronised } from './clock-trust.ts';
+import { networkFacts } from './network.ts';
 import { serve } from './run.ts';
 import { openStore } from './stores.ts';
 import { version } from './version.ts';
@@ -30,6 +31,7 @@ const context: Context = {
   openStore,
   clockSynchronised,
   boxFacts,
+  networkFacts,
   serve,
 };
 

@@ -1,7 +1,14 @@
 import { describe, expect, it } from 'vitest';
 import { type BoxFacts, coverage, dropsWithoutUs, type Wiring } from '../../daemon/board/coverage.ts';
 
-const BARE: BoxFacts = { outputsPersist: true, offHelper: false, serviceWatchdog: false, hardwareWatchdog: false };
+const BARE: BoxFacts = {
+  outputsPersist: true,
+  offHelper: false,
+  serviceWatchdog: false,
+  hardwareWatchdog: false,
+  missing: [],
+  uncounted: [],
+};
 const line = { driver: 'gpiochip' };
 
 function wiring(change: Partial<Extract<Wiring, { driver: 'hardware' }>> = {}): Wiring {
@@ -55,6 +62,61 @@ describe('what covers which failure', () => {
     );
     const i7060 = wiring({ relay: { driver: 'serial', model: 'i7060' } });
     expect(uncovered(i7060, BARE)).toEqual(['welded contact', 'stuck driver']);
+  });
+
+  it('beside a line, a serial board in series falls with the line', () => {
+    const mixed = wiring({ relay: { driver: 'serial', model: 'lcus' }, relay2: line });
+    expect(uncovered(mixed, { ...BARE, outputsPersist: false, hardwareWatchdog: true })).toEqual(['hang']);
+  });
+
+  const of = (what: Wiring, facts: BoxFacts, failure: string) =>
+    coverage(what, facts).find((row) => row.failure === failure);
+
+  it('an off-helper tells a serial board, and proves nothing of it', () => {
+    const facts = { ...BARE, offHelper: true };
+    const lcus = { driver: 'serial', model: 'lcus' };
+    expect(of(wiring({ relay: lcus }), facts, 'SIGKILL')?.by.join()).toContain('nothing proves that it obeys');
+    expect(of(wiring({ relay: lcus, relay2: line }), facts, 'SIGKILL')?.by.join()).not.toContain('proves');
+  });
+
+  it("the button's pole counts only where the coil supply is sensed, and says so where it is not", () => {
+    const button = { button: line };
+    expect(of(wiring(button), BARE, 'stuck driver')).toMatchObject({
+      by: [],
+      uncounted: [expect.stringContaining('not sensed')],
+    });
+    expect(of(wiring({ ...button, supply: line }), BARE, 'stuck driver')).toMatchObject({
+      by: [expect.stringContaining('sensed')],
+      uncounted: [],
+    });
+    expect(uncovered(wiring({ supply: line }), BARE)).toContain('stuck driver');
+  });
+
+  it('parts that this machine does not have drop nothing, whatever is configured', () => {
+    const everything = wiring({
+      relay2: line,
+      contacts: [line],
+      button: line,
+      supply: line,
+      heartbeat: line,
+      uplink: {},
+    });
+    const all = ['SIGKILL', 'hang', 'kernel hang', 'power loss', 'welded contact', 'stuck driver'];
+    expect(uncovered(everything, BARE)).toEqual([]);
+    const missing = ['The relay needs the GPIO chip labelled x: this machine has no GPIO chip.'];
+    expect(uncovered(everything, { ...BARE, missing })).toEqual([...all, 'uplink stuck or welded']);
+    for (const row of coverage(everything, { ...BARE, missing })) expect(row.uncounted).toEqual(missing);
+  });
+
+  it('a second door has a row of its own: its contact', () => {
+    expect(coverage(wiring(), BARE).map(({ failure }) => failure)).not.toContain('uplink stuck or welded');
+    expect(of(wiring({ uplink: {} }), BARE, 'uplink stuck or welded')?.by.join()).toContain('contact');
+  });
+
+  it('what is there and does not count is told where it would have helped', () => {
+    const uncounted = ['The off-helper does not count: it names other lines.'];
+    expect(of(wiring(), { ...BARE, uncounted }, 'SIGKILL')).toMatchObject({ by: [], uncounted });
+    expect(of(wiring(), { ...BARE, uncounted }, 'power loss')?.uncounted).toEqual([]);
   });
 
   it('the simulated board claims nothing about a real kernel, a contact or a driver', () => {

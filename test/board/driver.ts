@@ -1,13 +1,15 @@
-/** A gate in miniature, to be killed: `driver.ts DIRECTORY VAULT`. Energises, feeds, and goes on commanding for ever. */
+/** A gate in miniature, to be killed: `driver.ts DIRECTORY VAULT [uplink]`. Energises, feeds, commands for ever. */
 import { systemClock } from '../../daemon/base/clock.ts';
 import { SimulatedBoard } from '../../daemon/board/simulated.ts';
 import { BOARD_COMMAND } from './rig.ts';
 
-const [directory = '', vault = ''] = process.argv.slice(2);
-const board = new SimulatedBoard({ directory, vault, command: BOARD_COMMAND, clock: systemClock });
+const [directory = '', vault = '', door = 'vault'] = process.argv.slice(2);
+const uplink = door === 'uplink';
+const board = new SimulatedBoard({ directory, vault, uplink, command: BOARD_COMMAND, clock: systemClock });
 await board.start();
 setInterval(() => {
-  board.drive(true);
+  if (uplink) board.driveUplink(true);
+  else board.drive(true);
   board.beat();
   process.stdout.write('commanded\n');
 }, 20);

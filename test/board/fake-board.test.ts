@@ -3,15 +3,22 @@ import { systemClock } from '../../daemon/base/clock.ts';
 import { boardContract } from './contract.ts';
 import { FakeBoard } from './fake-board.ts';
 
-boardContract('fake', async () => {
-  const board = new FakeBoard(systemClock);
-  return {
-    board,
-    push: (pressed) => board.push(pressed),
-    energised: () => board.energised,
-    dispose: async () => {},
-  };
-});
+for (const [name, wiring] of [
+  ['fake', undefined],
+  ['fake, with every part', { relays: 2, uplink: true, supply: true }],
+] as const) {
+  boardContract(name, async () => {
+    const board = new FakeBoard(systemClock);
+    if (wiring !== undefined) board.wiring = wiring;
+    return {
+      board,
+      push: (pressed) => board.push(pressed),
+      energised: () => board.energised,
+      uplinkEnergised: () => board.uplink,
+      dispose: async () => {},
+    };
+  });
+}
 
 test('readings, failures and commands are the test’s to set and to see', async () => {
   const board = new FakeBoard(systemClock);

@@ -45,11 +45,14 @@ export class FakeBoard implements Board {
     if (this.failing.start) throw new PortcullisError('gate.board', 'The fake board does not start.');
     this.#started = true;
     this.drive(false);
+    if (this.wiring.uplink) this.driveUplink(false);
     this.#listener?.(this.pressed, this.#clock.monotonic());
   }
 
   drive(energised: boolean, only?: 1 | 2): void {
     this.#ready();
+    if (energised && this.uplink) this.#refuse('the uplink is on');
+    if (energised && only !== undefined && this.wiring.relays === 1) this.#refuse('it has one relay');
     this.energised = energised;
     this.only = energised ? only : undefined;
     this.#record(energised ? (only === undefined ? 'relay 1' : `relay 1 only ${only}`) : 'relay 0');
@@ -57,6 +60,8 @@ export class FakeBoard implements Board {
 
   driveUplink(energised: boolean): void {
     this.#ready();
+    if (!this.wiring.uplink) throw new PortcullisError('gate.board', 'The fake board has no uplink.');
+    if (energised && this.energised) this.#refuse('a relay of the vault is on');
     this.uplink = energised;
     this.#record(energised ? 'uplink 1' : 'uplink 0');
   }
@@ -114,6 +119,13 @@ export class FakeBoard implements Board {
   /** The commands given so far, without their times. */
   get given(): readonly Command['what'][] {
     return this.commands.map((command) => command.what);
+  }
+
+  /** As the real ones: what must not be asked for leaves everything off. */
+  #refuse(why: string): never {
+    this.drive(false);
+    if (this.wiring.uplink) this.driveUplink(false);
+    throw new PortcullisError('gate.board', `The fake board refuses: ${why}.`);
   }
 
   #ready(): void {

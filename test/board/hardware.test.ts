@@ -115,6 +115,47 @@ test('a coil switched off before its contact moved never makes it', async () => 
   expect(state()).toEqual(['0', '0', false]);
 });
 
+test('two relays in series: the vault is behind both, and leaving one takes it away at once', async () => {
+  const line = await connect();
+  const contacts = () => [readValue(directory, 'contact1'), readValue(directory, 'contact2')];
+  line.send('relay 1 only 1');
+  await eventually(() => expect(readValue(directory, 'relay')).toBe('1'));
+  clock.advance(5);
+  expect([...state(), ...contacts()]).toEqual(['1', '0', false, '1', '0']);
+  line.send('relay 1');
+  await carriedOut(line);
+  clock.advance(5);
+  expect([...state(), ...contacts()]).toEqual(['1', '1', true, '1', '1']);
+  line.send('relay 1 only 2');
+  await carriedOut(line);
+  expect([...state(), ...contacts()]).toEqual(['0', '1', false, '1', '1']);
+  clock.advance(5);
+  expect([...state(), ...contacts()]).toEqual(['0', '0', false, '0', '1']);
+  expect(readValue(directory, 'relay2')).toBe('1');
+  clock.advance(500);
+  expect(readValue(directory, 'relay2')).toBe('0');
+  line.send('relay 1 only 1');
+  await carriedOut(line);
+  expect(readValue(directory, 'relay')).toBe('0');
+});
+
+test('the dead-man drops the uplink with the vault, and the last driver’s going too', async () => {
+  const line = await connect();
+  await line.ask('uplink 0', 'uplink 0');
+  // No driver of ours asks for both: the board drops what it finds.
+  line.send('uplink 1');
+  await energise(line);
+  clock.advance(500);
+  expect([readValue(directory, 'relay'), readValue(directory, 'uplink')]).toEqual(['0', '0']);
+  line.send('uplink 1');
+  await eventually(() => expect(readValue(directory, 'uplink')).toBe('1'));
+  line.close();
+  await eventually(() => expect(readValue(directory, 'uplink')).toBe('0'));
+  writeFileSync(commandsOf(directory), 'uplink 1\nled slow-white\n');
+  await eventually(() => expect(readValue(directory, 'led')).toBe('slow-white'));
+  expect(readValue(directory, 'uplink')).toBe('0');
+});
+
 test('the dead-man drops the coil 500 ms after the last beat, not before, and holds it until an explicit off', async () => {
   const line = await connect();
   await energise(line);

@@ -27,13 +27,13 @@ export interface SimulatedRig extends Rig {
   another(): SimulatedBoard;
 }
 
-export async function simulatedRig(): Promise<SimulatedRig> {
+export async function simulatedRig(uplink = false): Promise<SimulatedRig> {
   const folder = await realpath(await mkdtemp(join(tmpdir(), 'portcullis-board-')));
   const directory = join(folder, 'board');
   const vault = join(folder, 'mnt', 'vault');
   const drivers: SimulatedBoard[] = [];
   const another = () => {
-    const driver = new SimulatedBoard({ directory, vault, command: BOARD_COMMAND, clock: systemClock });
+    const driver = new SimulatedBoard({ directory, vault, uplink, command: BOARD_COMMAND, clock: systemClock });
     drivers.push(driver);
     return driver;
   };
@@ -52,7 +52,8 @@ export async function simulatedRig(): Promise<SimulatedRig> {
     value,
     another,
     push: (pressed) => writeValue(directory, 'button', pressed ? '1' : '0'),
-    energised: () => value('relay') === '1',
+    energised: () => value('relay') === '1' || value('relay2') === '1',
+    uplinkEnergised: () => value('uplink') === '1',
     async dispose() {
       for (const driver of drivers) await driver.stop();
       await endSimulatedBoard(directory, systemClock);

@@ -12,6 +12,7 @@ import { boardContract, eventually } from './contract.ts';
 import { type SimulatedRig, simulatedRig } from './rig.ts';
 
 boardContract('simulated', simulatedRig);
+boardContract('simulated, with an uplink', () => simulatedRig(true));
 
 let rig: SimulatedRig;
 let children: ChildProcess[];
@@ -56,7 +57,7 @@ async function connect(board = rig.board): Promise<void> {
   await board.start();
   board.drive(true);
   feeding = setInterval(() => board.beat(), 50);
-  await eventually(() => expect(board.read()).toEqual({ contact: 'alive', device: 'alive' }));
+  await eventually(() => expect(board.read()).toMatchObject({ contact: 'alive', device: 'alive' }));
 }
 
 /** Runs `script` in a process of its own until it says something. */
@@ -68,18 +69,19 @@ async function run(script: string, ...args: string[]): Promise<ChildProcess> {
 }
 
 /** Starts a driver in a process, and a process group, of its own; resolves once it is connected. */
-async function startDriver(): Promise<ChildProcess> {
+async function startDriver(door: 'vault' | 'uplink' = 'vault'): Promise<ChildProcess> {
   const script = fileURLToPath(new URL('./driver.ts', import.meta.url));
-  const child = spawn(process.execPath, ['--import', 'tsx', script, rig.directory, rig.vault], {
+  const child = spawn(process.execPath, ['--import', 'tsx', script, rig.directory, rig.vault, door], {
     detached: true,
     stdio: ['ignore', 'pipe', 'inherit'],
   });
   children.push(child);
   await once(child.stdout!, 'data');
   child.stdout!.resume();
-  await eventually(() =>
-    expect([rig.value('relay'), rig.value('feedback'), existsSync(rig.vault)]).toEqual(['1', '1', true]),
-  );
+  await eventually(() => {
+    if (door === 'uplink') expect([rig.value('uplink'), rig.value('uplink.feedback')]).toEqual(['1', '1']);
+    else expect([rig.value('relay'), rig.value('feedback'), existsSync(rig.vault)]).toEqual(['1', '1', true]);
+  });
   return child;
 }
 
@@ -124,7 +126,7 @@ describe('the files and the vault', () => {
       while (existsSync(rig.vault)) await new Promise(setImmediate);
       times.push(systemClock.monotonic() - from);
       rig.board.drive(true);
-      await eventually(() => expect(rig.board.read()).toEqual({ contact: 'alive', device: 'alive' }));
+      await eventually(() => expect(rig.board.read()).toMatchObject({ contact: 'alive', device: 'alive' }));
     }
     console.log(
       `drive(false) → path gone: median ${median(times).toFixed(2)} ms, best ${Math.min(...times).toFixed(2)} ms`,
@@ -173,7 +175,7 @@ describe('no byte changes behind a dead link', () => {
     const ended = once(child, 'exit');
     rig.board.drive(false);
     expect(await ended).toEqual([null, 'SIGKILL']);
-    await eventually(() => expect(rig.board.read()).toEqual({ contact: 'dead', device: 'dead' }));
+    await eventually(() => expect(rig.board.read()).toMatchObject({ contact: 'dead', device: 'dead' }));
   });
 
   test('from the moment the contact reads dead the disk stays as it is, however many were writing', async () => {
@@ -199,7 +201,7 @@ describe('no byte changes behind a dead link', () => {
     );
     const neighbour = await run(WRITER, join(rig.directory, 'diskette'));
     rig.board.drive(false);
-    await eventually(() => expect(rig.board.read()).toEqual({ contact: 'dead', device: 'dead' }));
+    await eventually(() => expect(rig.board.read()).toMatchObject({ contact: 'dead', device: 'dead' }));
     expect([reader.exitCode, reader.signalCode, neighbour.exitCode, neighbour.signalCode]).toEqual([
       null,
       null,
@@ -210,25 +212,54 @@ describe('no byte changes behind a dead link', () => {
 });
 
 describe('faults put in by hand', () => {
-  test('relay.welded: the contact and the vault stay, and go when the weld does', async () => {
+  test('both welded: contacts and vault stay, and go when the welds do', async () => {
     await connect();
-    const weld = join(rig.directory, 'relay.welded');
-    writeFileSync(weld, '');
+    const welds = ['relay.welded', 'relay2.welded'].map((name) => join(rig.directory, name));
+    for (const weld of welds) writeFileSync(weld, '');
     rig.board.drive(false);
     await eventually(() => expect(rig.value('relay')).toBe('0'));
     await new Promise((resolve) => setTimeout(resolve, 50));
-    expect(rig.board.read()).toEqual({ contact: 'alive', device: 'alive' });
+    expect(rig.board.read()).toMatchObject({ contact: 'alive', device: 'alive', contacts: ['alive', 'alive'] });
     // A weld outlives the board's process, and a new start.
     await rig.board.stop();
     await endSimulatedBoard(rig.directory, systemClock);
     expect(existsSync(rig.vault)).toBe(true);
     const again = rig.another();
     await again.start();
-    expect(again.read()).toEqual({ contact: 'alive', device: 'alive' });
-    rmSync(weld);
-    await eventually(() => expect(again.read()).toEqual({ contact: 'dead', device: 'dead' }));
+    expect(again.read()).toMatchObject({ contact: 'alive', device: 'alive' });
+    for (const weld of welds) rmSync(weld);
+    await eventually(() =>
+      expect(again.read()).toMatchObject({ contact: 'dead', device: 'dead', contacts: ['dead', 'dead'] }),
+    );
     await again.stop();
   });
+
+  test.each([
+    ['relay.welded', 2, ['alive', 'dead']],
+    ['relay2.welded', 1, ['dead', 'alive']],
+  ] as const)(
+    '%s: the vault goes, the contact says so, and the other relay alone connects',
+    async (file, other, stay) => {
+      await connect();
+      const weld = join(rig.directory, file);
+      writeFileSync(weld, '');
+      rig.board.drive(false);
+      const welded = { contact: 'alive', device: 'dead', contacts: stay };
+      await eventually(() => expect(rig.board.read()).toMatchObject(welded));
+      await rig.board.stop();
+      await endSimulatedBoard(rig.directory, systemClock);
+      const again = rig.another();
+      await again.start();
+      expect(again.read()).toMatchObject(welded);
+      // What a proof test is there to find.
+      again.drive(true, other);
+      const both = { contact: 'alive', device: 'alive', contacts: ['alive', 'alive'] };
+      await eventually(() => expect(again.read()).toMatchObject(both));
+      rmSync(weld);
+      await eventually(() => expect(again.read()).toMatchObject({ contact: 'dead', device: 'dead' }));
+      await again.stop();
+    },
+  );
 
   test('feedback.stuck: the contact’s reading is left alone, and is a person’s to write', async () => {
     await connect();
@@ -237,7 +268,7 @@ describe('faults put in by hand', () => {
     rig.board.drive(false);
     await untilIsolated();
     await new Promise((resolve) => setTimeout(resolve, 50));
-    expect(rig.board.read()).toEqual({ contact: 'alive', device: 'dead' });
+    expect(rig.board.read()).toMatchObject({ contact: 'alive', device: 'dead' });
     writeFileSync(join(rig.directory, 'feedback'), '0\n');
     expect(rig.board.read().contact).toBe('dead');
     writeFileSync(join(rig.directory, 'feedback'), '?');
@@ -257,6 +288,86 @@ describe('faults put in by hand', () => {
     rig.board.read();
     expect(told).toEqual([false, true, false]);
     await expect(press(join(rig.directory, 'none'), 1, systemClock)).rejects.toMatchObject({ code: 'gate.board' });
+  });
+});
+
+describe('two doors', () => {
+  const uplink = () => [rig.value('uplink'), rig.value('uplink.feedback')];
+  const connectUplink = async () => {
+    await rig.dispose();
+    rig = await simulatedRig(true);
+    await rig.board.start();
+    rig.board.driveUplink(true);
+    await eventually(() => expect(uplink()).toEqual(['1', '1']));
+  };
+
+  test('a board without the second door has no file of it', async () => {
+    await rig.board.start();
+    expect(uplink()).toEqual(['', '']);
+  });
+
+  test('uplink.welded: its contact stays, over a new start too, and goes when the weld does', async () => {
+    await connectUplink();
+    const weld = join(rig.directory, 'uplink.welded');
+    writeFileSync(weld, '');
+    rig.board.driveUplink(false);
+    await eventually(() => expect(rig.value('uplink')).toBe('0'));
+    await new Promise((resolve) => setTimeout(resolve, 50));
+    expect(rig.board.read().uplink).toBe('alive');
+    await rig.board.stop();
+    await endSimulatedBoard(rig.directory, systemClock);
+    const again = rig.another();
+    await again.start();
+    expect(again.read().uplink).toBe('alive');
+    rmSync(weld);
+    await eventually(() => expect(again.read().uplink).toBe('dead'));
+    await again.stop();
+  });
+
+  test('uplink.stuck: what its contact says is left alone', async () => {
+    await connectUplink();
+    const stuck = join(rig.directory, 'uplink.stuck');
+    writeFileSync(stuck, '');
+    rig.board.driveUplink(false);
+    await eventually(() => expect(rig.value('uplink')).toBe('0'));
+    await new Promise((resolve) => setTimeout(resolve, 50));
+    expect(rig.board.read().uplink).toBe('alive');
+    rmSync(stuck);
+    await eventually(() => expect(rig.board.read().uplink).toBe('dead'));
+  });
+
+  test('supply.stuck: a pole that does not open goes on saying that there is current', async () => {
+    await rig.board.start();
+    const stuck = join(rig.directory, 'supply.stuck');
+    writeFileSync(stuck, '');
+    rig.push(true);
+    await new Promise((resolve) => setTimeout(resolve, 50));
+    expect(rig.board.read().supply).toBe('alive');
+    rmSync(stuck);
+    await eventually(() => expect(rig.board.read().supply).toBe('dead'));
+  });
+
+  test('the uplink needs no beat, and drops with its driver, with another one’s start, and with the board', async () => {
+    await connectUplink();
+    await new Promise((resolve) => setTimeout(resolve, 700));
+    expect(uplink()).toEqual(['1', '1']);
+    await rig.another().start();
+    expect(rig.value('uplink')).toBe('0');
+    await rig.dispose();
+    await connectUplink();
+    process.kill(boardProcess(), 'SIGTERM');
+    await eventually(() => expect(boardProcesses()).toEqual([]));
+    expect(uplink()).toEqual(['0', '0']);
+    expect(rig.board.read().uplink).toBe('unknown');
+    await rig.dispose();
+    await connectUplink();
+    process.kill(boardProcess(), 'SIGKILL');
+    await eventually(() => expect(rig.value('uplink')).toBe('0'));
+    await rig.dispose();
+    rig = await simulatedRig(true);
+    const driver = await startDriver('uplink');
+    driver.kill('SIGKILL');
+    await eventually(() => expect(uplink()).toEqual(['0', '0']));
   });
 });
 
@@ -297,7 +408,7 @@ describe('when processes die', () => {
   test('SIGKILL of the board: commands are refused, the contact is unknown, the vault is gone, and a start heals', async () => {
     await connect();
     process.kill(boardProcess(), 'SIGKILL');
-    await eventually(() => expect(rig.board.read()).toEqual({ contact: 'unknown', device: 'dead' }));
+    await eventually(() => expect(rig.board.read()).toMatchObject({ contact: 'unknown', device: 'dead' }));
     expect([rig.value('relay'), rig.value('led')]).toEqual(['0', 'dark']);
     expect(() => rig.board.drive(false)).toThrow(expect.objectContaining({ code: 'gate.board' }));
     expect(() => rig.board.drive(true)).toThrow(expect.objectContaining({ code: 'gate.board' }));
@@ -315,7 +426,7 @@ describe('when processes die', () => {
     await eventually(() => expect(boardProcesses()).toEqual([]));
     expect(existsSync(rig.vault)).toBe(true);
     await rig.board.start();
-    await eventually(() => expect(rig.board.read()).toEqual({ contact: 'dead', device: 'dead' }));
+    await eventually(() => expect(rig.board.read()).toMatchObject({ contact: 'dead', device: 'dead' }));
     expect(rig.value('relay')).toBe('0');
   });
 
@@ -335,7 +446,7 @@ describe('when processes die', () => {
     expect(refused).toBe(1);
     expect(systemClock.monotonic() - from).toBeLessThan(5000);
     // It says what it measures: the contact has not broken.
-    expect(rig.board.read()).toEqual({ contact: 'alive', device: 'alive' });
+    expect(rig.board.read()).toMatchObject({ contact: 'alive', device: 'alive' });
     await expect(rig.another().start()).rejects.toMatchObject({ code: 'gate.board' });
     expect(existsSync(rig.vault)).toBe(false);
   });
@@ -382,13 +493,19 @@ describe('starting', () => {
     writeFileSync(commandsOf(rig.directory), 'relay 1\n');
     writeFileSync(join(rig.directory, 'feedback'), '1\n');
     await rig.board.start();
-    await eventually(() => expect(rig.board.read()).toEqual({ contact: 'dead', device: 'dead' }));
+    await eventually(() => expect(rig.board.read()).toMatchObject({ contact: 'dead', device: 'dead' }));
   });
 
   test('a board that cannot start is an error that says why', async () => {
     const { SimulatedBoard } = await import('../../daemon/board/simulated.ts');
     const broken = (...command: [string, ...string[]]) =>
-      new SimulatedBoard({ directory: rig.directory, vault: rig.vault, command, clock: systemClock }).start();
+      new SimulatedBoard({
+        directory: rig.directory,
+        vault: rig.vault,
+        uplink: false,
+        command,
+        clock: systemClock,
+      }).start();
     await expect(broken('/nonexistent')).rejects.toMatchObject({
       code: 'gate.board',
       what: expect.stringContaining('ENOENT'),

@@ -1,6 +1,9 @@
 import { describe, expect, it } from 'vitest';
+import type { NetworkFacts } from '../../daemon/config/board-rules.ts';
 import { formatFaults } from '../../daemon/config/fault.ts';
+import { compileGate } from '../../daemon/config/gate.ts';
 import { readConfig, type Surroundings } from '../../daemon/config/read.ts';
+import { boardConfig, gateConfig } from '../../daemon/gate/config.ts';
 import { broken, SOUND } from './samples.ts';
 
 /** The faults of `text`, one a line: "LINE PATH: found …; accepted is …". */
@@ -18,6 +21,8 @@ const PATH = 'accepted is a path, absolute or relative to the directory of this 
 const NAME = 'accepted is a short name of lower-case letters, digits, . _ and -';
 const GIT_URL =
   'accepted is https://…, ssh://…, git://…, file://…, USER@HOST:PATH, or a path that starts with /, ./ or ../';
+
+const HARDWARE = '  driver: hardware\n  relay: {driver: serial, model: lcus, port: /dev/ttyUSB0}\n';
 
 const CASES: readonly [title: string, from: string, to: string, ...faults: string[]][] = [
   [
@@ -43,7 +48,7 @@ const CASES: readonly [title: string, from: string, to: string, ...faults: strin
     'another spelling',
     'board:\n',
     'gate: {max_connection: 1h}\nboard:\n',
-    '4 gate.max_connection: found an unknown key; accepted is one of lease, intakeLease, maxConnection, maxConnections, maxConnected, minOff, settle, deviceTimeout, presence (did you mean maxConnection?)',
+    '4 gate.max_connection: found an unknown key; accepted is one of lease, intakeLease, maxConnection, maxConnections, maxConnected, minOff, settle, deviceTimeout, presence, proofTest (did you mean maxConnection?)',
   ],
   [
     "a key that is everybody's prototype",
@@ -125,6 +130,38 @@ const CASES: readonly [title: string, from: string, to: string, ...faults: strin
     'driver: simulated',
     'driver: simulatd',
     '5 board.driver: found "simulatd"; accepted is one of simulated, hardware (did you mean simulated?)',
+  ],
+  [
+    'a carrier on no interface',
+    '  driver: simulated\n  directory: board\n',
+    `${HARDWARE}  carrier: eth0/carrier\n`,
+    '7 board.carrier: found "eth0/carrier"; accepted is a network interface\'s name such as eth0, at most 15 characters',
+  ],
+  [
+    'a carrier on the simulated board',
+    '  directory: board\n',
+    '  directory: board\n  carrier: eth0\n',
+    '7 board.carrier: found an unknown key; accepted is one of driver, directory',
+  ],
+  [
+    'a probe of nobody, nowhere, for ever',
+    '  driver: simulated\n  directory: board\n',
+    `${HARDWARE}  probe:\n    host: "nas:445"\n    port: 0\n    timeout: 1m\n`,
+    '8 board.probe.host: found "nas:445"; accepted is an IP address, or a host name',
+    '9 board.probe.port: found 0; accepted is a whole number from 1 to 65535',
+    `10 board.probe.timeout: found "1m"; ${DURATION('from 100ms to 10s')}`,
+  ],
+  [
+    'an address for a probe that is almost one',
+    '  driver: simulated\n  directory: board\n',
+    `${HARDWARE}  probe: {host: 192.0.2.256, port: 445}\n`,
+    '7 board.probe.host: found "192.0.2.256"; accepted is an IP address, or a host name',
+  ],
+  [
+    'a probe without a port',
+    '  driver: simulated\n  directory: board\n',
+    `${HARDWARE}  probe: {host: nas.lan}\n`,
+    '7 board.probe.port: found nothing; accepted is a whole number from 1 to 65535',
   ],
   [
     'a missing driver',
@@ -395,7 +432,7 @@ const CASES: readonly [title: string, from: string, to: string, ...faults: strin
     'a merge key',
     'board:\n',
     'board:\n  <<: {driver: simulated}\n',
-    '5 board["<<"]: found an unknown key; accepted is one of driver, directory',
+    '5 board["<<"]: found an unknown key; accepted is one of driver, directory, uplink',
   ],
   ['a second document', 'intake:\n', '---\nintake:\n', '26 found a second document; accepted is one YAML 1.2 document'],
 ];
@@ -547,10 +584,165 @@ describe('readConfig', () => {
   });
 });
 
+/** SOUND with a board of hardware: the lines of `parts`, each below `board:`. */
+const hardware = (...parts: string[]) =>
+  broken(
+    '  driver: simulated\n  directory: board\n',
+    ['driver: hardware', 'relay: { driver: gpiochip, chip: pinctrl-bcm2711, line: 17 }', ...parts]
+      .map((part) => `  ${part}\n`)
+      .join(''),
+  );
+const gpio = (line: number, chip = 'pinctrl-bcm2711', driver = 'gpiochip') =>
+  `{ driver: ${driver}, chip: ${chip}, line: ${line} }`;
+const UPLINK = `uplink: { relay: ${gpio(13)}, contact: ${gpio(19)}, interface: eth1 }`;
+
+describe('the parts of a board', () => {
+  const every = hardware(
+    `relay2: ${gpio(27)}`,
+    `contacts: [${gpio(22)}, ${gpio(5)}]`,
+    `button: ${gpio(25)}`,
+    `supply: ${gpio(16)}`,
+    `buzzer: ${gpio(26)}`,
+    `heartbeat: ${gpio(18)}`,
+    `led: { red: ${gpio(23)}, green: ${gpio(24)}, blue: ${gpio(12)} }`,
+    UPLINK,
+  );
+
+  it('all of them are accepted, and what is compiled is what the gate reads', () => {
+    const reading = readConfig(Buffer.from(every), '/etc/portcullis');
+    if (!reading.ok) throw new Error(formatFaults('', reading.faults));
+    const compiled = JSON.parse(JSON.stringify(compileGate(reading.config, 'a')));
+    const { board } = gateConfig(compiled);
+    expect(board).toEqual(compiled.board);
+    expect(board).toMatchObject({
+      buzzer: { line: 26 },
+      supply: { line: 16 },
+      uplink: { relay: { line: 13 }, contact: { line: 19, active: 'low' }, interface: 'eth1' },
+    });
+    const simulated = readConfig(Buffer.from(broken('directory: board', 'directory: board\n  uplink: true')), '/x');
+    expect(simulated.ok && boardConfig(compileGate(simulated.config, 'a').board, 'board')).toMatchObject({
+      uplink: true,
+    });
+    const plain = readConfig(Buffer.from(SOUND), '/x');
+    expect(plain.ok && plain.config.board).toMatchObject({ uplink: false });
+  });
+
+  it('a line that any two parts share is a fault, on the same chip alone, whatever drives it', () => {
+    const lines = [17, 27, 22, 5, 25, 16, 26, 18, 23, 24, 12, 13, 19];
+    for (const line of lines.slice(1)) {
+      const faults = faultsOf(every.replace(`line: ${line} }`, 'line: 17 }'));
+      expect(faults, String(line)).toHaveLength(1);
+      expect(faults[0]).toMatch(
+        /board\.[a-z0-9[\].]+\.line: found line 17 of pinctrl-bcm2711, which is that of board.relay already; accepted is a line that no other part has$/,
+      );
+    }
+    expect(faultsOf(every)).toEqual([]);
+    expect(faultsOf(hardware(`relay2: ${gpio(17, 'pinctrl-rp1')}`))).toEqual([]);
+    expect(faultsOf(hardware(`heartbeat: ${gpio(17, 'pinctrl-bcm2711', 'onoff')}`))).toHaveLength(1);
+    expect(faultsOf(hardware(`relay2: ${gpio(18)}`, `heartbeat: ${gpio(18)}`, `led: ${gpio(18)}`))).toEqual([
+      '8 board.heartbeat.line: found line 18 of pinctrl-bcm2711, which is that of board.relay2 already; accepted is a line that no other part has',
+      '9 board.led.line: found line 18 of pinctrl-bcm2711, which is that of board.relay2 already; accepted is a line that no other part has',
+    ]);
+  });
+
+  it('a serial port that two relays share is a fault: it is opened only once', () => {
+    const serial = (channel: number, port = '/dev/ttyUSB0') =>
+      `{ driver: serial, model: lcus, port: ${port}, channel: ${channel} }`;
+    const text = (other: string) =>
+      broken('  driver: simulated\n  directory: board\n', `  driver: hardware\n  relay: ${serial(1)}\n  ${other}\n`);
+    for (const channel of [1, 2])
+      expect(faultsOf(text(`relay2: ${serial(channel)}`))).toEqual([
+        '7 board.relay2.port: found port /dev/ttyUSB0, which is that of board.relay already; accepted is a serial port that no other relay has',
+      ]);
+    expect(faultsOf(text(`relay2: ${serial(1, '/dev/ttyUSB1')}`))).toEqual([]);
+    const relative = readConfig(Buffer.from(text(`relay2: ${serial(1, 'tty')}`)), '/etc/portcullis');
+    expect(relative.ok && relative.config.board).toMatchObject({ relay2: { port: '/etc/portcullis/tty' } });
+  });
+
+  it('a relay on a line that a Raspberry Pi pulls up is a fault; another part, or another chip, is not', () => {
+    for (const chip of ['pinctrl-bcm2835', 'pinctrl-bcm2711', 'pinctrl-rp1'])
+      expect(faultsOf(hardware(`relay2: ${gpio(8, chip)}`))).toEqual([
+        '7 board.relay2.line: found 8, which a Raspberry Pi pulls up from reset on: the relay would be energised before anything runs; accepted is a line from 9 on, which it pulls down',
+      ]);
+    const uplink = UPLINK.replace('line: 13', 'line: 4');
+    expect(faultsOf(hardware(uplink))).toHaveLength(1);
+    expect(faultsOf(hardware(uplink))[0]).toContain('board.uplink.relay.line: found 4');
+    expect(faultsOf(hardware(`relay2: ${gpio(9)}`, `button: ${gpio(4)}`))).toEqual([]);
+    expect(faultsOf(hardware(`relay2: ${gpio(3, 'gpio-mockup-A')}`))).toEqual([]);
+  });
+
+  it('no relay is active low, and no uplink goes without its contact', () => {
+    const low = '{ driver: gpiochip, chip: pinctrl-bcm2711, line: 27, active: low }';
+    expect(faultsOf(hardware(`relay2: ${low}`))[0]).toContain('board.relay2.active: found an unknown key');
+    expect(faultsOf(hardware(`uplink: { relay: ${gpio(13)}, interface: eth1 }`))[0]).toContain(
+      'board.uplink.contact: found nothing',
+    );
+    expect(faultsOf(hardware(UPLINK.replace('eth1', '../eth1')))).toEqual([
+      '7 board.uplink.interface: found "../eth1"; accepted is the name of a network interface such as eth1',
+    ]);
+  });
+
+  it('with an uplink intake listens on no address that is every interface', () => {
+    const fault = (host: string) =>
+      `28 intake.host: found "${host}", which is every interface, that of the uplink too; accepted is an address of an interface that does not sit behind the uplink`;
+    const listening = (text: string, host: string) => text.replace('intake:\n', `intake:\n  host: "${host}"\n`);
+    for (const host of ['0.0.0.0', '::', '::0', '0:0:0:0:0:0:0:0', '::ffff:0.0.0.0'])
+      expect(faultsOf(listening(hardware(UPLINK), host))).toEqual([fault(host)]);
+    expect(faultsOf(listening(hardware(UPLINK), '192.0.2.1'))).toEqual([]);
+    expect(faultsOf(listening(hardware(), '0.0.0.0'))).toEqual([]);
+    const simulated = broken('directory: board', 'directory: board\n  uplink: true');
+    expect(faultsOf(listening(simulated, '0.0.0.0'))).toEqual([fault('0.0.0.0')]);
+  });
+});
+
+const ALONE: NetworkFacts = { addresses: {}, defaultRoutes: [], timeServers: [], unknown: [] };
+
+describe('what sits behind the uplink', () => {
+  const text = hardware(UPLINK).replace('- file: token', '- env: TOKEN');
+  const facts = (network: Partial<NetworkFacts>): Surroundings => ({
+    wall: Date.UTC(2026, 10, 21),
+    environment: { TOKEN: 'x'.repeat(24) },
+    network: { ...ALONE, ...network },
+    secretFault: () => undefined,
+  });
+  const listening = (host: string) => text.replace('intake:\n', `intake:\n  host: "${host}"\n`);
+
+  it('intake on an address of its interface is a fault, however it is written', () => {
+    const addresses = { eth0: ['192.0.2.1'], eth1: ['198.51.100.7', 'fe80::1%eth1', '2001:db8::7'] };
+    for (const host of ['198.51.100.7', 'fe80::1', '2001:db8:0::0007', '::ffff:198.51.100.7'])
+      expect(faultsOf(listening(host), facts({ addresses }))).toEqual([
+        `28 intake.host: found "${host}", an address of the uplink's interface eth1; accepted is an address of another interface: alerts must arrive while the uplink is isolated`,
+      ]);
+    for (const host of ['192.0.2.1', '127.0.0.1', 'localhost', '2001:db8::8'])
+      expect(faultsOf(listening(host), facts({ addresses }))).toEqual([]);
+    // Without looking around, nothing of this machine is known.
+    expect(faultsOf(listening('198.51.100.7'))).toEqual([]);
+  });
+
+  it('a clock that is synchronised through it is a fault: by its servers where they are known, else by the default route', () => {
+    const fault = (way: string) =>
+      `2 appliance.clock: found "synchronised", and ${way} through the uplink's interface eth1; accepted is a way to the time that does not depend on the uplink, such as a time server on another interface`;
+    const clock = text.replace('appliance:\n', 'appliance:\n  clock: synchronised\n');
+    const server = (name: string) => ({ server: '192.0.2.123', interface: name });
+    expect(faultsOf(clock, facts({ defaultRoutes: ['eth1'] }))).toEqual([fault('the default route goes')]);
+    expect(faultsOf(clock, facts({ defaultRoutes: ['eth0', 'eth1'] }))).toHaveLength(1);
+    expect(faultsOf(clock, facts({ defaultRoutes: ['eth0'] }))).toEqual([]);
+    expect(faultsOf(clock, facts({ defaultRoutes: ['eth1'], timeServers: [server('eth0')] }))).toEqual([]);
+    expect(faultsOf(clock, facts({ defaultRoutes: ['eth0'], timeServers: [server('eth0'), server('eth1')] }))).toEqual([
+      fault('time server 192.0.2.123 is reached'),
+    ]);
+    const system = clock.replace('synchronised', 'system');
+    expect(faultsOf(system, facts({ defaultRoutes: ['eth1'] }))).toEqual([]);
+    // The default of the key counts as much as the key.
+    expect(faultsOf(text, facts({ defaultRoutes: ['eth1'] }))).toHaveLength(1);
+  });
+});
+
 describe('readConfig, looking around', () => {
-  const around = (environment: Record<string, string>): Surroundings => ({
+  const around = (environment: Record<string, string>, network = ALONE): Surroundings => ({
     wall: Date.UTC(2026, 10, 21),
     environment,
+    network,
     secretFault: (scheme, secret) => (secret.length < 24 ? `is short for ${scheme}` : undefined),
   });
   const strong = around({ TOKEN: 'x'.repeat(24) });

@@ -12,7 +12,11 @@ import {
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { namesAllRelays, relayOffFile } from '../../daemon/board/relay-off.ts';
+import { protocolOf } from '../../daemon/board/serial-boards.ts';
 import { ROOT } from '../architecture/tree.ts';
+import { eventually } from '../board/contract.ts';
+import { noPty, type Pty, plug } from '../board/serial-pty.ts';
 import { present } from './tools.ts';
 
 const HELPER = join(ROOT, 'systemd/portcullis-relay-off');
@@ -109,7 +113,16 @@ describe('portcullis-relay-off', () => {
         expect(calls()).toEqual(version === 1 ? ['set 17=0', 'get 17', 'set 17=0'] : ['set 17=0', 'get 17']);
       });
 
-      it('drives both lines, and the second although the first fails', () => {
+      it('drives as many lines as there are, on the chip named before each, and the next although one fails', () => {
+        put('relay-off.env', `CHIP_LABEL=pinctrl-rp1\nLINE=5\nCHIP_LABEL=${LABEL}\nLINE=17\nLINE2=27\nLINE=13`);
+        for (const line of [5, 17, 27, 13]) put(`pins/${line}`, '1\n');
+        const { status, log } = run();
+        expect(status).toBe(1);
+        expect(log).toContain('line 5 of pinctrl-rp1 could NOT be proven low');
+        expect([5, 17, 27, 13].map(pin)).toEqual(['1', '0', '0', '0']);
+      });
+
+      it('drives both lines, and the second although the first is none', () => {
         put('relay-off.env', `CHIP_LABEL=${LABEL}\nLINE=1x7\nLINE2=27`);
         put('pins/27', '1\n');
         const { status, log } = run();
@@ -191,7 +204,7 @@ describe('portcullis-relay-off', () => {
   it.each([
     ['is missing', undefined],
     ['is empty', ''],
-    ['names no chip', 'LINE=17\n'],
+    ['names no chip before its line', `LINE=17\nCHIP_LABEL=${LABEL}\n`],
     ['names no line', `CHIP_LABEL=${LABEL}\n`],
   ])('status 2 when its file %s', (_how, text) => {
     if (text === undefined) rmSync(at('relay-off.env'));
@@ -212,6 +225,84 @@ describe('portcullis-relay-off', () => {
     expect(existsSync(at('pwned'))).toBe(false);
   });
 
+  describe.skipIf(noPty !== undefined)('a serial board', () => {
+    const OFF = '\\240\\001\\000\\241';
+    let pty: Pty;
+    let heard: Buffer;
+    beforeEach(async () => {
+      for (const name of ['stty', 'sh']) {
+        const found = spawnSync('sh', ['-c', `command -v ${name}`], { encoding: 'utf8' }).stdout.trim();
+        symlinkSync(found, at('tools', name));
+      }
+      heard = Buffer.alloc(0);
+      pty = await plug(at('port'), (bytes) => {
+        heard = Buffer.concat([heard, bytes]);
+      });
+    });
+    afterEach(() => pty.pull());
+
+    it('is told to go off, byte by byte, and the status says that it is told, not proven', async () => {
+      put('relay-off.env', `SERIAL=${OFF} ${at('port')}\n`);
+      const { status, log } = run();
+      expect({ status, log }).toMatchObject({ status: 3 });
+      expect(log).toContain('told, not proven');
+      await eventually(() => expect(heard.toString('hex')).toBe('a00100a1'));
+    });
+
+    it('hears the off bytes of every model exactly as its driver would send them', async () => {
+      const models = ['lcus', 'kmtronic', 'numato', 'waveshare', 'i7060'] as const;
+      for (const model of models) {
+        heard = Buffer.alloc(0);
+        put('relay-off.env', relayOffFile({ relay: { driver: 'serial', model, channel: 1, port: at('port') } }));
+        expect(run().status).toBe(3);
+        const { bytes } = protocolOf({ model, channel: 1 }).off;
+        await eventually(() => expect(heard.toString('hex')).toBe(Buffer.from(bytes).toString('hex')));
+      }
+    });
+
+    it('beside a line: both are driven off, whichever comes first; a line that is not wins the status', async () => {
+      libgpiod(2);
+      put('pins/17', '1\n');
+      put('relay-off.env', `SERIAL=${OFF} ${at('port')}\nCHIP_LABEL=${LABEL}\nLINE=17\n`);
+      expect(run().status).toBe(3);
+      expect(pin(17)).toBe('0');
+      await eventually(() => expect(heard.toString('hex')).toBe('a00100a1'));
+      put('stuck', '');
+      expect(run().status).toBe(1);
+    });
+
+    it('status 1 where nobody takes the bytes, and no file is written in a port’s place', () => {
+      put('relay-off.env', `SERIAL=${OFF} ${at('nowhere')}\n`);
+      const { status, log } = run();
+      expect(status).toBe(1);
+      expect(log).toContain('could NOT be told to go off');
+      expect(existsSync(at('nowhere'))).toBe(false);
+      put('plain', '');
+      put('relay-off.env', `SERIAL=${OFF} ${at('plain')}\n`);
+      expect(run().status).toBe(1);
+      expect(readFileSync(at('plain'), 'utf8')).toBe('');
+    });
+
+    it.each(['%s%s', '\\240;x', '\\x41', 'abc', '\\240\\', '\\\\240', '$(reboot)', '0240'])(
+      'nothing but octal reaches the port: %s',
+      async (bytes) => {
+        put('relay-off.env', `SERIAL=${bytes} ${at('port')}\n`);
+        expect(run().status).toBe(2);
+        put('relay-off.env', `SERIAL=${OFF} ${at('port')}\n`);
+        run();
+        await eventually(() => expect(heard.toString('hex')).toBe('a00100a1'));
+      },
+    );
+
+    it('is not held up by a port that takes nothing', async () => {
+      pty.freeze();
+      put('relay-off.env', `SERIAL=${'\\001'.repeat(4000)} ${at('port')}\nSERIAL=${OFF} ${at('nowhere')}\n`);
+      const from = performance.now();
+      expect(run().status).toBe(1);
+      expect(performance.now() - from).toBeLessThan(30_000);
+    }, 40_000);
+  });
+
   it("speaks the journal's priorities under systemd", () => {
     libgpiod(2);
     expect(run({ JOURNAL_STREAM: '8:1' }).log).toMatch(/^<6>portcullis-relay-off: line 17/);
@@ -220,5 +311,45 @@ describe('portcullis-relay-off', () => {
   it.skipIf(!present('shellcheck', 'Debian: apt install shellcheck'))('shellcheck finds nothing to say', () => {
     const { status, stdout } = spawnSync('shellcheck', [HELPER], { encoding: 'utf8' });
     expect(status, stdout).toBe(0);
+  });
+});
+
+describe('what `config apply` writes for it', () => {
+  const gpio = (chip: string, line: number) => ({ driver: 'gpiochip' as const, chip, line });
+  const board = {
+    relay: gpio(LABEL, 17),
+    relay2: gpio('pinctrl-rp1', 27),
+    uplink: { relay: gpio(LABEL, 13) },
+  };
+
+  it('names every relay, the uplink’s too, each on its own chip, and the helper drives them all', () => {
+    libgpiod(2);
+    const file = relayOffFile({ ...board, relay2: gpio(LABEL, 27) });
+    expect(file.split('\n').filter((line) => /^[A-Z]/.test(line))).toEqual([
+      `CHIP_LABEL=${LABEL}`,
+      'LINE=17',
+      'LINE=27',
+      'LINE=13',
+    ]);
+    put('relay-off.env', file);
+    for (const line of [17, 27, 13]) put(`pins/${line}`, '1\n');
+    expect(run()).toMatchObject({ status: 0 });
+    expect([17, 27, 13].map(pin)).toEqual(['0', '0', '0']);
+    expect(relayOffFile(board)).toMatch(/=17\nCHIP_LABEL=pinctrl-rp1\nLINE=27\nCHIP_LABEL=pinctrl-bcm2711\nLINE=13\n$/);
+  });
+
+  it('is recognised by what it names, not by how it is written', () => {
+    const file = relayOffFile(board);
+    expect(namesAllRelays(file, board)).toBe(true);
+    expect(namesAllRelays(`${file}# more\nLINE=99\n`, board)).toBe(true);
+    expect(namesAllRelays(`CHIP_LABEL=${LABEL}\nLINE=17\nLINE2=27\n`, { ...board, uplink: undefined })).toBe(false);
+    expect(
+      namesAllRelays(`CHIP_LABEL=${LABEL}\nLINE=17\nLINE2=27\n`, { relay: board.relay, relay2: gpio(LABEL, 27) }),
+    ).toBe(true);
+    expect(namesAllRelays(file.replace('LINE=13', 'LINE=14'), board)).toBe(false);
+    expect(namesAllRelays('', board)).toBe(false);
+    const serial = { relay: { driver: 'serial' as const, model: 'lcus' as const, channel: 1, port: '/dev/a' } };
+    expect(namesAllRelays(relayOffFile(serial), serial)).toBe(true);
+    expect(namesAllRelays(relayOffFile(serial), { relay: { ...serial.relay, channel: 2 } })).toBe(false);
   });
 });

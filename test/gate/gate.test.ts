@@ -270,3 +270,56 @@ describe('after a restart', () => {
     await putBack();
   });
 });
+
+describe('two doors', () => {
+  beforeEach(() => {
+    rig.board.wiring = { relays: 2, uplink: true, supply: true };
+  });
+
+  it('are commanded one after the other, never both, with a proof test before the first connection', async () => {
+    await rig.start();
+    rig.clock.advance(1500);
+    expect(rig.board.uplink).toBe(true);
+    expect(rig.gate.view).toMatchObject({ uplink: 'connected', readings: { uplink: 'alive', supply: 'alive' } });
+    rig.ask();
+    expect(rig.board.uplink).toBe(false);
+    await rig.files.settled();
+    rig.clock.advance(400);
+    expect(rig.gate.view).toMatchObject({ link: 'connected', uplink: 'isolated' });
+    const relays = rig.board.given.filter((what) => what.startsWith('relay') || what.startsWith('uplink'));
+    expect(relays.slice(relays.indexOf('uplink 1'))).toEqual([
+      'uplink 1',
+      'uplink 0',
+      'relay 1 only 1',
+      'relay 0',
+      'relay 1 only 2',
+      'relay 1',
+    ]);
+    rig.gate.dispatch({ type: 'release', holder: rig.holder, reason: 'done' });
+    rig.clock.advance(1500);
+    expect(rig.gate.view).toMatchObject({ link: 'isolated', uplink: 'connected', proofTest: { passed: true } });
+    await rig.files.settled();
+    expect((await rig.files.readMemory())?.proofTest).toMatchObject({ passed: true });
+  });
+
+  it('a trip drops the vault before the uplink, both in the turn of the trip', async () => {
+    await rig.start();
+    rig.clock.advance(1500);
+    const tripped = rig.trip();
+    expect(rig.board.given.slice(-3)).toEqual(['relay 0', 'uplink 0', 'uplink 0']);
+    expect(await tripped).toEqual({ type: 'tripped', durable: true });
+  });
+
+  it('a door that refuses its command is a fault, and is told off until it is', async () => {
+    await rig.start();
+    rig.clock.advance(1500);
+    rig.board.failing = { drive: true };
+    rig.ask();
+    expect(rig.gate.view.latch.kind).toBe('fault');
+    expect(rig.board.uplink).toBe(true);
+    rig.board.failing = {};
+    rig.clock.advance(1500);
+    expect(rig.board.uplink).toBe(false);
+    expect(rig.board.energised).toBe(false);
+  });
+});

@@ -756,6 +756,25 @@ describe('the proof test', () => {
     expect(story.effects.some((effect) => effect.do === 'save-budget')).toBe(true);
   });
 
+  it('reads one line with both mirror contacts as what it is', () => {
+    const story = made();
+    story.ask();
+    const { link } = story.state;
+    if (link.kind === 'charging') story.does({ type: 'charged', session: link.session.id, ok: true });
+    for (const [contact, next] of [
+      ['alive', 'between'],
+      ['dead', 'second'],
+      ['alive', 'energised'],
+    ] as const) {
+      story.tick(50, { contact: 'unknown', contacts: [contact] });
+      expect(stage(story)).toBe(next);
+    }
+    const stuck = made();
+    stuck.connect();
+    stuck.tick(1400, { contact: 'unknown', contacts: ['dead'] });
+    expect(stuck.state.latch.kind).toBe('fault');
+  });
+
   it('is not repeated before it is due, and is then', () => {
     const story = passed();
     story.tick(600);

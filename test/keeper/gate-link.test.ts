@@ -24,7 +24,7 @@ beforeEach(async () => {
     path: gate.path,
     clock,
     log: silentLog,
-    report: () => ({ clockTrusted: true, blocks: [], attention: [], proofs: {} }),
+    report: () => ({ clockTrusted: true, blocks: [], attention: [], proofs: { carrier: 'dead' } }),
     record: async (record) => {
       await ledger(record);
       written.push(record.seq);

@@ -46,6 +46,40 @@ export class FakeLedger implements LedgerReads, LedgerWrites {
   }
 }
 
+/** Proofs that say what they are told to. */
+export class FakeProofs {
+  readings: Report['proofs'] = {};
+  attention: string[] = [];
+  followed: (string | undefined)[] = [];
+  running = false;
+  #changed = () => {};
+
+  read = () => this.readings;
+  caveats = () => this.attention;
+  follow = (link: GateView['link'] | undefined) => void this.followed.push(link);
+
+  start(changed: () => void): void {
+    this.running = true;
+    this.#changed = changed;
+  }
+
+  stop(): void {
+    this.running = false;
+  }
+
+  show(readings: Report['proofs'], attention: string[] = []): void {
+    this.readings = readings;
+    this.attention = attention;
+    this.#changed();
+  }
+}
+
+/** What outlives a keeper: how many records there are, and what every view says unless told otherwise. */
+interface FakeGateMemory {
+  seq: number;
+  view: Partial<GateView>;
+}
+
 /** The keeper's end of the lease, without a gate behind it. */
 export class FakeLink implements Lease {
   view: GateView | undefined;
@@ -59,11 +93,11 @@ export class FakeLink implements Lease {
   refusal: Error | undefined;
   #lost: AbortController | undefined;
   /** The gate numbers its records, and lives on when the keeper dies. */
-  readonly #gate: { seq: number };
+  readonly #gate: FakeGateMemory;
   readonly #ports: Parameters<KeeperPorts['createGateLink']>[0];
   readonly #clock: FakeClock;
 
-  constructor(ports: Parameters<KeeperPorts['createGateLink']>[0], clock: FakeClock, gate: { seq: number }) {
+  constructor(ports: Parameters<KeeperPorts['createGateLink']>[0], clock: FakeClock, gate: FakeGateMemory) {
     this.#ports = ports;
     this.#clock = clock;
     this.#gate = gate;
@@ -101,7 +135,7 @@ export class FakeLink implements Lease {
   }
 
   show(change: Partial<GateView>): void {
-    this.view = gateView(change);
+    this.view = gateView({ ...this.#gate.view, ...change });
     this.#ports.changed(this.view);
   }
 
@@ -143,9 +177,10 @@ export class World {
   sources = ['a', 'b'];
   clockTrusted: () => Promise<boolean> = async () => true;
   signed: { heads: readonly string[]; body: string }[] = [];
+  readonly proofs = new FakeProofs();
   link!: FakeLink;
   keeper!: Keeper;
-  readonly gate = { seq: 0 };
+  readonly gate: FakeGateMemory = { seq: 0, view: {} };
   #batches = 0;
   #seq = 0;
 
@@ -173,6 +208,7 @@ export class World {
       windowAt: (wall) => this.windows.find(({ startWall, endWall }) => startWall <= wall && wall < endWall),
       nextWindow: (wall) => this.windows.find(({ startWall }) => startWall > wall),
       clockTrusted: () => this.clockTrusted(),
+      proofs: this.proofs,
       staged: async () => [...this.staged],
       heads: (chain) => acceptableHeads(chain, 'none'),
       sign: (heads, body) => {
@@ -185,7 +221,7 @@ export class World {
       {
         appliance: 'box',
         version: '1',
-        sources: this.sources.map((name) => ({ name, kind: 'directory', request: { name } })),
+        sources: this.sources.map((name) => ({ name, kind: 'git', network: name !== 'local', request: { name } })),
         seal: { staging: '', index: '', work: '', secret: '', recipients: [], vaultId: '' },
         ship: { store: {}, staging: '', index: '', vaultId: '', verifyKey: '' },
       },
