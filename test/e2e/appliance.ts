@@ -170,7 +170,7 @@ export class Appliance {
     await this.until('the request is announced', 10, async () =>
       (await this.status())?.gate?.view.presence.kind === 'pending' ? true : undefined,
     );
-    await this.press(100);
+    await this.press(300);
     const { code, err } = await asked;
     if (code !== 0) throw new Error(`connect failed: ${err}`);
   }
