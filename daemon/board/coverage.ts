@@ -38,7 +38,7 @@ export interface BoxFacts {
 
 const FAILURES = ['SIGKILL', 'hang', 'kernel hang', 'power loss', 'welded contact', 'stuck driver'] as const;
 /** Of boards with a second door. */
-const UPLINK_FAILURE = 'uplink stuck or welded';
+const UPLINK_FAILURE = 'stuck uplink';
 export type Failure = (typeof FAILURES)[number] | typeof UPLINK_FAILURE;
 
 export interface Cover {

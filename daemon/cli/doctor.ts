@@ -201,7 +201,7 @@ async function covers(config: Config, context: Context): Promise<Finding[]> {
       : bad(
           failure,
           ['Nothing on this box drops the relay then: NOT SAFE.', ...uncounted].join(' '),
-          REMEDIES[failure],
+          facts.missing.length > 0 ? 'Run it where this board is, as a user that may see it.' : REMEDIES[failure],
         ),
   );
 }
@@ -213,7 +213,7 @@ const REMEDIES: Record<Failure, string> = {
   'power loss': 'Use a relay that needs current to stay made, or a board with its own timer.',
   'welded contact': 'Add a second relay in series, and an auxiliary contact that shows the weld.',
   'stuck driver': "Add a second relay in series, and the button's closed pole in series with the coil, sensed.",
-  'uplink stuck or welded': 'Let this machine see the board: nothing reads the contact of the uplink.',
+  'stuck uplink': 'Let this machine see the board: nothing reads the contact of the uplink.',
 };
 
 async function git(config: Config): Promise<Finding> {

@@ -104,13 +104,13 @@ describe('what covers which failure', () => {
     const all = ['SIGKILL', 'hang', 'kernel hang', 'power loss', 'welded contact', 'stuck driver'];
     expect(uncovered(everything, BARE)).toEqual([]);
     const missing = ['The relay needs the GPIO chip labelled x: this machine has no GPIO chip.'];
-    expect(uncovered(everything, { ...BARE, missing })).toEqual([...all, 'uplink stuck or welded']);
+    expect(uncovered(everything, { ...BARE, missing })).toEqual([...all, 'stuck uplink']);
     for (const row of coverage(everything, { ...BARE, missing })) expect(row.uncounted).toEqual(missing);
   });
 
   it('a second door has a row of its own: its contact', () => {
-    expect(coverage(wiring(), BARE).map(({ failure }) => failure)).not.toContain('uplink stuck or welded');
-    expect(of(wiring({ uplink: {} }), BARE, 'uplink stuck or welded')?.by.join()).toContain('contact');
+    expect(coverage(wiring(), BARE).map(({ failure }) => failure)).not.toContain('stuck uplink');
+    expect(of(wiring({ uplink: {} }), BARE, 'stuck uplink')?.by.join()).toContain('contact');
   });
 
   it('what is there and does not count is told where it would have helped', () => {

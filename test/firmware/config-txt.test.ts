@@ -26,9 +26,9 @@ describe('config.txt', () => {
 
   it('drives what energises low, keeps what shows dark, and reads the rest pulled down', () => {
     const documented = documentedLines();
-    expect(documented.size).toBe(10);
+    expect(documented.size).toBe(12);
     for (const [name, { line }] of documented) {
-      const input = ['contact', 'button', 'coil-supply'].includes(name);
+      const input = ['contact', 'button', 'coil-supply', 'uplink-contact'].includes(name);
       expect([name, attributes(line)]).toEqual([name, input ? ['ip', 'pd'] : ['op', 'pd', 'dl']]);
     }
   });
@@ -59,6 +59,15 @@ describe('config.txt', () => {
     for (const { line, pin } of used) expect([line, pin]).toEqual([line, PINS[line]]);
     expect(new Set(used.map(({ line }) => line)).size).toBe(used.length);
     for (const setting of settings) expect(setting).not.toMatch(/dh|pu/);
+  });
+
+  it('the schematic shows every line on its pin', () => {
+    const drawn = [...read('wiring.svg').matchAll(/>GPIO(\d+) · pin (\d+)</g)].map(([, line, pin]) => ({
+      line: Number(line),
+      pin: Number(pin),
+    }));
+    const byLine = (one: { line: number }, other: { line: number }) => one.line - other.line;
+    expect(drawn.sort(byLine)).toEqual([...documentedLines().values()].sort(byLine));
   });
 
   it('asks for the two parameters the dead-man rests on, and for no heartbeat that feeds itself', () => {

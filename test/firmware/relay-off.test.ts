@@ -249,6 +249,15 @@ describe('portcullis-relay-off', () => {
       await eventually(() => expect(heard.toString('hex')).toBe('a00100a1'));
     });
 
+    it('sets the port up before it speaks: raw, 9600, no echo, and no hang-up when it is let go', () => {
+      const stty = (...args: string[]) => spawnSync('stty', ['-F', at('port'), ...args], { encoding: 'utf8' }).stdout;
+      stty('sane', '115200', 'hupcl', '-clocal');
+      put('relay-off.env', `SERIAL=${OFF} ${at('port')}\n`);
+      expect(run().status).toBe(3);
+      const words = stty('-a').split(/[\s;]+/);
+      for (const word of ['9600', '-opost', '-echo', '-icanon', '-hupcl', 'clocal']) expect(words).toContain(word);
+    });
+
     it('hears the off bytes of every model exactly as its driver would send them', async () => {
       const models = ['lcus', 'kmtronic', 'numato', 'waveshare', 'i7060'] as const;
       for (const model of models) {
