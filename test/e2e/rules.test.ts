@@ -9,15 +9,18 @@ let base: Setup;
 
 afterEach(() => appliance.destroy());
 
-async function made(windows: Setup['windows']): Promise<void> {
+async function made(windows: NonNullable<Setup['windows']>, presence = '60s'): Promise<void> {
   appliance = new Appliance();
-  base = { sources: [{ name: 'documents', kind: 'directory', path: appliance.folder('documents', 2, 1000) }] };
-  await appliance.create({ ...base, gate: { presence: '10s' }, ...(windows === undefined ? {} : { windows }) });
+  base = {
+    sources: [{ name: 'documents', kind: 'directory', path: appliance.folder('documents', 2, 1000) }],
+    gate: { presence },
+  };
+  await appliance.create({ ...base, windows });
 }
 
 /** Writes another configuration than the one that `init` accepted. */
-function edit(windows: Setup['windows'], gate: Record<string, unknown> = {}): void {
-  appliance.configure({ ...base, gate: { presence: '10s', ...gate }, ...(windows === undefined ? {} : { windows }) });
+function edit(windows: NonNullable<Setup['windows']>, gate: Record<string, unknown> = {}): void {
+  appliance.configure({ ...base, gate: { ...base.gate, ...gate }, windows });
 }
 
 const view = async () => (await appliance.status())?.gate?.view;
@@ -97,7 +100,7 @@ describe('rules', () => {
   }, 60_000);
 
   it('are denied when nobody presses or the request is withdrawn, and when the board is another one', async () => {
-    await made([NO_WINDOW]);
+    await made([NO_WINDOW], '10s');
     await appliance.start();
     edit([OFTEN]);
     const ignored = await appliance.cli('config', 'apply', '--json');

@@ -145,7 +145,6 @@ describe('what narrows, applied to a gate that runs', () => {
     ['no second connection is left', having({ maxConnections: 1 })],
     ['not as much time is left', having({ maxConnectedMs: 30_100 })],
     ['the lease is shorter than what was given', having({ leaseMs: 200 })],
-    ['a proof is required that is not there', { ...CONFIG, reported: ['probe'] }],
   ])('ends the connection that is up, in the same turn, where %s', async (_, less) => {
     await rig.start();
     // The one before is in the budget.
@@ -337,6 +336,7 @@ describe('what widens, applied to a gate that runs', () => {
 describe('gate.json, read again,', () => {
   it.each<[string, Partial<GateConfig>]>([
     ['board', { board: { driver: 'simulated', directory: '/board', vault: '/vault', uplink: true } }],
+    ['set of proofs', { reported: ['probe'] }],
     ['state', { state: '/elsewhere' }],
     ['runtime', { runtime: '/elsewhere' }],
     ['appliance', { appliance: 'another' }],
