@@ -14,6 +14,8 @@ export interface Situation {
   /** Start of the newest window that sealing was begun for; 0 before the first. */
   readonly sealedFor: number;
   readonly sealing: boolean;
+  /** Sources whose sealing the uplink's loss cut short: sealed again once it is back and the window is over. */
+  readonly cutShort: number;
   /** How long sealing everything took last time, ms; undefined before the first. */
   readonly lastSealMs: number | undefined;
   /** Finished batches waiting in staging. */
@@ -23,11 +25,17 @@ export interface Situation {
   /** Holding back after connections that failed. A person who pressed the button is not kept waiting for it. */
   readonly resting: boolean;
   readonly gate: GateView | undefined;
+  /** Nothing beyond this box can be reached: there is a second door, and it is not connected. */
+  readonly uplinkAway: boolean;
 }
 
 export type Move =
   /** Seal every source, so that it is ready when `window` permits connecting. */
   | { readonly do: 'seal'; readonly window: Interval }
+  /** Seal what was cut short. */
+  | { readonly do: 'seal-again' }
+  /** There is something to seal, and no uplink to reach it by. */
+  | { readonly do: 'await-uplink' }
   | { readonly do: 'connect'; readonly permit: 'window'; readonly window: Interval; readonly seconds: number }
   | { readonly do: 'connect'; readonly permit: 'presence'; readonly seconds: number; readonly reason: string };
 
@@ -40,15 +48,19 @@ const LEAST_USEFUL_MS = 500;
 /**
  * What to begin now. Sealing starts ahead of the window by twice its last duration, so that connecting waits for
  * nothing (but not inside another window, which would connect for it once more); and connecting waits for sealing until
- * half of the window is gone, so that one slow source does not keep the others out of the vault.
+ * half of the window is gone, so that one slow source does not keep the others out of the vault. Where the uplink is away
+ * sealing waits for it: it is never connected together with the vault, so a connection ends what is being sealed.
  */
 export function decide(now: Situation): Move[] {
   const moves: Move[] = [];
   const { window, next, gate, wall } = now;
   const sealFor = window ?? next;
-  if (sealFor !== undefined && sealFor.startWall > now.sealedFor && !now.sealing) {
-    const ahead = now.lastSealMs === undefined ? FIRST_SEAL_AHEAD_MS : 2 * now.lastSealMs + SEAL_MARGIN_MS;
-    if (sealFor.startWall - wall <= ahead) moves.push({ do: 'seal', window: sealFor });
+  const ahead = now.lastSealMs === undefined ? FIRST_SEAL_AHEAD_MS : 2 * now.lastSealMs + SEAL_MARGIN_MS;
+  const due = sealFor !== undefined && sealFor.startWall > now.sealedFor && sealFor.startWall - wall <= ahead;
+  if (!now.sealing && (due || now.cutShort > 0)) {
+    if (now.uplinkAway) moves.push({ do: 'await-uplink' });
+    else if (due) moves.push({ do: 'seal', window: sealFor });
+    else if (window === undefined) moves.push({ do: 'seal-again' });
   }
   if (now.connecting || gate === undefined || gate.link !== 'isolated') return moves;
   if (gate.interlocks.some((interlock) => !interlock.ok)) return moves;
@@ -63,9 +75,8 @@ export function decide(now: Situation): Move[] {
   }
   if (now.resting || window === undefined || gate.interlocks.some((interlock) => !interlock.ok)) return moves;
   const left = window.endWall - wall;
-  const sealingHere = now.sealing || moves.some((move) => move.do === 'seal');
   const patience = (window.endWall - window.startWall) / 2;
-  if (now.staged > 0 && left >= LEAST_USEFUL_MS && (!sealingHere || left <= patience)) {
+  if (now.staged > 0 && left >= LEAST_USEFUL_MS && (!(now.sealing || due) || left <= patience)) {
     moves.push({ do: 'connect', permit: 'window', window, seconds: left / 1000 });
   }
   return moves;

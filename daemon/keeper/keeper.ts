@@ -22,9 +22,14 @@ const LONGEST_RETRY_MS = 15 * 60_000;
 /** A ledger that has not answered for this long cannot be counted on. */
 const LEDGER_MS = 10_000;
 
+const WAITING = 'Waiting for the next window.';
+const AWAITING_UPLINK = 'Waiting for the uplink.';
+
 export interface SourceSetup {
   readonly name: string;
   readonly kind: string;
+  /** It lies beyond this box: without the uplink, where there is one, it cannot be sealed. */
+  readonly network: boolean;
   /** As the seal job wants it. */
   readonly request: SealRequest['source'];
 }
@@ -77,6 +82,11 @@ export class Keeper implements KeeperReads {
   #finishedWindow = 0;
   #seals: Promise<unknown> = Promise.resolve();
   #sealing = 0;
+  /** Sources whose sealing the uplink's loss cut short, or kept from beginning. */
+  readonly #cutShort = new Set<string>();
+  /** Aborted when the uplink goes away from under what is being sealed. */
+  #uplinkUse: AbortController | undefined;
+  #hasUplink = false;
   #connecting: Promise<void> | undefined;
   #lastConnectionEnded = Number.NEGATIVE_INFINITY;
   #failedConnections = 0;
@@ -105,6 +115,8 @@ export class Keeper implements KeeperReads {
       changed: (view) => {
         this.#gateSeenWall = ports.clock.wall();
         ports.proofs.follow(view?.link);
+        if (view !== undefined) this.#hasUplink = view.uplink !== undefined;
+        if (view !== undefined && this.#uplinkAway()) this.#uplinkUse?.abort('The uplink was isolated.');
         this.#changed();
         this.#step();
       },
@@ -117,7 +129,7 @@ export class Keeper implements KeeperReads {
     this.#staged = await this.#ports.staged();
     this.#clockTrusted = await this.#ports.clockTrusted();
     await this.#append('keeper.started', { version: this.#setup.version, staged: this.#staged.length }, true);
-    this.#activity = 'Waiting for the next window.';
+    this.#activity = WAITING;
     // A reading that changes is the gate's in the same turn: it is what isolates.
     this.#ports.proofs.start(() => {
       this.#link.report();
@@ -174,6 +186,11 @@ export class Keeper implements KeeperReads {
     }
     const failures = await this.#seal(chosen, 0);
     if (failures[0] !== undefined) throw failures[0];
+    const cut = chosen.find(({ name }) => this.#cutShort.has(name));
+    if (cut !== undefined) {
+      const what = `${cut.name} is not sealed, for the uplink is not connected: it is sealed once that is back.`;
+      throw new PortcullisError('job.stopped', what);
+    }
   }
 
   /** What intake says arrived, after it has acted. */
@@ -184,6 +201,11 @@ export class Keeper implements KeeperReads {
       { ...rest, receivedWall: wall } as { [key: string]: Json },
       delivery.outcome === 'tripped',
     );
+  }
+
+  /** Nothing beyond this box can be reached. A gate that does not answer holds no door. */
+  #uplinkAway(): boolean {
+    return this.#hasUplink && this.#link.view?.uplink !== 'connected';
   }
 
   #sourceStatus(name: string, kind: string): SourceStatus {
@@ -245,29 +267,60 @@ export class Keeper implements KeeperReads {
       next: this.#ports.nextWindow(wall),
       sealedFor: this.#book.sealedFor,
       sealing: this.#sealing > 0,
+      cutShort: this.#cutShort.size,
       lastSealMs: this.#lastSealMs,
       staged: this.#staged.length,
       connecting: this.#connecting !== undefined || ended < RETRY_MS,
       resting: ended < Math.min(LONGEST_RETRY_MS, RETRY_MS * 4 ** this.#failedConnections),
       gate: this.#link.view,
+      uplinkAway: this.#uplinkAway(),
     });
+    if (this.#sealing === 0 && this.#connecting === undefined) {
+      const activity = moves.some((move) => move.do === 'await-uplink') ? AWAITING_UPLINK : WAITING;
+      if (activity !== this.#activity) {
+        this.#activity = activity;
+        this.#changed();
+      }
+    }
     for (const move of moves) this.#begin(move);
   }
 
   #begin(move: Move): void {
-    if (move.do === 'seal') {
-      const began = this.#ports.clock.monotonic();
-      // Noted at once, in memory too, or the next step would begin it again.
-      this.#book = { ...this.#book, sealedFor: move.window.startWall };
-      void this.#seal(this.#setup.sources, move.window.startWall).then((failures) => {
-        // What was stopped is not finished: the next keeper seals for this window again.
-        if (this.#stopping.signal.aborted) return;
-        this.#lastSealMs = this.#ports.clock.monotonic() - began;
-        this.#note('sealing.finished', { window: move.window.startWall, failed: failures.length });
-        this.#step();
-      });
-      return;
+    switch (move.do) {
+      case 'await-uplink':
+        return;
+      case 'seal':
+        this.#sealFor(move.window);
+        return;
+      case 'seal-again':
+        void this.#seal(
+          this.#setup.sources.filter(({ name }) => this.#cutShort.has(name)),
+          0,
+        );
+        return;
+      case 'connect':
+        this.#connectFor(move);
+        return;
+      default:
+        move satisfies never;
     }
+  }
+
+  #sealFor({ startWall }: Interval): void {
+    const began = this.#ports.clock.monotonic();
+    // Noted at once, in memory too, or the next step would begin it again.
+    this.#book = { ...this.#book, sealedFor: startWall };
+    void this.#seal(this.#setup.sources, startWall).then((failures) => {
+      // What was stopped is not finished: the next keeper seals for this window again.
+      if (this.#stopping.signal.aborted) return;
+      const cutShort = this.#cutShort.size;
+      if (cutShort === 0) this.#lastSealMs = this.#ports.clock.monotonic() - began;
+      this.#note('sealing.finished', { window: startWall, failed: failures.length, cutShort });
+      this.#step();
+    });
+  }
+
+  #connectFor(move: Extract<Move, { do: 'connect' }>): void {
     const purpose = move.permit === 'window' ? `window ${move.window.name}` : `presence: ${move.reason}`;
     this.#connecting = this.#connect(purpose, move.seconds, move.permit === 'presence')
       .then(
@@ -282,7 +335,7 @@ export class Keeper implements KeeperReads {
       .finally(() => {
         this.#connecting = undefined;
         this.#lastConnectionEnded = this.#ports.clock.monotonic();
-        this.#activity = 'Waiting for the next window.';
+        this.#activity = WAITING;
         this.#changed();
       });
   }
@@ -297,40 +350,56 @@ export class Keeper implements KeeperReads {
     return sealed;
   }
 
-  /** Never rejects. */
+  /** Never rejects. What the uplink's loss cuts short is no failure of its source: it is sealed again. */
   async #sealEach(sources: readonly SourceSetup[], window: number): Promise<Error[]> {
     const failures: Error[] = [];
     for (const source of sources) {
       if (this.#stopping.signal.aborted) break;
+      this.#cutShort.delete(source.name);
+      const uplink = new AbortController();
+      if (source.network) this.#uplinkUse = uplink;
+      if (source.network && this.#uplinkAway()) uplink.abort('The uplink is not connected.');
       try {
-        await this.#append('seal.started', { source: source.name, window });
-        this.#activity = `Sealing ${source.name}.`;
-        this.#running.set(source.name, { state: 'sealing', files: 0, bytes: 0 });
-        const request = { ...this.#setup.seal, source: source.request, wall: this.#ports.clock.wall() };
-        const sealed = await runSeal(this.#ports.runner, request, this.#stopping.signal, ({ files, bytes }) => {
-          this.#running.set(source.name, { state: 'sealing', files, bytes });
-          this.#changed();
-        });
-        const { type: _, problems, ...figures } = sealed;
-        await this.#append('seal.done', {
-          source: source.name,
-          ...figures,
-          problems: problems.slice(0, 20),
-        });
-        this.#staged = await this.#ports.staged();
+        if (!uplink.signal.aborted) await this.#sealOne(source, window, uplink.signal);
       } catch (error) {
-        failures.push(error instanceof Error ? error : new Error(String(error)));
+        if (source.network && this.#uplinkAway()) uplink.abort(reasonOf(error));
+        if (!uplink.signal.aborted) failures.push(error instanceof Error ? error : new Error(String(error)));
         if (this.#stopping.signal.aborted) break;
-        this.#ports.log.error('sealing failed', { source: source.name, error });
-        this.#note('seal.failed', { source: source.name, what: reasonOf(error) });
+        if (!uplink.signal.aborted) {
+          this.#ports.log.error('sealing failed', { source: source.name, error });
+          this.#note('seal.failed', { source: source.name, what: reasonOf(error) });
+        }
       } finally {
         this.#running.delete(source.name);
-        this.#activity = 'Waiting for the next window.';
+        this.#activity = WAITING;
         this.#changed();
+      }
+      if (uplink.signal.aborted) {
+        this.#cutShort.add(source.name);
+        this.#note('seal.cut_short', { source: source.name, what: String(uplink.signal.reason) });
       }
       this.#step();
     }
     return failures;
+  }
+
+  async #sealOne(source: SourceSetup, window: number, uplinkLost: AbortSignal): Promise<void> {
+    await this.#append('seal.started', { source: source.name, window });
+    this.#activity = `Sealing ${source.name}.`;
+    this.#running.set(source.name, { state: 'sealing', files: 0, bytes: 0 });
+    const request = { ...this.#setup.seal, source: source.request, wall: this.#ports.clock.wall() };
+    const over = AbortSignal.any([this.#stopping.signal, uplinkLost]);
+    const sealed = await runSeal(this.#ports.runner, request, over, ({ files, bytes }) => {
+      this.#running.set(source.name, { state: 'sealing', files, bytes });
+      this.#changed();
+    });
+    const { type: _, problems, ...figures } = sealed;
+    await this.#append('seal.done', {
+      source: source.name,
+      ...figures,
+      problems: problems.slice(0, 20),
+    });
+    this.#staged = await this.#ports.staged();
   }
 
   /**
@@ -438,6 +507,7 @@ export class Keeper implements KeeperReads {
       story: this.#book.window,
       left: this.#staged.length,
       failed: this.#setup.sources.filter((source) => this.#book.lastFailures.has(source.name)).length,
+      cutShort: this.#cutShort.size,
       blocked: this.#link.view?.interlocks.find((interlock) => !interlock.ok && interlock.name !== 'window')?.reason,
     });
   }

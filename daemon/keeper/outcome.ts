@@ -12,6 +12,8 @@ export function outcomeOf(
     readonly left: number;
     /** Sources whose last sealing failed. */
     readonly failed: number;
+    /** Sources that the uplink's loss kept from being sealed. */
+    readonly cutShort: number;
     /** The first lost interlock, if one kept the gate from connecting. */
     readonly blocked: string | undefined;
   },
@@ -29,6 +31,12 @@ export function outcomeOf(
   }
   if (end.failed > 0)
     return { ...common, outcome: 'partial', why: `${several(end.failed, 'source')} could not be sealed.` };
+  if (end.cutShort > 0)
+    return {
+      ...common,
+      outcome: 'partial',
+      why: `${several(end.cutShort, 'source')} to be sealed when the uplink is back.`,
+    };
   return { ...common, outcome: committed > 0 ? 'complete' : 'nothing to ship', why: '' };
 }
 

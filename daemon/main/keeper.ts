@@ -20,6 +20,7 @@ import { LinkProofs } from '../keeper/link-proofs.ts';
 import { Probe, tcpDial } from '../keeper/probe.ts';
 import { KeeperSockets } from '../keeper/sockets.ts';
 import { openLedger } from '../ledger/ledger.ts';
+import { needsNetwork } from '../sources/open.ts';
 import { NO_RECORD } from '../vault/format.ts';
 import { signRecord } from '../vault/record.ts';
 import { listBatches } from '../vault/staging.ts';
@@ -46,7 +47,12 @@ async function start(): Promise<Running> {
     {
       appliance: appliance.name,
       version,
-      sources: sources.map((source) => ({ name: source.name, kind: source.kind, request: { ...source } })),
+      sources: sources.map((source) => ({
+        name: source.name,
+        kind: source.kind,
+        network: needsNetwork(source),
+        request: { ...source },
+      })),
       seal: {
         staging: paths.staging,
         index: paths.index,

@@ -43,3 +43,18 @@ export function openSource(settings: SourceSettings, { environment, clock, log }
     }
   }
 }
+
+/**
+ * Whether what `settings` describe may lie beyond this box: then it cannot be had while the network is not. Of a program
+ * nobody can tell, so it may.
+ */
+export function needsNetwork(settings: SourceSettings): boolean {
+  switch (settings.kind) {
+    case 'git':
+      return !/^(?:\.{0,2}\/|file:\/\/)/i.test(settings.url);
+    case 'directory':
+      return false;
+    case 'command':
+      return true;
+  }
+}

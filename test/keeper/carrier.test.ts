@@ -9,6 +9,11 @@ import { Carrier } from '../../daemon/keeper/carrier.ts';
 import { FakeClock } from '../base/fake-clock.ts';
 import { until } from '../gate/rig.ts';
 
+const CHANGES = [
+  ['1\n', 'alive'],
+  ['0\n', 'dead'],
+] as const;
+
 const cleanups: (() => unknown)[] = [];
 afterEach(async () => {
   for (const cleanup of cleanups.splice(0).reverse()) await cleanup();
@@ -135,13 +140,19 @@ describe('the carrier', () => {
     const clock = new FakeClock();
     const { carrier, told } = started(clock, folder, ['/nowhere/ip']);
     await until(() => carrier.find().caveat !== undefined && carrier.find().reading === 'dead');
-    await set('1\n');
-    await until(() => {
-      clock.advance(100);
-      return carrier.find().reading === 'alive';
-    });
+    const began = clock.monotonic();
+    for (const [value, reading] of [...CHANGES, ...CHANGES, ...CHANGES]) {
+      await set(value);
+      await until(async () => {
+        clock.advance(100);
+        await delay(systemClock, 2);
+        return carrier.find().reading === reading;
+      });
+    }
+    // About 12 s. Attempts to run the monitor, ever further apart, would take half a minute to find six changes.
+    expect(clock.monotonic() - began).toBeLessThan(22_000);
     expect(carrier.find().caveat).toMatch(/^`ip monitor` does not run/);
-    expect(told.at(-1)).toBe('alive');
+    expect(told.at(-1)).toBe('dead');
     carrier.stop();
     expect(clock.timers).toBe(0);
   });

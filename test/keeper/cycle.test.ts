@@ -29,11 +29,13 @@ function situation(change: Partial<Situation> = {}): Situation {
     next: tomorrow,
     sealedFor: nightly.startWall,
     sealing: false,
+    cutShort: 0,
     lastSealMs: 10_000,
     staged: 1,
     connecting: false,
     resting: false,
     gate: gate(),
+    uplinkAway: false,
     ...change,
   };
 }
@@ -101,5 +103,40 @@ describe('what the keeper begins', () => {
       presence: { kind: 'approved', verb: 'connect', reason: 'restore', until: 9, seconds: 60 },
     });
     expect(decide(situation({ resting: true, gate: approved }))).toHaveLength(1);
+  });
+});
+
+describe('a second door', () => {
+  const away = { uplinkAway: true, gate: gate({ uplink: 'isolated' }) };
+  const there = { gate: gate({ uplink: 'connected' }) };
+
+  it('that is not connected keeps sealing from beginning, before a window and in it', () => {
+    const before = { window: undefined, next: nightly, sealedFor: 0, staged: 0, wall: nightly.startWall - 24_000 };
+    expect(decide(situation({ ...before, ...away }))).toEqual([{ do: 'await-uplink' }]);
+    expect(decide(situation({ ...before, ...there }))).toEqual([{ do: 'seal', window: nightly }]);
+    expect(decide(situation({ ...away, sealedFor: 0, staged: 0 }))).toEqual([{ do: 'await-uplink' }]);
+    expect(decide(situation({ ...away, staged: 0 }))).toEqual([]);
+  });
+
+  it('holds a connection back while something is, or is to be, sealed, until half of the window is gone', () => {
+    const late = { wall: 1_051_000 };
+    expect(decide(situation({ ...there, sealing: true }))).toEqual([]);
+    expect(decide(situation({ ...there, ...late, sealing: true }))).toMatchObject([{ do: 'connect' }]);
+    expect(decide(situation({ ...away, sealedFor: 0 }))).toEqual([{ do: 'await-uplink' }]);
+    expect(decide(situation({ ...away, ...late, sealedFor: 0 }))).toMatchObject([
+      { do: 'await-uplink' },
+      { do: 'connect' },
+    ]);
+  });
+
+  it('that went away while sealing has it done again, once it is back and the window is over', () => {
+    const after = { window: undefined, cutShort: 1, staged: 0 };
+    expect(decide(situation({ ...there, cutShort: 1, staged: 0 }))).toEqual([]);
+    expect(decide(situation({ ...after, ...away }))).toEqual([{ do: 'await-uplink' }]);
+    expect(decide(situation({ ...after, ...there }))).toEqual([{ do: 'seal-again' }]);
+    expect(decide(situation({ ...after, ...there, sealing: true }))).toEqual([]);
+    // What is due anyway seals everything.
+    const due = { next: nightly, sealedFor: 0, wall: nightly.startWall - 24_000 };
+    expect(decide(situation({ ...after, ...there, ...due }))).toEqual([{ do: 'seal', window: nightly }]);
   });
 });

@@ -278,6 +278,85 @@ describe('the proofs that only the keeper can take', () => {
   });
 });
 
+describe('a second door', () => {
+  const seals = () => world.runner.of('seal').map(sourceOf);
+
+  /** As the gate has it: the uplink is connected while the vault is isolated, and never otherwise. */
+  function twoDoors(): void {
+    const show = world.link.show.bind(world.link);
+    world.link.show = (change) => {
+      const link = change.link ?? 'isolated';
+      show({ uplink: link === 'isolated' ? 'connected' : 'isolated', ...change });
+    };
+    world.link.show({});
+  }
+
+  it('that is not connected keeps sealing from beginning, in words, and lets it begin when it is', async () => {
+    world.window(5000, 60_000);
+    world.gate.view = { uplink: 'isolating' };
+    await world.boot();
+    await world.pass(1000);
+    expect(seals()).toEqual([]);
+    expect(world.keeper.status().activity).toBe('Waiting for the uplink.');
+    world.link.show({ uplink: 'connected' });
+    await world.settle();
+    expect(seals()).toEqual(['a', 'b']);
+  });
+
+  it('taken away while sealing fails no source: what lies beyond it is sealed again after the window', async () => {
+    world.sources = ['local', 'a', 'b'];
+    const window = world.window(5000, 60_000);
+    world.window(7_200_000, 60_000);
+    await world.boot();
+    twoDoors();
+    const play = world.runner.received;
+    let hangs = true;
+    world.runner.received = (job, message) => {
+      if (!(hangs && sourceOf(job) === 'a')) play(job, message);
+    };
+    await world.until(() => world.link.asked.length === 1);
+    // Half of the window was enough patience; the gate broke the uplink first, and with it what hung on it.
+    expect(world.clock.wall()).toBeGreaterThanOrEqual(window.startWall + 30_000);
+    await world.settle();
+    expect(world.runner.of('seal').find((job) => sourceOf(job) === 'a')?.killed).toBe(true);
+    await world.until(() => world.link.released.length === 1);
+    hangs = false;
+    const { sources, attention } = world.keeper.status();
+    expect(sources.map(({ lastFailure }) => lastFailure)).toEqual([undefined, undefined, undefined]);
+    expect(attention).toEqual([]);
+    expect(world.ledger.of('seal.failed')).toEqual([]);
+    expect(world.ledger.of('seal.cut_short').map(({ source }) => source)).toContain('a');
+    const before = seals().length;
+    await world.until(() => world.clock.wall() >= window.endWall + 1000);
+    expect(world.keeper.status().sources.map(({ state }) => state)).toEqual(['idle', 'staged', 'staged']);
+    expect(seals().slice(before).toSorted()).toEqual(['a', 'b']);
+    expect(world.runner.of('ship')).toHaveLength(1);
+  });
+
+  it('taken away does not touch what lies on this box', async () => {
+    world.sources = ['local'];
+    world.window(5000, 60_000);
+    await world.boot();
+    twoDoors();
+    world.runner.received = () => {};
+    await world.until(() => seals().length === 1);
+    world.link.show({ link: 'isolated', uplink: 'isolated' });
+    await world.pass(1000);
+    expect(world.runner.of('seal')[0]?.killed).toBe(false);
+  });
+
+  it('that is not connected makes a person asking to seal wait, and says why', async () => {
+    await world.boot();
+    world.link.show({ uplink: 'isolated' });
+    await expect(world.keeper.sync('a')).rejects.toThrow('a is not sealed, for the uplink is not connected');
+    expect(world.ledger.of('seal.failed')).toEqual([]);
+    world.link.show({ uplink: 'connected' });
+    await world.pass(1000);
+    expect(seals()).toEqual(['a']);
+    expect(world.keeper.status().sources[0]?.state).toBe('staged');
+  });
+});
+
 describe('a restart', () => {
   it('does not seal twice for one window, nor tell its story twice', async () => {
     world.window(5000, 60_000);

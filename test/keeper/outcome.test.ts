@@ -3,7 +3,7 @@ import { outcomeOf } from '../../daemon/keeper/outcome.ts';
 
 const window = { name: 'nightly', startWall: 5, endWall: 9 };
 const story = { startWall: 5, connectedSeconds: 1.23456, bytes: 7, committed: 2 };
-const end = { story: { ...story, cut: undefined }, left: 0, failed: 0, blocked: undefined };
+const end = { story: { ...story, cut: undefined }, left: 0, failed: 0, cutShort: 0, blocked: undefined };
 
 describe('how a window is told', () => {
   it('complete: everything sealed, shipped and committed', () => {
@@ -30,6 +30,10 @@ describe('how a window is told', () => {
     expect(outcomeOf(window, { ...end, failed: 1 })).toMatchObject({
       outcome: 'partial',
       why: '1 source could not be sealed.',
+    });
+    expect(outcomeOf(window, { ...end, cutShort: 2 })).toMatchObject({
+      outcome: 'partial',
+      why: '2 sources to be sealed when the uplink is back.',
     });
   });
 

@@ -74,6 +74,12 @@ export class FakeProofs {
   }
 }
 
+/** What outlives a keeper: how many records there are, and what every view says unless told otherwise. */
+interface FakeGateMemory {
+  seq: number;
+  view: Partial<GateView>;
+}
+
 /** The keeper's end of the lease, without a gate behind it. */
 export class FakeLink implements Lease {
   view: GateView | undefined;
@@ -87,11 +93,11 @@ export class FakeLink implements Lease {
   refusal: Error | undefined;
   #lost: AbortController | undefined;
   /** The gate numbers its records, and lives on when the keeper dies. */
-  readonly #gate: { seq: number };
+  readonly #gate: FakeGateMemory;
   readonly #ports: Parameters<KeeperPorts['createGateLink']>[0];
   readonly #clock: FakeClock;
 
-  constructor(ports: Parameters<KeeperPorts['createGateLink']>[0], clock: FakeClock, gate: { seq: number }) {
+  constructor(ports: Parameters<KeeperPorts['createGateLink']>[0], clock: FakeClock, gate: FakeGateMemory) {
     this.#ports = ports;
     this.#clock = clock;
     this.#gate = gate;
@@ -129,7 +135,7 @@ export class FakeLink implements Lease {
   }
 
   show(change: Partial<GateView>): void {
-    this.view = gateView(change);
+    this.view = gateView({ ...this.#gate.view, ...change });
     this.#ports.changed(this.view);
   }
 
@@ -174,7 +180,7 @@ export class World {
   readonly proofs = new FakeProofs();
   link!: FakeLink;
   keeper!: Keeper;
-  readonly gate = { seq: 0 };
+  readonly gate: FakeGateMemory = { seq: 0, view: {} };
   #batches = 0;
   #seq = 0;
 
@@ -215,7 +221,7 @@ export class World {
       {
         appliance: 'box',
         version: '1',
-        sources: this.sources.map((name) => ({ name, kind: 'directory', request: { name } })),
+        sources: this.sources.map((name) => ({ name, kind: 'git', network: name !== 'local', request: { name } })),
         seal: { staging: '', index: '', work: '', secret: '', recipients: [], vaultId: '' },
         ship: { store: {}, staging: '', index: '', vaultId: '', verifyKey: '' },
       },
