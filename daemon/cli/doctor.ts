@@ -1,6 +1,7 @@
 import { execFile } from 'node:child_process';
 import { existsSync } from 'node:fs';
 import { readFile, stat } from 'node:fs/promises';
+import { isIP } from 'node:net';
 import { promisify } from 'node:util';
 import { isoTime } from '../base/clock.ts';
 import { PortcullisError, reasonOf } from '../base/errors.ts';
@@ -10,6 +11,7 @@ import type { Config } from '../config/schema.ts';
 import { readIdentity, statePaths } from '../config/state.ts';
 import { gateConfig } from '../gate/config.ts';
 import { GateFiles } from '../gate/files.ts';
+import { readCarrier } from '../keeper/carrier.ts';
 import type { Command, Context } from './command.ts';
 import { gateView } from './sockets.ts';
 
@@ -59,7 +61,7 @@ const warning = (check: string, detail: string, remedy: string): Finding => ({
 });
 const bad = (check: string, detail: string, remedy: string): Finding => ({ check, verdict: 'bad', detail, remedy });
 
-const CHECKS: readonly Check[] = [identity, keys, latch, gateFile, clock, board, git, workingCopies, processes];
+const CHECKS: readonly Check[] = [identity, keys, latch, gateFile, clock, board, proofs, git, workingCopies, processes];
 
 async function identity(config: Config): Promise<Finding> {
   try {
@@ -143,6 +145,33 @@ async function board(config: Config): Promise<Finding> {
   const name = (part: typeof relay) =>
     part.driver === 'serial' ? `${part.model} at ${part.port}` : `${part.driver} ${part.chip} line ${part.line}`;
   return ok('board', `Relay: ${name(relay)}${relay2 === undefined ? '' : `; in series: ${name(relay2)}`}.`);
+}
+
+/** The proofs that the keeper takes. Without each of them the gate never calls the link connected. */
+async function proofs({ board }: Config): Promise<Finding> {
+  const { carrier, probe } = board.driver === 'hardware' ? board : {};
+  const { caveat } = carrier === undefined ? {} : await readCarrier(carrier);
+  if (caveat !== undefined)
+    return bad('proofs', caveat, 'Check `board.carrier`; nothing connects while it cannot be read.');
+  if (carrier !== undefined && !(await isInstalled('ip')))
+    return warning('proofs', '`ip` is not installed: changes of the carrier are seen late.', 'Install iproute2.');
+  if (probe !== undefined && isIP(probe.host) === 0)
+    return warning(
+      'proofs',
+      `The probe of ${probe.host} needs a name service, which must not stand behind the link.`,
+      'Set `board.probe.host` to an address.',
+    );
+  const names = Object.entries({ carrier, probe }).flatMap(([name, part]) => (part === undefined ? [] : [name]));
+  return ok('proofs', names.length === 0 ? 'The keeper has none to take.' : `The keeper takes ${names.join(' and ')}.`);
+}
+
+async function isInstalled(program: string): Promise<boolean> {
+  try {
+    await run(program, ['-V']);
+    return true;
+  } catch {
+    return false;
+  }
 }
 
 /** Each way things can fail, and what on this very box then drops the relay. */
