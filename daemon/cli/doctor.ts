@@ -1,6 +1,7 @@
 import { execFile } from 'node:child_process';
 import { existsSync } from 'node:fs';
 import { readFile, stat } from 'node:fs/promises';
+import { isIP } from 'node:net';
 import { isDeepStrictEqual, promisify } from 'node:util';
 import { isoTime } from '../base/clock.ts';
 import { PortcullisError, reasonOf } from '../base/errors.ts';
@@ -10,6 +11,7 @@ import type { Config } from '../config/schema.ts';
 import { readIdentity, statePaths } from '../config/state.ts';
 import { gateConfig } from '../gate/config.ts';
 import { GateFiles } from '../gate/files.ts';
+import { readCarrier } from '../keeper/carrier.ts';
 import type { Command, Context } from './command.ts';
 import { compileFor, judgeOnDisk } from './gate-file.ts';
 import { gateView } from './sockets.ts';
@@ -69,6 +71,7 @@ const CHECKS: readonly Check[] = [
   board,
   coilSupply,
   uplink,
+  proofs,
   git,
   workingCopies,
   processes,
@@ -190,6 +193,33 @@ async function uplink(config: Config, context: Context): Promise<Finding> {
   return unknown.length === 0
     ? ok('uplink', `Neither intake nor the way to the time is behind ${name}.`)
     : warning('uplink', unknown.join(' '), `Make sure that neither intake nor time sits behind ${name}.`);
+}
+
+/** The proofs that the keeper takes. Without each of them the gate never calls the link connected. */
+async function proofs({ board }: Config): Promise<Finding> {
+  const { carrier, probe } = board.driver === 'hardware' ? board : {};
+  const { caveat } = carrier === undefined ? {} : await readCarrier(carrier);
+  if (caveat !== undefined)
+    return bad('proofs', caveat, 'Check `board.carrier`; nothing connects while it cannot be read.');
+  if (carrier !== undefined && !(await isInstalled('ip')))
+    return warning('proofs', '`ip` is not installed: changes of the carrier are seen late.', 'Install iproute2.');
+  if (probe !== undefined && isIP(probe.host) === 0)
+    return warning(
+      'proofs',
+      `The probe of ${probe.host} needs a name service, which must not stand behind the link.`,
+      'Set `board.probe.host` to an address.',
+    );
+  const names = Object.entries({ carrier, probe }).flatMap(([name, part]) => (part === undefined ? [] : [name]));
+  return ok('proofs', names.length === 0 ? 'The keeper has none to take.' : `The keeper takes ${names.join(' and ')}.`);
+}
+
+async function isInstalled(program: string): Promise<boolean> {
+  try {
+    await run(program, ['-V']);
+    return true;
+  } catch {
+    return false;
+  }
 }
 
 /** Each way things can fail, and what on this very box then drops the relay. */

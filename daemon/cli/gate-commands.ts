@@ -51,8 +51,15 @@ export const connectCommand: Command = {
   options: {
     for: { type: 'string', value: 'DURATION', about: 'How long, for example 10m. Required.' },
     reason: { type: 'string', short: 'r', value: 'TEXT', about: 'Why, for the ledger. Required.' },
+    'proof-test': {
+      type: 'boolean',
+      about: 'Begin with a test of relays, contacts and proofs, whether one is due or not.',
+    },
   },
-  examples: ['portcullis connect --for 10m --reason "restore of orders.db"'],
+  examples: [
+    'portcullis connect --for 10m --reason "restore of orders.db"',
+    'portcullis connect --for 1m --reason "after rewiring" --proof-test',
+  ],
   async run(args, context) {
     const ms = durationMs(args.text('for') ?? '');
     const reason = args.text('reason');
@@ -64,6 +71,7 @@ export const connectCommand: Command = {
       verb: 'connect',
       reason: reason.slice(0, 500),
       seconds: ms / 1000,
+      ...(args.flag('proof-test') ? { test: true } : {}),
     });
     const view = await awaitView(
       appliance.runtime,
@@ -85,7 +93,7 @@ async function withPresence(
   context: Context,
   json: boolean,
   runtime: string,
-  request: { verb: 'reset' | 'connect'; reason: string; seconds?: number },
+  request: Parameters<typeof requestPresence>[1],
 ): Promise<void> {
   const press = askForPress(context, json);
   try {

@@ -18,7 +18,7 @@ export const statusCommand: Command = {
       | KeeperStatus
       | undefined;
     if (args.json) context.out(`${JSON.stringify({ gate, keeper: keeper ?? null })}\n`);
-    else context.out(describe(gate, keeper, context.clock.wall()));
+    else context.out(statusText(gate, keeper, context.clock.wall()));
     return 0;
   },
 };
@@ -30,7 +30,15 @@ const HEADLINES: Record<GateView['link'], string> = {
   isolating: 'ISOLATING, not proven yet',
 };
 
-function describe(gate: GateView, keeper: KeeperStatus | undefined, wall: number): string {
+const UPLINKS: Record<NonNullable<GateView['uplink']>, string> = {
+  isolated: 'isolated',
+  connected: 'connected',
+  isolating: 'isolating, not proven yet',
+};
+const SUPPLIES = { alive: 'there', dead: 'gone: the button is down, or its circuit broken', unknown: 'cannot tell' };
+
+/** What a person reads. `keeper` is undefined while it does not answer, and `wall` is now. */
+export function statusText(gate: GateView, keeper: KeeperStatus | undefined, wall: number): string {
   const lines = [
     `${HEADLINES[gate.link]} since ${isoTime(gate.sinceWall)} (${ago(wall - gate.sinceWall)}): ${gate.why}`,
   ];
@@ -40,7 +48,7 @@ function describe(gate: GateView, keeper: KeeperStatus | undefined, wall: number
       `${gate.latch.kind.toUpperCase()} since ${isoTime(gate.latch.wall)}${durable}: ${gate.latch.cause.reason}`,
     );
   }
-  lines.push(`Measured: contact ${gate.readings.contact}, device ${gate.readings.device}. LED: ${gate.led}.`);
+  lines.push(...measuredLines(gate, keeper?.proofs ?? {}), `LED: ${gate.led}.`, proofTestLine(gate, wall));
   if (gate.presence.kind === 'pending')
     lines.push(`Waiting for the button: ${gate.presence.verb}, ${gate.presence.reason}`);
   if (gate.waiting !== undefined) {
@@ -52,6 +60,8 @@ function describe(gate: GateView, keeper: KeeperStatus | undefined, wall: number
   for (const { name, reason, remedy } of lost) lines.push(`  ${name.padEnd(9)} ${reason} ${remedy}`);
   if (keeper === undefined)
     return `${[...lines, '', 'The keeper does not answer: no schedule, no backups.'].join('\n')}\n`;
+  if (keeper.attention.length > 0) lines.push('', 'Wants attention:');
+  for (const text of keeper.attention) lines.push(`  ${text}`);
   lines.push('', keeper.activity);
   if (keeper.nextWindow !== undefined) {
     lines.push(
@@ -69,4 +79,21 @@ function describe(gate: GateView, keeper: KeeperStatus | undefined, wall: number
       lines.push(`  ${''.padEnd(20)} FAILED   ${isoTime(lastFailure.wall)}: ${lastFailure.what}`);
   }
   return `${lines.join('\n')}\n`;
+}
+
+function measuredLines({ readings, uplink }: GateView, proofs: KeeperStatus['proofs']): string[] {
+  const { contact, device, contacts = [], supply } = readings;
+  const each = contacts.length < 2 ? '' : ` (${contacts.map((one, n) => `relay ${n + 1} ${one}`).join(', ')})`;
+  const reported = Object.entries(proofs).map(([name, reading]) => `, ${name} ${reading}`);
+  return [
+    `Measured: contact ${contact}${each}, device ${device}${reported.join('')}.`,
+    ...(uplink === undefined ? [] : [`Uplink: ${UPLINKS[uplink]}; measured ${readings.uplink ?? 'unknown'}.`]),
+    ...(supply === undefined ? [] : [`Coil supply: ${SUPPLIES[supply]}.`]),
+  ];
+}
+
+function proofTestLine({ proofTest }: GateView, wall: number): string {
+  if (proofTest === undefined) return 'Proof test: never; the next connection begins with it.';
+  const { passed, wall: at, detail } = proofTest;
+  return `Proof test: ${passed ? 'passed' : 'FAILED'} ${isoTime(at)} (${ago(wall - at)} ago). ${detail}`.trimEnd();
 }

@@ -77,22 +77,13 @@ export class Carrier implements LinkProof {
     this.#reading = true;
     while (this.#wanted && this.#changed !== undefined) {
       this.#wanted = false;
-      this.#alarm.set(READ_MS, () => this.#conclude(this.#unknown(`no answer in ${READ_MS / 1000} s`)));
-      const finding = await this.#read();
+      this.#alarm.set(READ_MS, () => this.#conclude(unknown(this.#name, `no answer in ${READ_MS / 1000} s`)));
+      const finding = await readCarrier(this.#name, this.#directory);
       if (this.#changed !== undefined) this.#conclude(finding);
     }
     this.#reading = false;
     const pace = this.#often ? OFTEN_MS : this.#wake.deaf ? UNTOLD_MS : SELDOM_MS;
     if (this.#changed !== undefined) this.#alarm.set(pace, () => this.#look());
-  }
-
-  async #read(): Promise<Finding> {
-    try {
-      const text = await readFile(`${this.#directory}/${this.#name}/carrier`, 'utf8');
-      return { reading: text.trim() === '1' ? 'alive' : 'dead' };
-    } catch (error) {
-      return this.#unknown(errnoOf(error) ?? reasonOf(error));
-    }
   }
 
   #conclude(finding: Finding): void {
@@ -101,17 +92,27 @@ export class Carrier implements LinkProof {
     this.#told = this.find();
     if (this.#told.reading !== reading || this.#told.caveat !== caveat) this.#changed?.();
   }
+}
 
-  /** The kernel answers EINVAL while an interface is administratively down: then it does not look at the cable. */
-  #unknown(why: string): Finding {
-    const caveat =
-      why === 'EINVAL'
-        ? `The network interface ${this.#name} is down, so its carrier says nothing: bring it up, and keep it up.`
-        : why === 'ENOENT'
-          ? `There is no network interface ${this.#name}, whose carrier is to be a proof.`
-          : `The carrier of ${this.#name} cannot be read: ${why}.`;
-    return { reading: 'unknown', caveat };
+/** What the kernel says of the carrier of interface `name`, now. Never rejects. */
+export async function readCarrier(name: string, directory = SYSFS): Promise<Finding> {
+  try {
+    const text = await readFile(`${directory}/${name}/carrier`, 'utf8');
+    return { reading: text.trim() === '1' ? 'alive' : 'dead' };
+  } catch (error) {
+    return unknown(name, errnoOf(error) ?? reasonOf(error));
   }
+}
+
+/** The kernel answers EINVAL while an interface is administratively down: then it does not look at the cable. */
+function unknown(name: string, why: string): Finding {
+  const caveat =
+    why === 'EINVAL'
+      ? `The network interface ${name} is down, so its carrier says nothing: bring it up, and keep it up.`
+      : why === 'ENOENT'
+        ? `There is no network interface ${name}, whose carrier is to be a proof.`
+        : `The carrier of ${name} cannot be read: ${why}.`;
+  return { reading: 'unknown', caveat };
 }
 
 /**

@@ -8,11 +8,13 @@ import type { LedgerEntry, LedgerReads, LedgerWrites } from '../ledger/ports.ts'
 import { type Book, EMPTY_BOOK, note, recall } from './book.ts';
 import type { Chain } from './chain.ts';
 import { decide, type Interval, type Move } from './cycle.ts';
+import { count, NO_FIGURES } from './figures.ts';
 import type { Connection, GateLink, GateLinkPorts } from './gate-link.ts';
 import { type JobRunner, runSeal, runShip } from './jobs.ts';
 import type { LinkProofs } from './link-proofs.ts';
 import { outcomeOf } from './outcome.ts';
-import type { KeeperReads, KeeperStatus, SourceStatus } from './ports.ts';
+import type { Figures, KeeperReads, KeeperStatus, SourceStatus } from './ports.ts';
+import { proofTestAttention } from './proof-test.ts';
 
 const STEP_MS = 200;
 const CHECK_MS = 10_000;
@@ -37,6 +39,8 @@ export interface SourceSetup {
 export interface KeeperSetup {
   readonly appliance: string;
   readonly version: string;
+  /** How often relays, contacts and proofs are to be tested, ms. */
+  readonly proofTestMs: number;
   readonly sources: readonly SourceSetup[];
   readonly seal: Omit<SealRequest, 'source' | 'wall'>;
   readonly ship: Pick<Extract<ShipRequest, { type: 'ship' }>, 'store' | 'staging' | 'index' | 'vaultId' | 'verifyKey'>;
@@ -78,6 +82,7 @@ export class Keeper implements KeeperReads {
   readonly #running = new Map<string, { state: 'sealing' | 'shipping'; files: number; bytes: number }>();
   readonly #stopping = new AbortController();
   #book: Book = EMPTY_BOOK;
+  #figures: Figures = NO_FIGURES;
   #window: Interval | undefined;
   #finishedWindow = 0;
   #seals: Promise<unknown> = Promise.resolve();
@@ -168,6 +173,8 @@ export class Keeper implements KeeperReads {
       ...(this.#book.lastWindow === undefined ? {} : { lastWindow: this.#book.lastWindow }),
       activity: this.#activity,
       attention: this.#attention(),
+      proofs: this.#ports.proofs.read(),
+      figures: this.#figures,
       ledgerSeq: this.#ledgerSeq,
     };
   }
@@ -239,6 +246,7 @@ export class Keeper implements KeeperReads {
     return [
       ...(this.#clockTrusted ? [] : ['The clock is not trusted.']),
       ...this.#ports.proofs.caveats().map((caveat) => caveat.slice(0, 500)),
+      ...proofTestAttention(this.#link.view?.proofTest, this.#setup.proofTestMs, this.#ports.clock.wall()),
       ...[...this.#book.lastFailures].map(([source, { what }]) => `${source}: ${what}`.slice(0, 500)),
     ];
   }
@@ -525,6 +533,7 @@ export class Keeper implements KeeperReads {
     try {
       const entry = await this.#ports.ledger.append(type, data, { durable });
       this.#book = note(this.#book, entry);
+      this.#figures = count(this.#figures, entry);
       this.#ledgerSeq = entry.seq;
       this.#ledgerFault = undefined;
       this.#changed();

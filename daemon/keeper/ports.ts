@@ -1,4 +1,4 @@
-import type { Cause, GateView } from '../base/protocol.ts';
+import type { Cause, GateView, Reading, ReportedProof } from '../base/protocol.ts';
 
 /** What the page, the metrics and the command line read from the keeper. Times are milliseconds since the epoch. */
 export interface KeeperStatus {
@@ -23,8 +23,23 @@ export interface KeeperStatus {
   /** What the keeper is doing now, in words. */
   readonly activity: string;
   readonly attention: readonly string[];
+  /** What the keeper itself measures of the link: a key for each proof that is configured. */
+  readonly proofs: Readonly<Partial<Record<ReportedProof, Reading>>>;
+  readonly figures: Figures;
   /** Number of the newest ledger entry this keeper has written; 0 before its first. Changes when the ledger does. */
   readonly ledgerSeq: number;
+}
+
+/** What has added up since this keeper was started. */
+export interface Figures {
+  /** Of connections that have ended. */
+  readonly connectedSeconds: number;
+  /** Alerts that tripped: received → relay commanded off. A bucket holds all that took at most `le` seconds. */
+  readonly trips: {
+    readonly seconds: number;
+    readonly count: number;
+    readonly buckets: readonly { readonly le: number; readonly count: number }[];
+  };
 }
 
 export interface SourceStatus {

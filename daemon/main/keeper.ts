@@ -56,6 +56,7 @@ async function start(): Promise<Running> {
     {
       appliance: appliance.name,
       version,
+      proofTestMs: durationMs(config.gate.proofTest) ?? 0,
       sources: sources.map((source) => ({
         name: source.name,
         kind: source.kind,

@@ -2,6 +2,7 @@ import { describe, expect, it } from 'vitest';
 import type { Reading } from '../../daemon/base/protocol.ts';
 import { type BoardReading, PLAIN_WIRING } from '../../daemon/gate/board.ts';
 import type { Limits } from '../../daemon/gate/config.ts';
+import { ledFor } from '../../daemon/gate/led.ts';
 import { Story } from './driver.ts';
 
 const DEAD = { contact: 'dead', device: 'dead' } as const;
@@ -569,6 +570,20 @@ describe('a proof that the keeper reports', () => {
     expect(story.refusedFor()).toEqual(['proofs']);
   });
 
+  it('that says alive once more before the relay moves keeps it from moving; and the LED is not green', () => {
+    const story = told('dead', 'dead');
+    story.ask();
+    const { link } = story.state;
+    reports(story, 'alive', 'dead');
+    if (link.kind === 'charging') story.does({ type: 'charged', session: link.session.id, ok: true });
+    expect(story.drives()).toEqual([false]);
+    story.tick();
+    expect(ledFor(story.state, story.now)).toBe('slow-yellow');
+    reports(story, 'dead', 'dead');
+    story.tick();
+    expect(ledFor(story.state, story.now)).toBe('steady-green');
+  });
+
   it('must all be alive before the link is called connected, in time', () => {
     const story = told('dead', 'dead');
     story.connect();
@@ -715,6 +730,16 @@ describe('two doors', () => {
     story.latchWritten();
     story.tick(5000);
     expect(story.state.uplink.kind).toBe('isolated');
+  });
+
+  it('a flicker of a proof costs the uplink a rest, so that no relay chatters', () => {
+    const story = made();
+    story.tick(0, { contact: 'alive' });
+    expect(story.state.uplink.kind).toBe('isolating');
+    story.tick(1000);
+    expect(story.state.uplink.kind).toBe('isolated');
+    story.tick(200);
+    expect(story.state.uplink.kind).toBe('connected');
   });
 
   it('a contact that does not make cannot prove a break: fault', () => {

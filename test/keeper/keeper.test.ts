@@ -48,6 +48,7 @@ describe('the cycle', () => {
     expect(world.link.asked).toHaveLength(1);
     expect(world.ledger.of('window.opened')).toHaveLength(1);
     expect(world.ledger.of('window.finished')).toHaveLength(1);
+    expect(world.keeper.status().figures.connectedSeconds).toBe(1);
     const types = world.ledger.entries.map(({ type }) => type);
     expect(types.indexOf('snapshot.signed')).toBeLessThan(types.indexOf('snapshot.committed'));
   });
@@ -266,6 +267,14 @@ describe('the proofs that only the keeper can take', () => {
       { proofs: { carrier: 'alive', probe: 'unknown' }, attention: ['The probe is refused.'] },
     ]);
     expect(world.keeper.status().attention).toEqual(['The probe is refused.']);
+  });
+
+  it('that have not been tested for long want attention, on the page and from the gate', async () => {
+    world.gate.view = { proofTest: { wall: world.clock.wall() - 61 * 86_400_000, passed: true, detail: '' } };
+    await world.boot();
+    world.link.report();
+    expect(world.link.reports.at(-1)?.attention).toEqual([expect.stringMatching(/^The proof test is overdue/)]);
+    expect(world.keeper.status().attention).toHaveLength(1);
   });
 
   it('follow what the gate says of the link, and end with the keeper', async () => {

@@ -221,6 +221,7 @@ export class World {
       {
         appliance: 'box',
         version: '1',
+        proofTestMs: 30 * 86_400_000,
         sources: this.sources.map((name) => ({ name, kind: 'git', network: name !== 'local', request: { name } })),
         seal: { staging: '', index: '', work: '', secret: '', recipients: [], vaultId: '' },
         ship: { store: {}, staging: '', index: '', vaultId: '', verifyKey: '' },

@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest';
 import { Browser, CHROMIUM } from './browser.ts';
 import { later, servedAppliance } from './helpers.ts';
-import { CONNECTED, keeperStatus, LOCKOUT } from './samples.ts';
+import { CONNECTED, keeperStatus, LOCKOUT, TWO_DOORS } from './samples.ts';
 
 const HOSTILE = '<img src=x onerror="document.title=\'owned\'"><script>document.title="owned"</script>';
 
@@ -27,6 +27,21 @@ test.skipIf(CHROMIUM === undefined)(
     await browser.until(title('Isolated'));
     await browser.until(`document.querySelectorAll('#ledger li').length === 1`);
     expect(await browser.evaluate(`document.querySelector('#ledger .entry-words').textContent`)).toBe(HOSTILE);
+
+    // What this box does not have has no row; what it has, has.
+    const text = (id: string) => browser.evaluate(`document.querySelector('#${id}').textContent`);
+    const uplinkHeight = `document.querySelector('#uplink-row').getBoundingClientRect().height`;
+    expect(await browser.evaluate(uplinkHeight)).toBe(0);
+    expect(await text('proof-test')).toBe('Never: the next connection begins with it');
+    status = keeperStatus({ ...TWO_DOORS, waiting: [HOSTILE] }, { proofs: { carrier: 'dead', probe: 'unknown' } });
+    appliance.show(status);
+    await browser.until(`${uplinkHeight} > 0`);
+    expect(await text('uplink')).toBe('Connected; measured alive');
+    expect(await text('supply')).toBe('There');
+    expect(await text('proofs')).toMatch(/carrier dead, probe cannot tell$/);
+    expect(await text('proof-test')).toMatch(/^Passed .+ each broke and made\.$/);
+    expect(await text('notices')).toContain(HOSTILE);
+    expect(await browser.evaluate('document.documentElement.scrollWidth')).toBe(360);
 
     status = keeperStatus(CONNECTED, { attention: [HOSTILE] });
     appliance.show(status);

@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest';
 import { metricsOf } from '../../daemon/web/metrics.ts';
-import { gateView, keeperStatus, LOCKOUT, WALL, withoutGate } from './samples.ts';
+import { gateView, keeperStatus, LOCKOUT, TWO_DOORS, WALL, withoutGate } from './samples.ts';
 
 const lines = (text: string) => text.split('\n').filter((line) => line !== '' && !line.startsWith('#'));
 
@@ -21,6 +21,46 @@ test('what an operator would ask', () => {
       'portcullis_source_failing{source="code"} 0',
     ]),
   );
+});
+
+test('both doors, every proof, and when they were tested', () => {
+  const text = metricsOf(keeperStatus(TWO_DOORS, { proofs: { carrier: 'dead', probe: 'unknown' } }));
+  expect(lines(text).filter((line) => /^portcullis_(uplink|proof)/.test(line))).toEqual([
+    'portcullis_uplink_state{state="isolated"} 0',
+    'portcullis_uplink_state{state="connected"} 1',
+    'portcullis_uplink_state{state="isolating"} 0',
+    'portcullis_proof{name="contact"} 0',
+    'portcullis_proof{name="device"} 0',
+    'portcullis_proof{name="carrier"} 0',
+    'portcullis_proof{name="probe"} -1',
+    'portcullis_proof{name="uplink"} 1',
+    'portcullis_proof{name="supply"} 1',
+    `portcullis_proof_test_timestamp_seconds ${WALL / 1000 - 86_400}`,
+    'portcullis_proof_test_passed 1',
+  ]);
+  const plain = lines(metricsOf(keeperStatus())).filter((line) => /^portcullis_(uplink|proof)/.test(line));
+  expect(plain).toEqual(['portcullis_proof{name="contact"} 0', 'portcullis_proof{name="device"} 0']);
+});
+
+test("the keeper's own proofs are there while the gate is not", () => {
+  const text = metricsOf({ ...withoutGate(), proofs: { probe: 'alive' } });
+  expect(lines(text).filter((line) => line.startsWith('portcullis_proof'))).toEqual([
+    'portcullis_proof{name="probe"} 1',
+  ]);
+});
+
+test('how long trips took, as Prometheus reads a histogram, and how long the vault was connected', () => {
+  const text = metricsOf(keeperStatus());
+  expect(lines(text).filter((line) => /^portcullis_(trip|connected)_seconds/.test(line))).toEqual([
+    'portcullis_connected_seconds_total 20.6',
+    'portcullis_trip_seconds_bucket{le="0.001"} 1',
+    'portcullis_trip_seconds_bucket{le="0.005"} 2',
+    'portcullis_trip_seconds_bucket{le="+Inf"} 2',
+    'portcullis_trip_seconds_sum 0.0042',
+    'portcullis_trip_seconds_count 2',
+  ]);
+  expect(text).toContain('# TYPE portcullis_trip_seconds histogram\n');
+  expect(text).toContain('# TYPE portcullis_connected_seconds_total counter\n');
 });
 
 test('each line is one Prometheus reads, and each metric is described once', () => {

@@ -65,6 +65,18 @@ export function keeperStatus(view: GateView = gateView(), change: Partial<Keeper
     },
     activity: 'Waiting for the next window.',
     attention: [],
+    proofs: {},
+    figures: {
+      connectedSeconds: 20.6,
+      trips: {
+        seconds: 0.0042,
+        count: 2,
+        buckets: [
+          { le: 0.001, count: 1 },
+          { le: 0.005, count: 2 },
+        ],
+      },
+    },
     ledgerSeq: 42,
     ...change,
   };
@@ -109,6 +121,24 @@ export const CONNECTED = gateView({
     ok: true,
     reason: one.ok ? one.reason : 'Inside window nightly.',
   })),
+});
+
+/** Everything a box can have: two relays and contacts, a second door, a sensed coil supply. */
+export const TWO_DOORS = gateView({
+  readings: {
+    contact: 'dead',
+    device: 'dead',
+    contacts: ['dead', 'dead'],
+    uplink: 'alive',
+    supply: 'alive',
+    at: 8_500_000,
+  },
+  uplink: 'connected',
+  proofTest: {
+    wall: WALL - 86_400_000,
+    passed: true,
+    detail: 'Relays, contacts, carrier and probe each broke and made.',
+  },
 });
 
 /** The gate does not answer the keeper. */

@@ -8,10 +8,15 @@ import {
   headline,
   interlocks,
   presence,
+  proofs,
+  proofTest,
   span,
+  supply,
+  uplink,
+  waitingRules,
 } from '../../daemon/web/page/view.js';
 import { entry } from './helpers.ts';
-import { CONNECTED, gateView, keeperStatus, LOCKOUT, WALL, withoutGate } from './samples.ts';
+import { CONNECTED, gateView, keeperStatus, LOCKOUT, TWO_DOORS, WALL, withoutGate } from './samples.ts';
 
 const live = (view: GateView) => ({ status: keeperStatus(view), sinceStatus: 100, sinceWord: 100 });
 const readings = (contact: 'alive' | 'dead' | 'unknown', device: 'alive' | 'dead' | 'unknown') => ({
@@ -44,6 +49,67 @@ describe('the headline says what was measured', () => {
   test.each(CASES)('%s', (_, view, kind, title) => {
     expect(headline(live(view))).toMatchObject({ kind, title });
   });
+});
+
+describe("the keeper's proofs", () => {
+  const known = (view: GateView, reported: object) => ({
+    ...live(view),
+    status: keeperStatus(view, { proofs: reported }),
+  });
+
+  test('that find the link alive while the relay is off leave it unproven, and are named', () => {
+    expect(headline(known(gateView(), { carrier: 'dead', probe: 'alive' }))).toMatchObject({
+      kind: 'unproven',
+      detail: 'The relay is off, but the probe still finds the link alive.',
+    });
+    expect(headline(known(gateView({ readings: readings('alive', 'dead') }), { probe: 'alive' })).kind).toBe('alarm');
+    expect(headline(known(CONNECTED, { probe: 'alive' })).kind).toBe('connected');
+  });
+
+  test('prove nothing by themselves', () => {
+    const blind = gateView({ readings: readings('unknown', 'unknown') });
+    expect(headline(known(blind, { carrier: 'dead', probe: 'dead' })).kind).toBe('unproven');
+  });
+
+  test("stand beside the gate's", () => {
+    expect(proofs(gateView(), {})).toBe('contact dead, device dead');
+    expect(proofs(TWO_DOORS, { carrier: 'dead', probe: 'unknown' })).toBe(
+      'contact dead (relay 1 dead, relay 2 dead), device dead, carrier dead, probe cannot tell',
+    );
+  });
+});
+
+describe('what not every box has', () => {
+  test('the second door: what it is, and what is measured', () => {
+    expect(uplink(gateView())).toBeUndefined();
+    expect(uplink(TWO_DOORS)).toBe('Connected; measured alive');
+    expect(uplink(gateView({ uplink: 'isolating' }))).toBe('Isolating, not proven yet; measured cannot tell');
+  });
+
+  test("the coils' supply", () => {
+    expect(supply(gateView())).toBeUndefined();
+    expect(supply(TWO_DOORS)).toBe('There');
+    expect(supply(gateView({ readings: { ...readings('dead', 'dead'), supply: 'dead' } }))).toMatch(/^Gone/);
+  });
+
+  test('rules that wait for a person', () => {
+    expect(waitingRules(undefined)).toBeUndefined();
+    expect(waitingRules(gateView({ waiting: [] }))).toBeUndefined();
+    expect(waitingRules(gateView({ waiting: ['Window nightly is longer.', 'The probe is gone.'] }))).toBe(
+      'The old rules hold. New ones that permit more wait for `portcullis config apply` and the button: Window nightly is longer. The probe is gone.',
+    );
+  });
+});
+
+test('the proof test: never, passed or failed, with its moment', () => {
+  expect(proofTest(gateView())).toEqual({
+    wall: undefined,
+    verdict: 'Never: the next connection begins with it',
+    detail: '',
+  });
+  expect(proofTest(TWO_DOORS)).toMatchObject({ wall: WALL - 86_400_000, verdict: 'Passed' });
+  const failed = { wall: WALL, passed: false, detail: 'Relay 1 is welded.' };
+  expect(proofTest(gateView({ proofTest: failed }))).toEqual({ wall: WALL, verdict: 'FAILED', detail: failed.detail });
 });
 
 describe('what is stale claims nothing', () => {

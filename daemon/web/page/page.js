@@ -12,9 +12,13 @@ import {
   ledWords,
   presence,
   proofs,
+  proofTest,
   STALE_MS,
   sourceState,
   span,
+  supply,
+  uplink,
+  waitingRules,
   windowOutcome,
 } from './view.js';
 
@@ -64,6 +68,16 @@ function element(tag, attributes = {}, ...children) {
 function say(id, text) {
   const target = byId(id);
   if (target.textContent !== text) target.textContent = text;
+}
+
+/**
+ * The same for a fact that not every box has: without it its row is not there.
+ * @param {string} id
+ * @param {string | undefined} text
+ */
+function sayIfAny(id, text) {
+  byId(`${id}-row`).hidden = text === undefined;
+  say(id, text ?? '');
 }
 
 /** @type {Map<string, string>} */
@@ -148,14 +162,19 @@ function renderHero(words, view, sinceStatus) {
   // The gate's own monotonic times: no wall clock takes part.
   say('in-state', span(view.readings.at - view.since + sinceStatus));
   say('why', view.why);
-  say('proofs', proofs(view));
+  say('proofs', proofs(view, status?.proofs ?? {}));
+  sayIfAny('uplink', uplink(view));
+  sayIfAny('supply', supply(view));
+  const test = proofTest(view);
+  show('proof-test', test, () => [
+    element('strong', test.verdict === 'FAILED' ? { class: 'lacking' } : {}, test.verdict),
+    ...(test.wall === undefined ? [] : [' ', moment(test.wall), `. ${test.detail}`]),
+  ]);
   say('led-text', ledWords(view.led));
   byId('led').dataset['led'] = view.led;
-  byId('connection-row').hidden = view.connection === undefined;
-  if (view.connection !== undefined) {
-    const left = span(view.connection.deadline - view.readings.at - sinceStatus);
-    say('connection', `${view.connection.purpose}; the gate ends it in ${left} at the latest`);
-  }
+  const { connection } = view;
+  const left = connection && span(connection.deadline - view.readings.at - sinceStatus);
+  sayIfAny('connection', connection && `${connection.purpose}; the gate ends it in ${left} at the latest`);
 }
 
 /** @param {GateView | undefined} view */
@@ -183,13 +202,15 @@ function renderAlarm(view) {
  */
 function renderNotices(live, view, sinceStatus) {
   const waiting = presence(view, sinceStatus);
+  const rules = waitingRules(view);
   const attention = live ? (status?.attention ?? []) : [];
   const staleSince = live ? undefined : status?.wall;
-  show('notices', [staleSince, waiting, attention], () => [
+  show('notices', [staleSince, waiting, rules, attention], () => [
     ...(staleSince === undefined
       ? []
       : [banner('stale', 'What stands below was so at ', moment(staleSince), '. It may have changed since.')]),
     ...(waiting === undefined ? [] : [banner('presence', waiting)]),
+    ...(rules === undefined ? [] : [banner('presence', rules)]),
     ...attention.map((text) => banner('attention', text)),
   ]);
 }

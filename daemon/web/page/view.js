@@ -41,7 +41,7 @@ function gateAge({ status, sinceStatus }) {
  */
 export function headline(known) {
   const view = freshView(known);
-  if (view !== undefined) return measured(view);
+  if (view !== undefined) return measured(view, known.status?.proofs ?? {});
   const unknown = /** @type {const} */ ({ kind: 'unknown', icon: 'unknown', title: 'Not known' });
   if (known.status === undefined) return { ...unknown, detail: 'Waiting for the first word from the appliance.' };
   if (known.sinceWord > STALE_MS)
@@ -59,9 +59,10 @@ export function headline(known) {
 
 /**
  * @param {GateView} view
+ * @param {KeeperStatus['proofs']} reported
  * @returns {ReturnType<typeof headline>}
  */
-function measured(view) {
+function measured(view, reported) {
   const { contact, device } = view.readings;
   const alive = contact === 'alive' || device === 'alive';
   const dead = contact === 'dead' || device === 'dead';
@@ -85,6 +86,14 @@ function measured(view) {
           title: 'Not isolated',
           detail: 'The relay is off, yet the link is measured alive. Unplug the vault.',
         };
+      for (const [name, found] of Object.entries(reported))
+        if (found === 'alive')
+          return {
+            kind: 'unproven',
+            icon: 'isolated',
+            title: 'Isolated, unproven',
+            detail: `The relay is off, but the ${name} still finds the link alive.`,
+          };
       if (!dead)
         return {
           kind: 'unproven',
@@ -166,14 +175,61 @@ export function ledWords(pattern) {
   return LED_WORDS[pattern];
 }
 
-/** @param {GateView} view */
-export function proofs({ readings: { contact, device } }) {
-  return `contact ${reading(contact)}, device ${reading(device)}`;
+/**
+ * Every proof that the vault's link is dead or alive, the keeper's last.
+ * @param {GateView} view
+ * @param {KeeperStatus['proofs']} reported
+ */
+export function proofs({ readings: { contact, device, contacts = [] } }, reported) {
+  const each = contacts.length < 2 ? '' : ` (${contacts.map((one, n) => `relay ${n + 1} ${reading(one)}`).join(', ')})`;
+  const ours = Object.entries(reported).map(([name, found]) => `, ${name} ${reading(found)}`);
+  return `contact ${reading(contact)}${each}, device ${reading(device)}${ours.join('')}`;
 }
 
 /** @param {string} value */
 function reading(value) {
   return value === 'unknown' ? 'cannot tell' : value;
+}
+
+/**
+ * The second door: what it is to be, and what is measured. Undefined where there is none.
+ * @param {GateView} view
+ */
+export function uplink({ uplink: state, readings }) {
+  if (state === undefined) return undefined;
+  const words = { connected: 'Connected', isolated: 'Isolated', isolating: 'Isolating, not proven yet' }[state];
+  return `${words}; measured ${reading(readings.uplink ?? 'unknown')}`;
+}
+
+/**
+ * The current behind the button's closed pole. Undefined where nothing senses it.
+ * @param {GateView} view
+ */
+export function supply({ readings }) {
+  if (readings.supply === undefined) return undefined;
+  return { alive: 'There', dead: 'Gone: the button is down, or its circuit broken', unknown: 'Cannot tell' }[
+    readings.supply
+  ];
+}
+
+/**
+ * The last proof test: its moment, and the words before and after it.
+ * @param {GateView} view
+ * @returns {{wall: number | undefined, verdict: string, detail: string}}
+ */
+export function proofTest({ proofTest: test }) {
+  if (test === undefined) return { wall: undefined, verdict: 'Never: the next connection begins with it', detail: '' };
+  return { wall: test.wall, verdict: test.passed ? 'Passed' : 'FAILED', detail: test.detail };
+}
+
+/**
+ * What the applied configuration would permit, once a person presses for it.
+ * @param {GateView | undefined} view
+ * @returns {string | undefined}
+ */
+export function waitingRules(view) {
+  if (view?.waiting === undefined || view.waiting.length === 0) return undefined;
+  return `The old rules hold. New ones that permit more wait for \`portcullis config apply\` and the button: ${view.waiting.join(' ')}`;
 }
 
 /**

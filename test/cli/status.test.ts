@@ -1,0 +1,31 @@
+import { expect, it } from 'vitest';
+import { statusText } from '../../daemon/cli/status.ts';
+import { gateView, keeperStatus, TWO_DOORS, WALL } from '../web/samples.ts';
+
+const lines = (...[gate, keeper]: Parameters<typeof keeperStatus>) =>
+  statusText(gate ?? gateView(), keeperStatus(gate, keeper), WALL).split('\n');
+
+it('says what is measured, and of a plain box nothing it does not have', () => {
+  const text = lines();
+  expect(text).toContain('Measured: contact dead, device dead.');
+  expect(text).toContain('Proof test: never; the next connection begins with it.');
+  expect(text.join('\n')).not.toMatch(/Uplink|supply|attention|Waiting for `portcullis/);
+});
+
+it('says every proof, both doors, the coil supply and the last proof test', () => {
+  expect(lines(TWO_DOORS, { proofs: { carrier: 'dead', probe: 'unknown' } })).toEqual(
+    expect.arrayContaining([
+      'Measured: contact dead (relay 1 dead, relay 2 dead), device dead, carrier dead, probe unknown.',
+      'Uplink: connected; measured alive.',
+      'Coil supply: there.',
+      'Proof test: passed 2026-07-31T02:00:00.000Z (24 h ago). Relays, contacts, carrier and probe each broke and made.',
+    ]),
+  );
+});
+
+it('says what waits for a person, and what wants attention', () => {
+  const text = lines(gateView({ waiting: ['Window nightly is longer.'] }), { attention: ['The probe is refused.'] });
+  const at = (line: string) => text.indexOf(line);
+  expect(text[at('  Window nightly is longer.') - 1]).toMatch(/^Waiting for `portcullis config apply`/);
+  expect(text[at('  The probe is refused.') - 1]).toBe('Wants attention:');
+});
