@@ -79,7 +79,7 @@ const widening: Record<string, { change: Change; named: (from: GateConfig) => st
     change: (from) =>
       withWindows(from, [
         ...from.windows,
-        { name: 'new', cron: '7 7 * * *', durationMs: 1000, timezone: 'Asia/Tokyo' },
+        { name: 'new', cron: '0 7 7 * * *', durationMs: 1000, timezone: 'Asia/Tokyo' },
       ]),
     named: () => 'The window new ',
   },
