@@ -177,7 +177,7 @@ export class Gate {
     // Who asked may have gone while the file was read: nobody could withdraw what is announced now.
     if (this.#stopped || !this.#answers.has(ref)) return;
     if (needsRestart(this.#started, proposed)) {
-      this.#deny(ref, 'The board or a directory of the gate is another one: restart the gate.');
+      this.#deny(ref, 'The board, its proofs or a directory is another one: restart the gate and the keeper.');
       return;
     }
     const rules = judgeRules(this.#accepted, proposed);

@@ -33,9 +33,12 @@ export function boardChanged(accepted: GateConfig, proposed: GateConfig): boolea
   return compare(accepted, proposed).some(({ wiring }) => wiring);
 }
 
-/** True where a running gate cannot take `proposed` over: it holds this hardware, these files and these sockets. */
+/**
+ * True where what runs cannot take `proposed` over: the gate holds this hardware, these files and these sockets, and the
+ * keeper reports these proofs.
+ */
 export function needsRestart(running: GateConfig, proposed: GateConfig): boolean {
-  return (['board', 'appliance', 'state', 'runtime'] as const).some(
+  return (['board', 'reported', 'appliance', 'state', 'runtime'] as const).some(
     (key) => !isDeepStrictEqual(running[key], proposed[key]),
   );
 }
@@ -134,17 +137,17 @@ function isPart(values: readonly number[], whole: readonly number[]): boolean {
 
 type Hardware = Extract<BoardConfig, { driver: 'hardware' }>;
 
-/** The parts of a board, and whether one that was not there before permits more. LED and buzzer permit nothing. */
-const PARTS = [
-  ['relay', 'The relay', false],
-  ['relay2', 'The second relay', false],
-  ['device', 'The device behind the link', false],
-  // A button is what presence is given with.
-  ['button', 'The button', true],
-  ['supply', "The sensing of the coils' supply", false],
-  ['heartbeat', 'The heartbeat', false],
-  ['uplink', 'The uplink', false],
-] as const satisfies readonly (readonly [keyof Hardware, string, boolean])[];
+/** LED and buzzer permit nothing; contacts are compared one by one. Whatever else there is must stand here. */
+type Part = Exclude<keyof Hardware, 'driver' | 'contacts' | 'led' | 'buzzer'>;
+const PARTS: Readonly<Record<Part, string>> = {
+  relay: 'The relay',
+  relay2: 'The second relay',
+  device: 'The device behind the link',
+  button: 'The button',
+  supply: "The sensing of the coils' supply",
+  heartbeat: 'The heartbeat',
+  uplink: 'The uplink',
+};
 
 function compareBoards(accepted: BoardConfig, proposed: BoardConfig): Widening[] {
   const wired = (what: string): Widening => ({ what, wiring: true });
@@ -160,11 +163,12 @@ function compareBoards(accepted: BoardConfig, proposed: BoardConfig): Widening[]
   if (accepted.driver !== 'hardware' || proposed.driver !== 'hardware')
     return [wired(`The board is ${proposed.driver} instead of ${accepted.driver}.`)];
   return [
-    ...PARTS.flatMap(([part, name, addingWidens]) => {
+    ...(Object.keys(PARTS) as Part[]).flatMap((part) => {
       const [was, is] = [accepted[part], proposed[part]];
-      if (isDeepStrictEqual(was, is) || (was === undefined && !addingWidens)) return [];
+      // A part more only adds to what must hold; but for the button, which is what presence is given with.
+      if (isDeepStrictEqual(was, is) || (was === undefined && part !== 'button')) return [];
       const how = was === undefined ? 'added' : is === undefined ? 'removed' : 'changed';
-      return [wired(`${name} is ${how}.`)];
+      return [wired(`${PARTS[part]} is ${how}.`)];
     }),
     ...accepted.contacts.flatMap((contact, index) => {
       const is = proposed.contacts[index];

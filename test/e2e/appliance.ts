@@ -8,7 +8,7 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import type { KeeperStatus } from '../../daemon/keeper/ports.ts';
 
-const PORTCULLIS = fileURLToPath(new URL('../../dist/main/portcullis.js', import.meta.url));
+export const PORTCULLIS = fileURLToPath(new URL('../../dist/main/portcullis.js', import.meta.url));
 
 export interface Ran {
   readonly code: number;
@@ -173,6 +173,20 @@ export class Appliance {
     await this.press(300);
     const { code, err } = await asked;
     if (code !== 0) throw new Error(`connect failed: ${err}`);
+  }
+
+  /** Applies the configuration, and presses where that is asked for. */
+  async accept(): Promise<Ran> {
+    const applied = this.cli('config', 'apply');
+    let ended = false;
+    void applied.then(() => {
+      ended = true;
+    });
+    const asked = await this.until('the rules are in force or announced', 10, async () =>
+      (await this.status())?.gate?.view.presence.kind === 'pending' ? 'pending' : ended ? 'ended' : undefined,
+    );
+    if (asked === 'pending') await this.press(300);
+    return applied;
   }
 
   async press(ms: number): Promise<void> {

@@ -3,6 +3,7 @@ import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { PortcullisError } from '../../daemon/base/errors.ts';
 import type { GateConfig, Limits } from '../../daemon/gate/config.ts';
+import { currentWindow, rulesOf } from '../../daemon/gate/rules.ts';
 import type { Answer } from '../../daemon/gate/state.ts';
 import { CONFIG, GateRig, LIMITS, until } from './rig.ts';
 
@@ -145,7 +146,6 @@ describe('what narrows, applied to a gate that runs', () => {
     ['no second connection is left', having({ maxConnections: 1 })],
     ['not as much time is left', having({ maxConnectedMs: 30_100 })],
     ['the lease is shorter than what was given', having({ leaseMs: 200 })],
-    ['a proof is required that is not there', { ...CONFIG, reported: ['probe'] }],
   ])('ends the connection that is up, in the same turn, where %s', async (_, less) => {
     await rig.start();
     // The one before is in the budget.
@@ -337,6 +337,7 @@ describe('what widens, applied to a gate that runs', () => {
 describe('gate.json, read again,', () => {
   it.each<[string, Partial<GateConfig>]>([
     ['board', { board: { driver: 'simulated', directory: '/board', vault: '/vault', uplink: true } }],
+    ['set of proofs', { reported: ['probe'] }],
     ['state', { state: '/elsewhere' }],
     ['runtime', { runtime: '/elsewhere' }],
     ['appliance', { appliance: 'another' }],
@@ -390,6 +391,15 @@ describe('gate.json, read again,', () => {
     rig.ask();
     expect(rig.answers.at(-1)).toMatchObject({ type: 'refused' });
   });
+});
+
+it('of several windows the one that ends last counts, in whatever order they stand', () => {
+  const windows = [MORNING, { ...MORNING, name: 'long', durationMs: 90_000 }, { ...MORNING, durationMs: 30_000 }];
+  for (const order of [windows, windows.toReversed()]) {
+    const rules = rulesOf({ ...CONFIG, windows: order });
+    expect(currentWindow(rules.windows, 1_800_000_001_000)).toEqual({ name: 'long', endsWall: 1_800_000_090_000 });
+    expect(currentWindow(rules.windows, 1_800_000_090_000)).toBeUndefined();
+  }
 });
 
 it('what lies in rules.json is never taken for gate.json: nonsense there is nothing accepted', async () => {

@@ -119,6 +119,18 @@ describe('a connection', () => {
     expect(gate.of('release')).toHaveLength(1);
   });
 
+  it('is renewed faster as soon as the gate says that a lease is shorter now', async () => {
+    await started();
+    await held();
+    const reports = gate.of('report').length;
+    gate.say({ type: 'hello', boot: 'boot', ttlMs: 400 });
+    await until(() => gate.of('report').length > reports);
+    const renewals = gate.of('renew').length;
+    clock.advance(400);
+    await until(() => gate.of('renew').length >= renewals + 4);
+    expect(gate.of('renew')).toHaveLength(renewals + 4);
+  });
+
   it('that is refused names the interlocks and is not renewed', async () => {
     await started();
     const asked = link.connect('test', 10);
