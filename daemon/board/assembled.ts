@@ -36,6 +36,9 @@ export class AssembledBoard implements Board {
   readonly #caveats: string[] = [];
   #energised = false;
   #beat = false;
+  #attempts = 0;
+  /** What each relay had counted when all of them had moved on. */
+  #counted: readonly number[] = [];
   #pattern: LedPattern = 'dark';
   #patternSince = 0;
   #cancelLed: () => void = () => {};
@@ -59,6 +62,10 @@ export class AssembledBoard implements Board {
         : []),
     ];
     return [...own, ...this.#all().flatMap(({ caveats }) => caveats), ...this.#caveats];
+  }
+
+  get attempts(): number {
+    return this.#attempts;
   }
 
   /** True when something outside our processes drops the relay if they all die: known once started, for timers are proven. */
@@ -108,7 +115,10 @@ export class AssembledBoard implements Board {
    * is alive; a coil that reads low proves nothing.
    */
   read(): { contact: Reading; device: Reading } {
-    return { contact: this.#readContact(), device: this.#readDevice() };
+    // Read whether or not a contact says more: that they can be is what the service's watchdog lives on.
+    const coils = this.#relays().map((relay) => relay.read());
+    this.#countAttempts();
+    return { contact: this.#readContact(coils), device: this.#readDevice() };
   }
 
   show(pattern: LedPattern): void {
@@ -173,10 +183,9 @@ export class AssembledBoard implements Board {
     }
   }
 
-  #readContact(): Reading {
+  #readContact(coils: readonly (boolean | undefined)[]): Reading {
     const { contacts } = this.#parts;
     if (contacts.length === 0) {
-      const coils = this.#relays().map((relay) => relay.read());
       if (!this.#energised && coils.includes(true)) return 'alive';
       if (this.#energised && coils.includes(false)) return 'dead';
       return 'unknown';
@@ -188,6 +197,14 @@ export class AssembledBoard implements Board {
     if (!this.#energised && made.includes(true)) return 'alive';
     if (made.includes(undefined)) return 'unknown';
     return made.every((each) => each === true) ? 'alive' : 'dead';
+  }
+
+  /** One relay that answers does not stand for another one that does not. */
+  #countAttempts(): void {
+    const counts = this.#relays().map(({ attempts }) => attempts);
+    if (!counts.every((count, index) => count > (this.#counted[index] ?? 0))) return;
+    this.#counted = counts;
+    this.#attempts++;
   }
 
   #readDevice(): Reading {

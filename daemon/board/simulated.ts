@@ -31,6 +31,7 @@ export class SimulatedBoard implements Board {
   #watcher: FSWatcher | undefined;
   #listener: ((pressed: boolean, at: number) => void) | undefined;
   #pressed: boolean | undefined;
+  #attempts = 0;
 
   constructor(options: SimulatedBoardOptions) {
     this.#options = options;
@@ -72,13 +73,19 @@ export class SimulatedBoard implements Board {
     this.#line.send(energised ? 'relay 1' : 'relay 0');
   }
 
+  get attempts(): number {
+    return this.#attempts;
+  }
+
   read(): { contact: Reading; device: Reading } {
     // Whatever the watcher may have missed.
     this.#senseButton();
     // Nobody writes the file any more once the board is gone: it would tell what was.
     const feedback = this.#line?.alive ? readValue(this.#directory, 'feedback') : undefined;
     const contact = feedback === '1' ? 'alive' : feedback === '0' ? 'dead' : 'unknown';
-    return { contact, device: this.#readDevice() };
+    const device = this.#readDevice();
+    this.#attempts++;
+    return { contact, device };
   }
 
   show(pattern: LedPattern): void {

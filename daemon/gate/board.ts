@@ -18,6 +18,11 @@ export interface Board {
   drive(energised: boolean): void;
   /** Reads the contact and the device behind it, now. `unknown` where this board has no such reading. Never throws. */
   read(): { contact: Reading; device: Reading };
+  /**
+   * How many read-backs of the relay have been attempted and have ended, well or badly. Grows only while every relay is
+   * being asked: it is what the service's watchdog is fed by.
+   */
+  readonly attempts: number;
   /** Shows a pattern. Best effort: a failed LED never throws and never delays. */
   show(pattern: LedPattern): void;
   /** Feeds the dead-man, called about every 50 ms by the gate's own loop while the relay may be energised. Never throws. */

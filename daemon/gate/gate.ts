@@ -40,6 +40,7 @@ export class Gate {
   readonly #log: Log;
   readonly #limits: Limits;
   readonly #windows: readonly Window[];
+  readonly #alive: () => void;
   readonly #answers = new Map<Ref, (answer: Answer) => void>();
   readonly #listeners = new Set<GateListener>();
   readonly #stops: (() => void)[] = [];
@@ -64,6 +65,8 @@ export class Gate {
     log: Log;
     limits: Limits;
     windows: readonly Window[];
+    /** Called at the end of each turn of the loop, and by nothing else: what a watchdog may be fed from. */
+    alive?: () => void;
   }) {
     this.#board = ports.board;
     this.#files = ports.files;
@@ -71,6 +74,7 @@ export class Gate {
     this.#log = ports.log;
     this.#limits = ports.limits;
     this.#windows = ports.windows;
+    this.#alive = ports.alive ?? (() => {});
   }
 
   /** Takes over from a board that has been started, that is, whose relay has been driven off. */
@@ -240,6 +244,7 @@ export class Gate {
       this.#board.show(led);
     }
     if (this.#clock.monotonic() - this.#publishedAt >= VIEW_MS) this.#publish(true);
+    this.#alive();
   }
 
   #readCalendar(): void {

@@ -12,7 +12,9 @@ import { Gate, type Happening } from '../gate/gate.ts';
 import { GateServer } from '../gate/server.ts';
 import { parseWindow, type Window } from '../schedule/window.ts';
 import { createBoard } from './boards.ts';
+import { openNotify } from './notify.ts';
 import { live, processLog, type Running } from './process.ts';
+import { watchdog } from './watchdog.ts';
 
 /** How often the button is told that time has passed. */
 const BUTTON_MS = 20;
@@ -42,6 +44,7 @@ async function start(): Promise<Running> {
       'Nothing outside these processes drops the relay of this board when they die.',
     );
   }
+  const notify = await openNotify(process.env['NOTIFY_SOCKET']);
   for (const caveat of hardware.caveats) log.warn('the board cannot guarantee everything', { caveat });
   const config = read(unknown, () => gateConfig(content));
   const windows = config.windows.map((spec): Window => {
@@ -53,15 +56,19 @@ async function start(): Promise<Running> {
   await makeDirectory(config.runtime, 0o750);
   await makeDirectory(config.state);
   const files = new GateFiles(config.state, config.appliance);
-  const gate = new Gate({ board: hardware, files, clock: systemClock, log, limits: config.limits, windows });
-  const server = new GateServer(gate, config.limits, config.runtime, log);
+  const { limits } = config;
+  const alive = watchdog(systemClock, hardware, () => notify.send('WATCHDOG=1'), log);
+  const gate = new Gate({ board: hardware, files, clock: systemClock, log, limits, windows, alive });
+  const server = new GateServer(gate, limits, config.runtime, log);
   server.watch();
   await gate.start();
   const cancelButton = followButton(hardware, gate);
   hardware.onFault((reason) => gate.dispatch({ type: 'board-failed', reason: reason.slice(0, 400) }));
   await server.start();
+  notify.send('READY=1\nSTATUS=The relay is held by a lease alone.');
   return {
     async stop() {
+      notify.try('STOPPING=1');
       cancelButton();
       await gate.stop();
       await server.stop();

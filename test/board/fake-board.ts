@@ -21,6 +21,7 @@ export class FakeBoard implements Board {
   /** Makes `start` reject, or `drive` throw, with `gate.board`. */
   failing: { start?: boolean; drive?: boolean } = {};
   energised = false;
+  attempts = 0;
   pressed = false;
   readonly #clock: Clock;
   #started = false;
@@ -45,6 +46,7 @@ export class FakeBoard implements Board {
   }
 
   read(): { contact: Reading; device: Reading } {
+    this.attempts += 1;
     const follows: Reading = this.energised ? 'alive' : 'dead';
     return { contact: this.#started ? follows : 'unknown', device: follows, ...this.readings };
   }

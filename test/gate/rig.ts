@@ -67,6 +67,8 @@ export class GateRig {
   readonly records: GateRecord[] = [];
   readonly errors: string[] = [];
   readonly answers: Answer[] = [];
+  /** At the end of each turn of the gate's loop: how many readings of the board had ended by then. */
+  readonly turns: number[] = [];
   readonly holder: Ref = 1_000_000;
   readonly folder: string;
   readonly files: WatchedFiles;
@@ -81,7 +83,8 @@ export class GateRig {
     if (!window.ok) throw new Error('the window does not parse');
     const log: Log = { ...silentLog, error: (message) => this.errors.push(message) };
     const { board, files, clock } = this;
-    this.gate = new Gate({ board, files, clock, log, limits, windows: [window.window] });
+    const alive = () => this.turns.push(board.attempts);
+    this.gate = new Gate({ board, files, clock, log, limits, windows: [window.window], alive });
     this.gate.watch({ view: () => {}, record: (record) => this.records.push(record) });
   }
 
