@@ -4,6 +4,7 @@ import { formatFaults } from '../config/fault.ts';
 import { compileGate } from '../config/gate.ts';
 import { configJsonSchema } from '../config/json-schema.ts';
 import { checkConfig } from '../config/load.ts';
+import { writeRelayOff } from '../config/relay-off.ts';
 import { readIdentity, statePaths } from '../config/state.ts';
 import { secretFault } from '../intake/schemes.ts';
 import type { Arguments, Command, Context } from './command.ts';
@@ -53,7 +54,11 @@ async function apply(args: Arguments, context: Context): Promise<number> {
   const { identity, gateJson } = statePaths(config);
   const { id } = await readIdentity(identity);
   await writeDurably(gateJson, `${JSON.stringify(compileGate(config, id), null, 2)}\n`, 0o644);
-  const wrote = `Wrote ${gateJson}; the gate reads it when it starts.\n`;
-  context.out(args.json ? `${JSON.stringify({ written: gateJson })}\n` : wrote);
+  const relayOff = await writeRelayOff(config, args.configPath);
+  const wrote = [
+    `Wrote ${gateJson}; the gate reads it when it starts.`,
+    ...(relayOff === undefined ? [] : [`Wrote ${relayOff}; the off-helper reads it when the gate ends.`]),
+  ];
+  context.out(args.json ? `${JSON.stringify({ written: gateJson })}\n` : `${wrote.join('\n')}\n`);
   return 0;
 }

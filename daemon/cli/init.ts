@@ -5,6 +5,7 @@ import { dirname, join, resolve } from 'node:path';
 import { makeDirectory, writeDurably } from '../base/durable.ts';
 import { PortcullisError, reasonOf } from '../base/errors.ts';
 import { compileGate } from '../config/gate.ts';
+import { writeRelayOff } from '../config/relay-off.ts';
 import type { Config } from '../config/schema.ts';
 import { type Identity, statePaths, writeIdentity } from '../config/state.ts';
 import { GateFiles } from '../gate/files.ts';
@@ -67,6 +68,7 @@ export const initCommand: Command = {
     const id = randomBytes(16).toString('hex');
     await new GateFiles(paths.gateState, id).create(context.clock.wall());
     await writeDurably(paths.gateJson, `${JSON.stringify(compileGate(config, id), null, 2)}\n`, 0o644);
+    await writeRelayOff(config, args.configPath);
     const identity: Identity = {
       version: 1,
       id,
