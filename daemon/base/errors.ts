@@ -56,6 +56,11 @@ const REGISTER = {
     remedy:
       'Run the gate under systemd with its off-helper, add a heartbeat line with a dead-man circuit, or take a serial board with its own timer.',
   },
+  'gate.notify': {
+    exit: 1,
+    status: 503,
+    remedy: 'Start the gate by its unit; without one, unset NOTIFY_SOCKET. `npm ci` brings the optional packages.',
+  },
   'gate.board': {
     exit: 1,
     status: 503,

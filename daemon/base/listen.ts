@@ -1,10 +1,11 @@
-import { chmod, unlink } from 'node:fs/promises';
+import { chmod, chown, readFile, unlink } from 'node:fs/promises';
 import { createConnection, createServer, type Server, type Socket } from 'node:net';
-import { join } from 'node:path';
+import { basename, join } from 'node:path';
 import { errnoOf, PortcullisError, reasonOf } from './errors.ts';
 
 /** Unix has room for this many bytes. Node cuts off a longer path and listens at what is left of it. */
 const LONGEST_PATH = 107;
+const GROUPS = '/etc/group';
 
 /**
  * Listens on a Unix socket at `path`, replacing a dead one left behind; rejects with `socket.taken` when somebody still
@@ -25,8 +26,29 @@ async function listenUnix(path: string, mode: number, accept: (socket: Socket) =
     );
     server.listen(path, resolve);
   });
+  await giveToGroup(path);
   await chmod(path, mode);
   return server;
+}
+
+/**
+ * The socket NAME belongs to the group portcullis-NAME where this machine has such a group and this process may say so;
+ * elsewhere (a laptop, a test) to whoever made it. Never to more than that: its mode keeps everybody else out.
+ */
+async function giveToGroup(path: string): Promise<void> {
+  const wanted = `portcullis-${basename(path)}`;
+  const groups = await readFile(GROUPS, 'utf8').catch(() => '');
+  const id = groups
+    .split('\n')
+    .map((line) => line.split(':'))
+    .find(([name]) => name === wanted)?.[2];
+  if (id === undefined) return;
+  try {
+    await chown(path, -1, Number(id));
+  } catch (error) {
+    if (errnoOf(error) !== 'EPERM')
+      throw new PortcullisError('socket.failed', `${path} cannot be given to ${wanted}: ${reasonOf(error)}.`);
+  }
 }
 
 /** Connects to a Unix socket. Rejects with `socket.unreachable`, whose cause is the system's error. */

@@ -46,6 +46,9 @@ export class AssembledBoard implements Board {
   #commanded: Commanded = 'none';
   #uplinkOn = false;
   #beat = false;
+  #attempts = 0;
+  /** What each relay had counted when all of them had moved on. */
+  #counted: readonly number[] = [];
   #pattern: LedPattern = 'dark';
   #patternSince = 0;
   #cancelLed: () => void = () => {};
@@ -74,6 +77,10 @@ export class AssembledBoard implements Board {
         : []),
     ];
     return [...own, ...this.#all().flatMap(({ caveats }) => caveats), ...this.#caveats];
+  }
+
+  get attempts(): number {
+    return this.#attempts;
   }
 
   /** True when something outside our processes drops the relay if they all die: known once started, for timers are proven. */
@@ -154,8 +161,11 @@ export class AssembledBoard implements Board {
    */
   read(): BoardReading {
     const { contacts, uplink, supply } = this.#parts;
+    // Read whether or not a contact says more: that they can be is what the service's watchdog lives on.
+    const coils = this.#relays().map((relay) => relay.read());
+    this.#countAttempts();
     return {
-      contact: this.#readContact(),
+      contact: this.#readContact(coils),
       device: this.#readDevice(),
       ...(contacts.length === 0 ? {} : { contacts: contacts.map(readingOf) }),
       ...(uplink === undefined ? {} : { uplink: readingOf(uplink.contact) }),
@@ -272,11 +282,10 @@ export class AssembledBoard implements Board {
     throw new PortcullisError('gate.board', what);
   }
 
-  #readContact(): Reading {
+  #readContact(coils: readonly (boolean | undefined)[]): Reading {
     const { contacts, relay2 } = this.#parts;
     const on = this.#commanded;
     if (contacts.length === 0) {
-      const coils = this.#relays().map((relay) => relay.read());
       // One that must be off and reads high is all that coils can tell while the link is to stay dead.
       const [driven, others] = split(coils, (_, index) => on === 'all' || on === index + 1);
       if (others.includes(true)) return 'alive';
@@ -288,6 +297,14 @@ export class AssembledBoard implements Board {
     if (!readings.every((each) => each === 'alive')) return 'dead';
     // One contact over two relays (both mirror contacts in one line) shows that one of them moved, not that the link is made.
     return (on === 1 || on === 2) && relay2 !== undefined && contacts.length === 1 ? 'unknown' : 'alive';
+  }
+
+  /** One relay that answers does not stand for another one that does not. */
+  #countAttempts(): void {
+    const counts = this.#relays().map(({ attempts }) => attempts);
+    if (!counts.every((count, index) => count > (this.#counted[index] ?? 0))) return;
+    this.#counted = counts;
+    this.#attempts++;
   }
 
   #readDevice(): Reading {

@@ -23,6 +23,7 @@ export class GpiochipOutput implements Output {
   readonly #low = encodeValues(false);
   #held: Held | undefined;
   #caveats: readonly string[] = [];
+  #attempts = 0;
 
   constructor(wanted: GpioLine) {
     this.#wanted = wanted;
@@ -30,6 +31,10 @@ export class GpiochipOutput implements Output {
 
   get caveats(): readonly string[] {
     return this.#caveats;
+  }
+
+  get attempts(): number {
+    return this.#attempts;
   }
 
   async start(): Promise<void> {
@@ -50,7 +55,9 @@ export class GpiochipOutput implements Output {
   }
 
   read(): boolean | undefined {
-    return this.#held && levelOf(this.#held.kernel, this.#held.descriptor);
+    const level = this.#held && levelOf(this.#held.kernel, this.#held.descriptor);
+    this.#attempts++;
+    return level;
   }
 
   feed(): void {}

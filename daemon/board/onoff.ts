@@ -11,6 +11,7 @@ export class OnoffOutput implements Output {
   readonly caveats: readonly string[];
   readonly #wanted: GpioLine;
   #gpio: Gpio | undefined;
+  #attempts = 0;
 
   constructor(wanted: GpioLine) {
     this.#wanted = wanted;
@@ -42,8 +43,14 @@ export class OnoffOutput implements Output {
     }
   }
 
+  get attempts(): number {
+    return this.#attempts;
+  }
+
   read(): boolean | undefined {
-    return levelOf(this.#gpio);
+    const level = levelOf(this.#gpio);
+    this.#attempts++;
+    return level;
   }
 
   feed(): void {}

@@ -20,6 +20,12 @@ export interface Output {
    */
   read(): boolean | undefined;
   /**
+   * How many read-backs have been attempted and have ended, well or badly, since the part was made: what the service's
+   * watchdog is fed by. A board that cannot be read back counts the commands it was handed instead, and says so in its
+   * caveats.
+   */
+  readonly attempts: number;
+  /**
    * Feeds the hardware's own timer where the part has one (a serial board's watchdog or flash timer); else does nothing.
    * Called about every 50 ms by the gate's loop while the relay may be energised. Never throws.
    */

@@ -64,6 +64,7 @@ export class SerialRelay implements Output {
   #leaseDoubt: string | undefined;
   #fedAt = 0;
   #faulty = false;
+  #attempts = 0;
   #listener: ((reason: string) => void) | undefined;
   #cancelPoll: (() => void) | undefined;
   #cancelRetry: (() => void) | undefined;
@@ -76,11 +77,17 @@ export class SerialRelay implements Output {
     return this.#leaseProven;
   }
 
+  get attempts(): number {
+    return this.#attempts;
+  }
+
   get caveats(): readonly string[] {
     const { name, caveats, read } = this.#options.protocol;
     return [
       ...caveats,
-      ...(read === undefined ? [] : [`What the ${name} reads back is its command to the coil, not the contact.`]),
+      read === undefined
+        ? `Nothing can be asked of the ${name}: the service's watchdog proves the gate's loop, and nothing of the board.`
+        : `What the ${name} reads back is its command to the coil, not the contact.`,
       ...(this.#leaseDoubt === undefined
         ? []
         : [`The timer of the ${name} is not relied on, and it keeps its relay energised: ${this.#leaseDoubt}.`]),
@@ -227,6 +234,14 @@ export class SerialRelay implements Output {
     }
   }
 
+  #exchange(line: SerialLine, exchange: Exchange, done: (outcome: Outcome) => void): void {
+    line.ask(exchange, (outcome) => {
+      // A command without an answer says nothing about the board.
+      if (exchange.judge !== undefined) this.#attempts++;
+      done(outcome);
+    });
+  }
+
   #ask(exchange: Exchange): Promise<boolean | undefined> {
     return new Promise((resolve, reject) => {
       if (this.#line === undefined) {
@@ -239,8 +254,10 @@ export class SerialRelay implements Output {
   }
 
   #poll(): void {
-    if (!this.#ready) return;
     const { read } = this.#options.protocol;
+    // Where nobody is there to be asked the attempt has ended already: a fault, and no reason to be killed for ever.
+    if (this.#line === undefined || read === undefined) this.#attempts++;
+    if (!this.#ready) return;
     this.#readDue = read !== undefined;
     // Without a read-back there is nothing to confirm it, so it is said for ever.
     if (!this.#high && (read === undefined || this.read() !== false)) this.#offDue = true;
@@ -259,23 +276,23 @@ export class SerialRelay implements Output {
         this.#sendOff(line);
       } else if (question !== undefined) {
         this.#questions.shift();
-        line.ask(question.exchange, (outcome) => {
+        this.#exchange(line, question.exchange, (outcome) => {
           if (outcome.ok) question.resolve(outcome.high);
           else if (outcome.again && this.#line === line) this.#questions.unshift(question);
           else question.reject(new Error(outcome.reason));
         });
       } else if (step !== undefined) {
         const command = this.#commands;
-        line.ask(step, (outcome) => this.#stepDone(outcome, step, command));
+        this.#exchange(line, step, (outcome) => this.#stepDone(outcome, step, command));
       } else if (this.#feedDue && protocol.lease !== undefined) {
         this.#feedDue = false;
         const { feed } = protocol.lease;
         const at = clock.monotonic();
-        line.ask(feed, (outcome) => this.#feedDone(outcome, feed, at));
+        this.#exchange(line, feed, (outcome) => this.#feedDone(outcome, feed, at));
       } else if (this.#readDue && protocol.read !== undefined) {
         this.#readDue = false;
         const command = this.#commands;
-        line.ask(protocol.read, (outcome) => this.#readDone(outcome, command));
+        this.#exchange(line, protocol.read, (outcome) => this.#readDone(outcome, command));
       }
     } catch (error) {
       this.#lost(reasonOf(error));
@@ -285,7 +302,7 @@ export class SerialRelay implements Output {
   #sendOff(line: SerialLine): void {
     this.#offDue = false;
     const command = this.#commands;
-    line.ask(this.#options.protocol.off, (outcome) => this.#offDone(outcome, command));
+    this.#exchange(line, this.#options.protocol.off, (outcome) => this.#offDone(outcome, command));
   }
 
   #offDone(outcome: Outcome, command: number): void {

@@ -36,6 +36,7 @@ export class SimulatedBoard implements Board {
   #pressed: boolean | undefined;
   /** What this driver has commanded: never both. */
   #commanded: 'none' | 'vault' | 'uplink' = 'none';
+  #attempts = 0;
 
   constructor(options: SimulatedBoardOptions) {
     this.#options = options;
@@ -85,9 +86,14 @@ export class SimulatedBoard implements Board {
     this.#command('uplink', energised, energised ? 'uplink 1' : 'uplink 0');
   }
 
+  get attempts(): number {
+    return this.#attempts;
+  }
+
   read(): BoardReading {
     // Whatever the watcher may have missed.
     this.#senseButton();
+    this.#attempts++;
     return {
       contact: this.#measured('feedback'),
       device: this.#readDevice(),

@@ -47,6 +47,11 @@ export interface Board {
   driveUplink(energised: boolean): void;
   /** Reads everything, now. Never throws. */
   read(): BoardReading;
+  /**
+   * How many read-backs of the relay have been attempted and have ended, well or badly. Grows only while every relay is
+   * being asked: it is what the service's watchdog is fed by.
+   */
+  readonly attempts: number;
   /** Shows a pattern. Best effort: a failed LED never throws and never delays. */
   show(pattern: LedPattern): void;
   /** Feeds the dead-man, called about every 50 ms by the gate's own loop while the relay may be energised. Never throws. */

@@ -45,6 +45,7 @@ export class Gate {
   /** What gate.json said when this process started: its board is the one that is driven. */
   readonly #started: GateConfig;
   readonly #proposal: () => Promise<GateConfig>;
+  readonly #alive: () => void;
   readonly #answers = new Map<Ref, (answer: Answer) => void>();
   readonly #listeners = new Set<GateListener>();
   readonly #stops: (() => void)[] = [];
@@ -78,6 +79,8 @@ export class Gate {
     log: Log;
     config: GateConfig;
     proposal: () => Promise<GateConfig>;
+    /** Called at the end of each turn of the loop, and by nothing else: what a watchdog may be fed from. */
+    alive?: () => void;
   }) {
     this.#board = ports.board;
     this.#files = ports.files;
@@ -86,6 +89,7 @@ export class Gate {
     this.#started = ports.config;
     this.#proposal = ports.proposal;
     this.#rules = { ...rulesOf(ports.config), windows: [] };
+    this.#alive = ports.alive ?? (() => {});
   }
 
   /** Takes over from a board that has been started, that is, whose relay has been driven off. */
@@ -387,6 +391,7 @@ export class Gate {
       this.#board.show(led);
     }
     if (this.#clock.monotonic() - this.#publishedAt >= VIEW_MS) this.#publish(true);
+    this.#alive();
   }
 
   #readCalendar(): void {

@@ -11,7 +11,10 @@ import { GateFiles } from '../gate/files.ts';
 import { Gate, type Happening } from '../gate/gate.ts';
 import { GateServer } from '../gate/server.ts';
 import { createBoard } from './boards.ts';
+import { lockMemory } from './memory.ts';
+import { openNotify } from './notify.ts';
 import { live, processLog, type Running } from './process.ts';
+import { watchdog } from './watchdog.ts';
 
 /** How often the button is told that time has passed. */
 const BUTTON_MS = 20;
@@ -36,6 +39,8 @@ async function start(): Promise<Running> {
       'Nothing outside these processes drops the relay of this board when they die.',
     );
   }
+  if (process.env['PORTCULLIS_LOCK_MEMORY'] === '1') await lockMemory(log);
+  const notify = await openNotify(process.env['NOTIFY_SOCKET']);
   for (const caveat of hardware.caveats) log.warn('the board cannot guarantee everything', { caveat });
   const config = read(unknown, () => gateConfig(content));
   await makeDirectory(config.runtime, 0o750);
@@ -46,6 +51,7 @@ async function start(): Promise<Running> {
     clock: systemClock,
     log,
     config,
+    alive: watchdog(systemClock, hardware, () => notify.send('WATCHDOG=1'), log),
     proposal: async () => {
       const proposed = await readJson(path, unknown);
       return read(unknown, () => gateConfig(proposed));
@@ -57,8 +63,10 @@ async function start(): Promise<Running> {
   const cancelButton = followButton(hardware, gate);
   hardware.onFault((reason) => gate.dispatch({ type: 'board-failed', reason: reason.slice(0, 400) }));
   await server.start();
+  notify.send('READY=1\nSTATUS=The relay is held by a lease alone.');
   return {
     async stop() {
+      notify.try('STOPPING=1');
       cancelButton();
       await gate.stop();
       await server.stop();

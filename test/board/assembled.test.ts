@@ -381,6 +381,27 @@ describe('a board put together from parts', () => {
     await broken.board.stop();
   });
 
+  it('counts an attempt once every relay has been asked, whatever it answered, and whatever the contacts say', async () => {
+    const relay2 = new FakeOutput();
+    const { relay, board } = assembled({ relay2, contacts: [{ line: new FakeInput(false), madeLevel: true }] });
+    await board.start();
+    board.read();
+    board.read();
+    expect(board.attempts).toBe(2);
+    relay.readsAs = true;
+    relay2.readsAs = 'nothing';
+    board.read();
+    expect(board.attempts).toBe(3);
+    // One that answers a hundred times does not stand for one that is stuck.
+    relay2.failing = { read: true };
+    for (let count = 0; count < 100; count += 1) board.read();
+    expect(board.attempts).toBe(3);
+    relay2.failing = {};
+    relay.failing = { read: true };
+    for (let count = 0; count < 100; count += 1) board.read();
+    expect(board.attempts).toBe(4);
+  });
+
   it('drops alone only with a heartbeat, or a timer that the start has proven', async () => {
     expect(assembled().board.dropsAlone).toBe(false);
     expect(assembled({ heartbeat: new FakeOutput() }).board.dropsAlone).toBe(true);

@@ -31,6 +31,7 @@ export class FakeBoard implements Board {
   energised = false;
   only: 1 | 2 | undefined;
   uplink = false;
+  attempts = 0;
   pressed = false;
   wiring: Pick<Wiring, 'relays' | 'uplink' | 'supply'> = PLAIN_WIRING;
   readonly #clock: Clock;
@@ -67,6 +68,7 @@ export class FakeBoard implements Board {
   }
 
   read(): BoardReading {
+    this.attempts += 1;
     const through = this.energised && this.only === undefined;
     const level = (made: boolean): Reading => (made ? 'alive' : 'dead');
     const { relays, uplink, supply } = this.wiring;

@@ -8,7 +8,8 @@ export class FakeOutput implements Output {
   high = false;
   writes: boolean[] = [];
   feeds = 0;
-  failing: { start?: boolean; write?: boolean } = {};
+  attempts = 0;
+  failing: { start?: boolean; write?: boolean /** Never comes to an end. */; read?: boolean } = {};
   /** What reading back says; undefined: the last write. */
   readsAs: boolean | 'nothing' | undefined;
   fault: (reason: string) => void = () => {};
@@ -28,6 +29,7 @@ export class FakeOutput implements Output {
   }
 
   read(): boolean | undefined {
+    if (!this.failing.read) this.attempts += 1;
     if (this.readsAs === 'nothing' || !this.#started) return undefined;
     return this.readsAs ?? this.high;
   }

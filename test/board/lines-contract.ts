@@ -60,6 +60,15 @@ function outputContract(driver: LineDriver, sim: Sim): void {
         }
     });
 
+    test('counts each read-back that ends, whatever comes of it', async () => {
+      output.read();
+      await output.start();
+      output.read();
+      await output.stop();
+      output.read();
+      expect(output.attempts).toBe(3);
+    });
+
     test('stop drives the line low and lets it go, may be called twice, and ends all commands', async () => {
       await output.stop();
       await output.start();

@@ -214,6 +214,27 @@ export function serialContract<B extends SimulatedSerialBoard>(name: string, opt
       });
     }
 
+    test('read-backs go on ending, twice within the second of a watchdog, whatever state the board is in', async () => {
+      const twice = async () => {
+        const before = rig.relay.attempts;
+        const from = performance.now();
+        await eventually(() => expect(rig.relay.attempts).toBeGreaterThan(before + 1));
+        expect(performance.now() - from).toBeLessThan(1000);
+      };
+      await started(true);
+      await twice();
+      rig.relay.write(false);
+      await twice();
+      rig.board.mischief = 'silence';
+      await twice();
+      await rig.pull();
+      await twice();
+      await rig.relay.stop();
+      const stopped = rig.relay.attempts;
+      await new Promise((resolve) => setTimeout(resolve, 500));
+      expect(rig.relay.attempts).toBe(stopped);
+    });
+
     test('it says what it cannot guarantee', () => {
       const text = rig.relay.caveats.join(' ');
       expect(text).toContain(readable ? 'not the contact' : 'cannot be read back');

@@ -8,6 +8,8 @@ const PERSIST = '/sys/module/pinctrl_bcm2835/parameters/persist_gpio_outputs';
 
 /** The outside of a kernel's simulated GPIO chip: what a meter would show, and what a finger would do. */
 export interface Sim {
+  /** Directory of the pins. */
+  readonly path: string;
   /** The level of the pin, as the chip drives it or is pulled. */
   level(line: number): boolean;
   pull(line: number, high: boolean): void;
@@ -24,6 +26,7 @@ export function findSim(): Sim | undefined {
     .find((path) => /\/gpiochip\d+$/.test(path));
   if (chip === undefined) return undefined;
   return {
+    path: chip,
     level: (line) => readFileSync(pin(line, 'value'), 'utf8').startsWith('1'),
     pull: (line, high) => writeFileSync(pin(line, 'pull'), high ? 'pull-up' : 'pull-down'),
     persist: (persist) => writeFileSync(PERSIST, persist ? 'Y' : 'N'),

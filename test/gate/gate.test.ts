@@ -79,6 +79,18 @@ describe('the relay', () => {
     expect(Math.max(...beats.slice(1).map((at, index) => at - (beats[index] ?? 0)))).toBeLessThanOrEqual(100);
   });
 
+  it('is read in every turn of the loop before the gate says that it lives, and neither happens outside a turn', async () => {
+    await rig.start();
+    const before = rig.turns.length;
+    rig.clock.advance(1000);
+    expect(rig.turns.length - before).toBe(20);
+    expect(rig.turns).toEqual(rig.turns.map((_, index) => index + 1));
+    await rig.gate.stop();
+    const after = rig.turns.length;
+    rig.clock.advance(1000);
+    expect(rig.turns).toHaveLength(after);
+  });
+
   it('drops without a latch when the gate itself stood still: a dead-man may have dropped it already', async () => {
     await rig.start();
     await rig.connect();

@@ -80,6 +80,8 @@ export class GateRig {
   readonly records: GateRecord[] = [];
   readonly errors: string[] = [];
   readonly answers: Answer[] = [];
+  /** At the end of each turn of the gate's loop: how many readings of the board had ended by then. */
+  readonly turns: number[] = [];
   readonly holder: Ref = 1_000_000;
   readonly folder: string;
   readonly files: WatchedFiles;
@@ -96,7 +98,8 @@ export class GateRig {
     const log: Log = { ...silentLog, error: (message) => this.errors.push(message) };
     const { board, files, clock } = this;
     this.proposal = async () => config;
-    this.gate = new Gate({ board, files, clock, log, config, proposal: () => this.proposal() });
+    const alive = () => this.turns.push(board.attempts);
+    this.gate = new Gate({ board, files, clock, log, config, alive, proposal: () => this.proposal() });
     this.gate.watch({ view: () => {}, record: (record) => this.records.push(record) });
   }
 

@@ -5,6 +5,7 @@ import { systemClock } from '../../daemon/base/clock.ts';
 import { GpiochipOutput } from '../../daemon/board/gpiochip.ts';
 import { OnoffOutput } from '../../daemon/board/onoff.ts';
 import { findSim, SIM_LABEL } from '../board/sim.ts';
+import { ROUNDS } from './rounds.ts';
 import { figures, row, spread } from './rows.ts';
 
 const RELAY = 17;
@@ -89,7 +90,7 @@ describe.each([
   test.each(Object.keys(DEATHS) as Death[])('%s', async (death) => {
     sim.persist(persist);
     const times: number[] = [];
-    const rounds = released ? (death === 'SIGKILL' ? 50 : 10) : 2;
+    const rounds = released ? ROUNDS : 2;
     for (let round = 0; round < rounds; round++) {
       const time = await outlived(driver, death, released);
       if (time !== undefined) times.push(time);

@@ -5,9 +5,9 @@ import { GpiochipInput, GpiochipOutput } from '../../daemon/board/gpiochip.ts';
 import { OnoffInput, OnoffOutput } from '../../daemon/board/onoff.ts';
 import type { Input, Output } from '../../daemon/board/parts.ts';
 import { findSim, SIM_LABEL } from '../board/sim.ts';
+import { ROUNDS } from './rounds.ts';
 import { figures, row, spread } from './rows.ts';
 
-const ROUNDS = 50;
 const RELAY = { label: SIM_LABEL, line: 17, what: 'relay' };
 const BUTTON = { label: SIM_LABEL, line: 22, what: 'button', clock: systemClock };
 /** Half of what a button edge may take to de-energise, debounce included. */

@@ -5,10 +5,10 @@ import { fileURLToPath } from 'node:url';
 import { afterEach, describe, expect, test, vi } from 'vitest';
 import { systemClock } from '../../daemon/base/clock.ts';
 import { findSim, SIM_LABEL } from '../board/sim.ts';
+import { ROUNDS } from './rounds.ts';
 import { figures, row, spread } from './rows.ts';
 
 const RELAY = 17;
-const ROUNDS = 10;
 /** What isolation may take after a death of the gate. */
 const LIMIT_MS = 1500;
 const UNIT = 'lab-holder.service';

@@ -1,0 +1,198 @@
+import { execFile, execFileSync } from 'node:child_process';
+import { mkdirSync, rmSync, writeFileSync } from 'node:fs';
+import { promisify } from 'node:util';
+import { delay, systemClock } from '../../daemon/base/clock.ts';
+import type { GateView } from '../../daemon/base/protocol.ts';
+import { awaitView, gateView, requestPresence } from '../../daemon/cli/sockets.ts';
+import { SIM_LABEL } from '../board/sim.ts';
+import { BUTTON, CONTACT, HEARTBEAT, RELAYS } from './bench.ts';
+
+const run = promisify(execFile);
+
+export const CONFIG = '/etc/portcullis/portcullis.yaml';
+export const RUNTIME = '/run/portcullis';
+/** The installed product, as scripts/lab/inside has unpacked it. */
+export const PORTCULLIS = '/usr/lib/portcullis/dist/main/portcullis.js';
+export const DRIVERS = ['gpiochip', 'onoff'] as const;
+export type Driver = (typeof DRIVERS)[number];
+const UNITS = ['gate', 'intake', 'keeper'] as const;
+export type Unit = (typeof UNITS)[number];
+
+/** How long a finger presses: well over what counts as a press. */
+const PRESS_MS = 300;
+/** For a lab that has gone wrong, on a machine that is slow. */
+const PATIENCE_MS = 120_000;
+
+/** Whatever moves a pin that the gate reads. */
+export interface Finger {
+  order(text: string): void;
+}
+
+const line = (driver: Driver, number: number) => ({ driver, chip: SIM_LABEL, line: number });
+const input = (driver: Driver, number: number, active: 'low' | 'high') => ({
+  ...line(driver, number),
+  active,
+  ...(driver === 'gpiochip' ? { bias: 'none' } : {}),
+});
+
+/** The recommended build of docs/hardware.md, with a lab's limits. */
+function configuration(driver: Driver, heartbeat: boolean) {
+  const [relay, relay2] = RELAYS;
+  return {
+    appliance: { clock: 'system' },
+    board: {
+      driver: 'hardware',
+      relay: line(driver, relay),
+      relay2: line(driver, relay2),
+      contacts: [input(driver, CONTACT, 'low')],
+      button: input(driver, BUTTON, 'high'),
+      ...(heartbeat ? { heartbeat: line(driver, HEARTBEAT) } : {}),
+      led: { red: line(driver, 23), green: line(driver, 24), blue: line(driver, 12) },
+    },
+    gate: { minOff: '0s', maxConnections: 1440, maxConnected: '24h' },
+    windows: [{ name: 'never', cron: '0 3 29 2 *', duration: '1s' }],
+    vault: { store: { kind: 'directory', path: '/srv/vault' } },
+    sources: [{ name: 'documents', kind: 'directory', path: '/srv/documents' }],
+  };
+}
+
+export interface Ran {
+  readonly code: number;
+  readonly out: string;
+}
+
+/** The appliance as it is installed in the virtual machine: the real units, and a configuration that `init` has made. */
+export class Box {
+  readonly #finger: Finger;
+
+  constructor(finger: Finger) {
+    this.#finger = finger;
+  }
+
+  /** A new appliance. Whatever ran before is stopped, and nothing runs yet. */
+  async install(driver: Driver, { heartbeat = true } = {}): Promise<void> {
+    await this.stop();
+    for (const path of ['/srv/vault', '/srv/documents', '/etc/portcullis', '/run/portcullis'])
+      rmSync(path, { recursive: true, force: true });
+    execFileSync('sh', ['-c', 'rm -rf /var/lib/portcullis/* && mkdir -p /etc/portcullis /srv/documents']);
+    writeFileSync('/srv/documents/one', 'one');
+    writeFileSync(CONFIG, JSON.stringify(configuration(driver, heartbeat)));
+    const { code, out } = await this.cli(
+      'init',
+      '--recovery-key',
+      '/etc/portcullis/recovery.key',
+      '--vault',
+      '/srv/vault',
+    );
+    if (code !== 0) throw new Error(`init failed: ${out}`);
+  }
+
+  /** Settings beside those of the unit; none takes them away again. They count from the next start. */
+  async override(unit: Unit, settings: readonly string[]): Promise<void> {
+    const folder = `/run/systemd/system/portcullis-${unit}.service.d`;
+    rmSync(folder, { recursive: true, force: true });
+    mkdirSync(folder, { recursive: true });
+    writeFileSync(`${folder}/lab.conf`, `[Service]\n${settings.join('\n')}\n`);
+    await run('systemctl', ['daemon-reload']);
+  }
+
+  async start(): Promise<void> {
+    await run('systemctl', ['start', ...UNITS.map((unit) => `portcullis-${unit}`)]);
+  }
+
+  async stop(): Promise<void> {
+    await run('systemctl', ['stop', ...UNITS.map((unit) => `portcullis-${unit}`)]);
+  }
+
+  async pid(unit: Unit): Promise<number> {
+    const { stdout } = await run('systemctl', ['show', '-p', 'MainPID', '--value', `portcullis-${unit}`]);
+    const pid = Number(stdout);
+    // 0 would be this very process and all that began with it.
+    if (!(pid > 1)) throw new Error(`${unit} does not run`);
+    return pid;
+  }
+
+  cli(...args: string[]): Promise<Ran> {
+    return new Promise((resolve) => {
+      execFile(process.execPath, [PORTCULLIS, ...args, '--config', CONFIG], (error, out, err) =>
+        resolve({ code: error === null ? 0 : typeof error.code === 'number' ? error.code : 1, out: out + err }),
+      );
+    });
+  }
+
+  async shell(command: string): Promise<Ran> {
+    return new Promise((resolve) => {
+      execFile('sh', ['-c', command], (error, out, err) => resolve({ code: error === null ? 0 : 1, out: out + err }));
+    });
+  }
+
+  /** Resolves when none of our processes is left, whoever started them. */
+  async gone(): Promise<void> {
+    while ((await this.shell('pgrep -f "[d]ist/main/"')).out.trim() !== '') await delay(systemClock, 50);
+  }
+
+  press(): void {
+    this.#finger.order(`pull ${BUTTON} 1`);
+    systemClock.after(PRESS_MS, () => this.#finger.order(`pull ${BUTTON} 0`));
+  }
+
+  /** Asks, presses, and resolves once the gate has measured the link to be alive. The keeper holds the lease. */
+  async connect(seconds = 30): Promise<void> {
+    await this.#persist(async () => {
+      const signal = AbortSignal.timeout(20_000);
+      await this.#ask({ verb: 'connect', reason: 'lab', seconds }, signal);
+      const over = (view: GateView) =>
+        view.link === 'connected' || (view.link === 'isolated' && view.presence.kind === 'none');
+      const view = await awaitView(RUNTIME, over, signal);
+      if (view.link !== 'connected') throw new Error(`it did not connect: ${view.why}`);
+    });
+  }
+
+  /** Out of lockout or fault. */
+  async reset(): Promise<void> {
+    await this.#persist(async () => {
+      const signal = AbortSignal.timeout(20_000);
+      await this.#ask({ verb: 'reset', reason: 'lab' }, signal);
+      await awaitView(RUNTIME, (view) => view.latch.kind === 'clear', signal);
+    });
+  }
+
+  view(): Promise<GateView> {
+    return gateView(RUNTIME);
+  }
+
+  /** Resolves with the view that fits, and when it came. */
+  async sees(fits: (view: GateView) => boolean): Promise<{ view: GateView; at: number }> {
+    const view = await awaitView(RUNTIME, fits, AbortSignal.timeout(PATIENCE_MS));
+    return { view, at: systemClock.monotonic() };
+  }
+
+  async #ask(
+    request: { verb: 'connect' | 'reset'; reason: string; seconds?: number },
+    signal: AbortSignal,
+  ): Promise<void> {
+    let asked = false;
+    await requestPresence(
+      RUNTIME,
+      request,
+      () => {
+        if (!asked) this.press();
+        asked = true;
+      },
+      signal,
+    );
+  }
+
+  /** After a death it takes a while until everybody is back and has found the others. */
+  async #persist(act: () => Promise<void>): Promise<void> {
+    const until = systemClock.monotonic() + PATIENCE_MS;
+    for (;;) {
+      try {
+        return await act();
+      } catch (error) {
+        if (systemClock.monotonic() > until) throw error;
+        await delay(systemClock, 100);
+      }
+    }
+  }
+}

@@ -1,0 +1,87 @@
+import { execFile } from 'node:child_process';
+import { promisify } from 'node:util';
+import { beforeAll, beforeEach, describe, expect, test } from 'vitest';
+import { systemClock } from '../../daemon/base/clock.ts';
+import { HEARTBEAT } from './bench.ts';
+import { DRIVERS, type Unit } from './box.ts';
+import { labRig, sim } from './rig.ts';
+import { ROUNDS } from './rounds.ts';
+import { figures, row, spread } from './rows.ts';
+
+const run = promisify(execFile);
+/** What isolation may take after any death. */
+const LIMIT_MS = 1500;
+/** A beat may be on its way when the process is stopped; the next would be due after 50 ms. */
+const LAST_BEAT_MS = 60;
+
+const { bench, box } = labRig();
+
+interface Death {
+  readonly of: Unit;
+  /** Carries out the fatal act; it is timed from just before. */
+  act(pid: number): unknown;
+  /** Brings back what systemd does not. */
+  recover?(pid: number): unknown;
+  /** The loop stands still: no edges for the dead-man from then on. */
+  readonly still?: boolean;
+}
+
+const kill = (signal: NodeJS.Signals) => (pid: number) => void process.kill(pid, signal);
+const DEATHS: Record<string, Death> = {
+  'SIGKILL of the gate': { of: 'gate', act: kill('SIGKILL') },
+  'SIGSTOP of the gate': { of: 'gate', act: kill('SIGSTOP'), still: true },
+  // See preload.mjs.
+  'endless loop in the gate': { of: 'gate', act: kill('SIGUSR2'), still: true },
+  'exception in the gate': { of: 'gate', act: kill('SIGALRM') },
+  'systemctl stop of the gate': {
+    of: 'gate',
+    act: () => run('systemctl', ['stop', 'portcullis-gate']),
+    recover: () => box.start(),
+  },
+  'SIGSTOP of intake': { of: 'intake', act: kill('SIGSTOP'), recover: kill('SIGCONT') },
+  'SIGSTOP of the keeper': { of: 'keeper', act: kill('SIGSTOP'), recover: kill('SIGCONT') },
+};
+
+const HOOKS = ['Environment=NODE_OPTIONS=--import=/run/lab/preload.mjs'];
+
+describe.each(DRIVERS)('%s', (driver) => {
+  beforeAll(async () => {
+    await box.install(driver);
+    await box.override('gate', HOOKS);
+    await box.start();
+  }, 300_000);
+
+  describe.each([
+    { outputs: 'are released', persist: false },
+    { outputs: 'persist', persist: true },
+  ])('outputs $outputs', ({ outputs, persist }) => {
+    beforeEach(() => sim.persist(persist));
+
+    test.each(Object.keys(DEATHS))('%s', async (name) => {
+      const death = DEATHS[name] as Death;
+      const times: number[] = [];
+      const beats: number[] = [];
+      for (let round = 0; round < ROUNDS; round += 1) {
+        await box.connect();
+        expect(bench.energised).toBe(true);
+        const pid = await box.pid(death.of);
+        const before = systemClock.monotonic();
+        const done = death.act(pid);
+        const low = await bench.low(before);
+        times.push(low - before);
+        beats.push((bench.after(before, 'level', HEARTBEAT).findLast(({ at }) => at <= low)?.at ?? before) - before);
+        await done;
+        await death.recover?.(pid);
+        // Whoever comes back finds the relay off and leaves it so, until somebody asks and presses again.
+        await box.sees(({ link }) => link === 'isolated');
+        expect(bench.after(low, 'level').filter(({ values }) => values[0] !== HEARTBEAT && values[1] === 1)).toEqual(
+          [],
+        );
+      }
+      row(`${driver}, outputs ${outputs}: ${name}`, `relay off within ${LIMIT_MS} ms`, figures(times));
+      if (death.still) row(`… its last edge for the dead-man`, `within ${LAST_BEAT_MS} ms`, figures(beats));
+      expect(spread(times).worst).toBeLessThan(LIMIT_MS);
+      if (death.still) expect(spread(beats).worst).toBeLessThan(LAST_BEAT_MS);
+    });
+  });
+});

@@ -1,0 +1,74 @@
+import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { systemClock } from '../../daemon/base/clock.ts';
+import { runCli } from '../../daemon/cli/cli.ts';
+import type { Context } from '../../daemon/cli/command.ts';
+import { COMMANDS } from '../../daemon/cli/commands.ts';
+import { loadConfig } from '../../daemon/config/load.ts';
+import { boxFacts } from '../../daemon/main/box-facts.ts';
+import { networkFacts } from '../../daemon/main/network.ts';
+import { findSim } from '../board/sim.ts';
+import { broken, SOUND } from '../config/samples.ts';
+
+/**
+ * The third of the doctor's answers: on a machine that is no appliance. The two others, on real units with a real kernel's
+ * chip, are in the lab (test/lab/doctor.lab.ts).
+ */
+let folder: string;
+beforeEach(async () => {
+  folder = await mkdtemp(join(tmpdir(), 'pc-doctor-'));
+});
+afterEach(() => rm(folder, { recursive: true, force: true }));
+
+async function doctor(config: string): Promise<{ code: number; told: Record<string, string> }> {
+  const path = join(folder, 'portcullis.yaml');
+  await writeFile(path, config);
+  let out = '';
+  const never = () => Promise.reject(new Error('not asked'));
+  const context: Context = {
+    clock: systemClock,
+    env: process.env,
+    version: 'test',
+    out: (text) => {
+      out += text;
+    },
+    err: () => {},
+    terminal: false,
+    interrupted: new AbortController().signal,
+    loadConfig,
+    openStore: () => {
+      throw new Error('not asked');
+    },
+    clockSynchronised: async () => false,
+    boxFacts,
+    networkFacts,
+    serve: never,
+  };
+  const code = await runCli(['doctor', '--json', '--config', path], COMMANDS, context);
+  const { findings } = JSON.parse(out) as { findings: { check: string; verdict: string; detail: string }[] };
+  return { code, told: Object.fromEntries(findings.map((each) => [each.check, `${each.verdict}: ${each.detail}`])) };
+}
+
+describe.skipIf(findSim() !== undefined)('the doctor on a laptop', () => {
+  it('says of the simulated board that its process drops it, and that nothing real is isolated', async () => {
+    const { code, told } = await doctor(SOUND);
+    expect(code).toBe(1);
+    expect(told['board']).toMatch(/^warning: The simulated board .* no relay, no isolation\.$/);
+    expect(told['SIGKILL']).toBe('ok: the board process: its driver is gone.');
+    expect(told['hang']).toBe('ok: the board process: its dead-man (500 ms).');
+    for (const failure of ['kernel hang', 'power loss', 'welded contact'])
+      expect(told[failure], failure).toMatch(/NOT SAFE/);
+  });
+
+  it.each(['gpiochip', 'onoff'])('says of a box of %s that no unit and no kernel here covers it', async (driver) => {
+    const relay = `relay: { driver: ${driver}, chip: pinctrl-bcm2711, line: 17 }`;
+    const { code, told } = await doctor(
+      broken('  driver: simulated\n  directory: board\n', `  driver: hardware\n  ${relay}\n`),
+    );
+    expect(code).toBe(1);
+    for (const failure of ['SIGKILL', 'hang']) expect(told[failure], failure).toMatch(/^bad: .*NOT SAFE/);
+    expect(told['power loss']).toMatch(/^ok: /);
+  });
+});
