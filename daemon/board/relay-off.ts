@@ -40,6 +40,19 @@ export function relayOffFile(board: RelaysOfBoard): string {
   return `${lines.join('\n')}\n`;
 }
 
+/** The same, and what `before` names besides: while the gate that runs may still drive those. */
+export function relayOffFileKeeping(board: RelaysOfBoard, before: string): string {
+  const file = relayOffFile(board);
+  const named = entriesOf(file);
+  const others = entriesOf(before).filter((entry) => !named.includes(entry));
+  if (others.length === 0) return file;
+  const lines = others.map((entry) => {
+    const [label, line] = entry.split(' ');
+    return entry.startsWith('SERIAL=') ? entry : `CHIP_LABEL=${label}\nLINE=${line}`;
+  });
+  return `${file}# Of the board before, which a gate that still runs may drive: restart it, then apply again.\n${lines.join('\n')}\n`;
+}
+
 /** Whether a file that the off-helper reads names every relay of this board. Other relays in it do no harm. */
 export function namesAllRelays(file: string, board: RelaysOfBoard): boolean {
   const named = new Set(entriesOf(file));

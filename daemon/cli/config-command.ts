@@ -54,8 +54,8 @@ async function check(args: Arguments, context: Context): Promise<boolean> {
 async function apply(args: Arguments, context: Context): Promise<number> {
   const config = await context.loadConfig(args.configPath);
   const { identity, gateJson: written } = statePaths(config);
-  // First, so that the helper never knows less than the gate that it stands behind.
-  await writeRelayOff(args.configPath, config);
+  // First, and without forgetting what a running gate may still drive: the helper never knows less than the gate.
+  await writeRelayOff(args.configPath, config, true);
   const compiled = await writeGateFile(config, (await readIdentity(identity)).id);
   const say = (text: string) => {
     if (!args.json) context.out(`${text}\n`);
@@ -79,6 +79,7 @@ async function apply(args: Arguments, context: Context): Promise<number> {
   } finally {
     press.over();
   }
+  await writeRelayOff(args.configPath, config);
   if (args.json) context.out(`${JSON.stringify({ written, inForce, waits })}\n`);
   switch (inForce) {
     case 'at-once':

@@ -22,7 +22,7 @@ type Line = { readonly place: Place; readonly part: Hardware['relay'] | Hardware
 /** What the parts of a board must have in common; and what must not sit behind its uplink, as far as the file tells. */
 export function boardRules({ board, intake }: Readable): Finding[] {
   const lines = board?.driver === 'hardware' ? linesOf(board) : [];
-  return [...sharedLines(lines), ...pulledUp(lines), ...intakeEverywhere(board, intake)];
+  return [...sharedLines(lines), ...pulledUp(lines), ...sameInterface(board), ...intakeEverywhere(board, intake)];
 }
 
 /** What sits behind the uplink on this very machine: intake's address, or the way to the time. */
@@ -55,6 +55,19 @@ function timeBehind(name: string, { timeServers, defaultRoutes }: NetworkFacts):
   const server = timeServers.find((each) => each.interface === name);
   if (server !== undefined) return `time server ${server.server} is reached`;
   return timeServers.length === 0 && defaultRoutes.includes(name) ? 'the default route goes' : undefined;
+}
+
+/** The carrier tells of the vault's cable; the uplink's is another door's. */
+function sameInterface(board: Board | undefined): Finding[] {
+  if (board?.driver !== 'hardware' || board.carrier === undefined || board.carrier !== board.uplink?.interface)
+    return [];
+  return [
+    {
+      place: ['board', 'carrier'],
+      found: `${JSON.stringify(board.carrier)}, which is the uplink's interface`,
+      accepted: 'the interface at which the switched cable of the vault ends',
+    },
+  ];
 }
 
 function linesOf(board: Hardware): Line[] {

@@ -1,5 +1,5 @@
 import { durationMs } from '../base/duration.ts';
-import { REPORTED_PROOFS, type ReportedProof } from '../base/protocol.ts';
+import type { ReportedProof } from '../base/protocol.ts';
 import { parseWindow, type Window, type WindowSpec } from '../schedule/window.ts';
 import type { Config } from './schema.ts';
 
@@ -11,7 +11,7 @@ export interface GatePart {
   readonly runtime: string;
   readonly board: BoardPart;
   readonly limits: Readonly<Record<LimitName, number>>;
-  readonly reported: readonly ReportedProof[];
+  readonly reported: Partial<Record<ReportedProof, string>>;
   readonly windows: readonly WindowSpec[];
 }
 
@@ -71,9 +71,14 @@ function compileBoard(board: Config['board'], vault: string): BoardPart {
   return { ...rest, led: 'red' in led ? { kind: 'rgb', ...led } : { kind: 'one', line: led } };
 }
 
-/** The proofs that the keeper has to report. */
-function reportedProofs(board: Config['board']): ReportedProof[] {
-  return board.driver === 'simulated' ? [] : REPORTED_PROOFS.filter((proof) => board[proof] !== undefined);
+/** The proofs that the keeper has to report, and of what: another target is another proof. */
+function reportedProofs(board: Config['board']): Partial<Record<ReportedProof, string>> {
+  if (board.driver === 'simulated') return {};
+  const { carrier, probe } = board;
+  return {
+    ...(carrier === undefined ? {} : { carrier }),
+    ...(probe === undefined ? {} : { probe: `${probe.host} port ${probe.port}` }),
+  };
 }
 
 /** The configured windows. The configuration has been checked: every expression is sound. */

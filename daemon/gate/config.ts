@@ -1,4 +1,3 @@
-import { REPORTED_PROOFS } from '../base/protocol.ts';
 import { flag, integer, list, number, type Of, object, oneOf, optional, text, variants } from '../base/shape.ts';
 
 const place = { chip: text(31), line: integer(0, 1023) };
@@ -72,8 +71,8 @@ export const gateConfig = object({
     /** After this long the next connection begins with a proof test of relays, contacts and proofs. */
     proofTestMs: number(0, 400 * 86_400_000),
   }),
-  /** Proofs that the keeper must report. */
-  reported: list(oneOf(...REPORTED_PROOFS), 2),
+  /** Proofs that the keeper must report, each with what it is taken of. */
+  reported: object({ carrier: optional(text(300)), probe: optional(text(300)) }),
   windows: list(object({ name: text(100), cron: text(200), durationMs: milliseconds, timezone: text(100) }), 50),
 });
 export type GateConfig = Of<typeof gateConfig>;

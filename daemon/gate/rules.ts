@@ -1,5 +1,5 @@
 import { PortcullisError } from '../base/errors.ts';
-import type { ReportedProof } from '../base/protocol.ts';
+import { REPORTED_PROOFS, type ReportedProof } from '../base/protocol.ts';
 import { parseWindow, type Window, windowAt } from '../schedule/window.ts';
 import type { GateConfig, Limits } from './config.ts';
 import type { Calendar } from './state.ts';
@@ -15,7 +15,7 @@ export interface RulesInForce {
 export function rulesOf({ limits, reported, windows }: GateConfig): RulesInForce {
   return {
     limits,
-    reported,
+    reported: REPORTED_PROOFS.filter((proof) => reported[proof] !== undefined),
     windows: windows.map((spec) => {
       const parsed = parseWindow(spec);
       if (parsed.ok) return parsed.window;

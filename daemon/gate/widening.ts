@@ -3,6 +3,7 @@
  * when in doubt, it widens.
  */
 import { isDeepStrictEqual } from 'node:util';
+import { REPORTED_PROOFS } from '../base/protocol.ts';
 import { type Cron, parseCron } from '../schedule/cron.ts';
 import type { WindowSpec } from '../schedule/window.ts';
 import type { BoardConfig, GateConfig, Limits } from './config.ts';
@@ -58,9 +59,12 @@ function compare(accepted: GateConfig, proposed: GateConfig): Widening[] {
     ...(Object.keys(LIMITS) as (keyof Limits)[]).flatMap((name) =>
       compareLimit(name, accepted.limits, proposed.limits),
     ),
-    ...accepted.reported
-      .filter((proof) => !proposed.reported.includes(proof))
-      .map((proof) => ({ what: `The proof ${proof} is no longer required.`, wiring: false })),
+    ...REPORTED_PROOFS.flatMap((proof): Widening[] => {
+      const [was, is] = [accepted.reported[proof], proposed.reported[proof]];
+      if (was === undefined || was === is) return [];
+      const how = is === undefined ? 'no longer required' : `taken of ${is} instead of ${was}`;
+      return [{ what: `The proof ${proof} is ${how}.`, wiring: false }];
+    }),
   ];
 }
 

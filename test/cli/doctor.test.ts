@@ -26,6 +26,8 @@ async function proofs(parts: string): Promise<unknown> {
       offHelper: true,
       serviceWatchdog: true,
       hardwareWatchdog: true,
+      missing: [],
+      uncounted: [],
     }),
   } as unknown as Context;
   await runCli(['doctor', '--json'], [doctorCommand], context);

@@ -1,4 +1,5 @@
 import { mkdir, mkdtemp, readFile, rm, stat, writeFile } from 'node:fs/promises';
+import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
@@ -106,6 +107,33 @@ describe('config apply', () => {
     const entries = (await readFile(at('relay-off.env'), 'utf8')).split('\n').filter((line) => /^[A-Z]/.test(line));
     expect(entries).toEqual(['CHIP_LABEL=pinctrl-bcm2711', 'LINE=17', 'LINE=27', 'CHIP_LABEL=pinctrl-rp1', 'LINE=13']);
     expect((await stat(at('relay-off.env'))).mode & 0o777).toBe(0o644);
+  });
+
+  it('keeps the lines of the board before where a running gate still drives it, and drops them once it does not', async () => {
+    await configure({});
+    expect(await cli(['config', 'apply']), out).toBe(0);
+    await mkdir(at('run'), { recursive: true });
+    const gate = createServer((socket) =>
+      socket.on('data', (chunk) => {
+        for (const line of String(chunk).trim().split('\n')) {
+          const { type, id } = JSON.parse(line) as { type: string; id: number };
+          if (type !== 'apply') continue;
+          socket.end(`${JSON.stringify({ type: 'denied', id, reason: 'The board is another one.' })}\n`);
+        }
+      }),
+    );
+    await new Promise<void>((resolve) => gate.listen(at('run/admin'), resolve));
+    const lines = async () =>
+      [...(await readFile(at('relay-off.env'), 'utf8')).matchAll(/^LINE=(\d+)/gm)].map(([, n]) => n);
+    await configure({ relay: gpio(20) });
+    expect(await cli(['config', 'apply']), out).toBe(3);
+    expect(await lines()).toEqual(['20', '17']);
+    // Asked once more it forgets nothing either.
+    expect(await cli(['config', 'apply']), out).toBe(3);
+    expect(await lines()).toEqual(['20', '17']);
+    await new Promise((resolve) => gate.close(resolve));
+    expect(await cli(['config', 'apply']), out).toBe(0);
+    expect(await lines()).toEqual(['20']);
   });
 
   it('writes none for the simulated board, and none where there are faults', async () => {

@@ -26,6 +26,6 @@ it('says every proof, both doors, the coil supply and the last proof test', () =
 it('says what waits for a person, and what wants attention', () => {
   const text = lines(gateView({ waiting: ['Window nightly is longer.'] }), { attention: ['The probe is refused.'] });
   const at = (line: string) => text.indexOf(line);
-  expect(text[at('  Window nightly is longer.') - 1]).toMatch(/^Waiting for `portcullis config apply`/);
+  expect(text[at('  - Window nightly is longer.') - 1]).toMatch(/^Applied, but not in force/);
   expect(text[at('  The probe is refused.') - 1]).toBe('Wants attention:');
 });

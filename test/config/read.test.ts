@@ -141,7 +141,7 @@ const CASES: readonly [title: string, from: string, to: string, ...faults: strin
     'a carrier on the simulated board',
     '  directory: board\n',
     '  directory: board\n  carrier: eth0\n',
-    '7 board.carrier: found an unknown key; accepted is one of driver, directory',
+    '7 board.carrier: found an unknown key; accepted is one of driver, directory, uplink',
   ],
   [
     'a probe of nobody, nowhere, for ever',
@@ -677,6 +677,11 @@ describe('the parts of a board', () => {
     expect(faultsOf(hardware(`uplink: { relay: ${gpio(13)}, interface: eth1 }`))[0]).toContain(
       'board.uplink.contact: found nothing',
     );
+    const shared = hardware(UPLINK, 'carrier: eth1');
+    expect(faultsOf(shared)).toEqual([
+      expect.stringContaining(`board.carrier: found "eth1", which is the uplink's interface`),
+    ]);
+    expect(faultsOf(hardware(UPLINK, 'carrier: eth2'))).toEqual([]);
     expect(faultsOf(hardware(UPLINK.replace('eth1', '../eth1')))).toEqual([
       '7 board.uplink.interface: found "../eth1"; accepted is the name of a network interface such as eth1',
     ]);

@@ -107,6 +107,9 @@ export const config: fc.Arbitrary<GateConfig> = plain({
   runtime: fc.constant('/run'),
   board: fc.oneof(hardware, simulated),
   limits,
-  reported: fc.subarray(['carrier', 'probe'] as const).map((names) => [...names]),
+  reported: plain(
+    { carrier: fc.constantFrom('eth0', 'eth1'), probe: fc.constant('nas port 445') },
+    { requiredKeys: [], noNullPrototype: true },
+  ),
   windows: fc.array(window, { maxLength: 3 }),
 });

@@ -30,7 +30,7 @@ export const CONFIG: GateConfig = {
   runtime: '/run',
   board: { driver: 'simulated', directory: '/board', vault: '/vault' },
   limits: LIMITS,
-  reported: [],
+  reported: {},
   windows: [{ name: 'always', cron: '0 * * * *', durationMs: 7_200_000, timezone: 'UTC' }],
 };
 

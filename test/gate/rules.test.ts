@@ -94,7 +94,7 @@ describe('a gate that starts', () => {
   });
 
   it('without a proof that was required goes on requiring it, until a person accepts that', async () => {
-    const gate = await started(CONFIG, { ...CONFIG, reported: ['carrier'] });
+    const gate = await started(CONFIG, { ...CONFIG, reported: { carrier: 'eth0' } });
     expect(lost(gate, 'carrier')).toBe(true);
     expect(await gate.apply(CONFIG)).toMatchObject([{ type: 'pending' }]);
     gate.press();
@@ -337,7 +337,7 @@ describe('what widens, applied to a gate that runs', () => {
 describe('gate.json, read again,', () => {
   it.each<[string, Partial<GateConfig>]>([
     ['board', { board: { driver: 'simulated', directory: '/board', vault: '/vault', uplink: true } }],
-    ['set of proofs', { reported: ['probe'] }],
+    ['set of proofs', { reported: { probe: 'nas port 445' } }],
     ['state', { state: '/elsewhere' }],
     ['runtime', { runtime: '/elsewhere' }],
     ['appliance', { appliance: 'another' }],

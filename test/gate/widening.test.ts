@@ -52,7 +52,7 @@ const narrowing: Record<string, Change> = {
     const minutes = (fields[1] === '*' ? '0,15' : fields[1])?.split(',')[0];
     return withWindows(from, [{ ...first, cron: fields.with(1, minutes ?? '').join(' ') }, ...rest]);
   },
-  'a proof more': (from) => ({ ...from, reported: ['carrier', 'probe'] }),
+  'a proof more': (from) => ({ ...from, reported: { carrier: 'eth0', probe: 'nas port 445', ...from.reported } }),
   'a longer minOffMs': (from, by) => withLimits(from, { minOffMs: from.limits.minOffMs + by }),
   ...Object.fromEntries(
     UP.map((name): [string, Change] => [
@@ -104,16 +104,18 @@ const widening: Record<string, { change: Change; named: (from: GateConfig) => st
     ]),
   ),
   ...Object.fromEntries(
-    (['carrier', 'probe'] as const).map((proof) => [
-      `no ${proof}`,
-      {
-        change: (from: GateConfig) =>
-          from.reported.includes(proof)
-            ? { ...from, reported: from.reported.filter((each) => each !== proof) }
-            : undefined,
-        named: () => `The proof ${proof}`,
-      },
-    ]),
+    (['carrier', 'probe'] as const).flatMap((proof) =>
+      [undefined, 'elsewhere'].map((of) => [
+        of === undefined ? `no ${proof}` : `another ${proof}`,
+        {
+          change: ({ reported: { [proof]: was, ...others }, ...from }: GateConfig) =>
+            was === undefined
+              ? undefined
+              : { ...from, reported: of === undefined ? others : { ...others, [proof]: of } },
+          named: () => `The proof ${proof} is ${of === undefined ? 'no longer required' : 'taken of elsewhere'}`,
+        },
+      ]),
+    ),
   ),
   ...Object.fromEntries(
     (['appliance', 'state', 'runtime'] as const).map((key) => [
@@ -232,7 +234,7 @@ describe('what widens', () => {
           checked.pairs += 1;
           for (const name of UP) expect(proposed.limits[name]).toBeLessThanOrEqual(accepted.limits[name]);
           expect(proposed.limits.minOffMs).toBeGreaterThanOrEqual(accepted.limits.minOffMs);
-          expect(proposed.reported).toEqual(expect.arrayContaining(accepted.reported));
+          expect(proposed.reported).toMatchObject(accepted.reported);
           for (const own of rules.windows) {
             const looks = moments.flatMap((wall) => {
               const { startWall, endWall } = nextWindow(own, wall);
@@ -274,7 +276,7 @@ describe('a window', () => {
       presenceMs: 1000,
       proofTestMs: 1000,
     },
-    reported: [],
+    reported: {},
     windows: [],
   };
   const judge = (from: string, to: string) => {
