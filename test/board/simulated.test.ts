@@ -358,7 +358,7 @@ describe('two doors', () => {
     process.kill(boardProcess(), 'SIGTERM');
     await eventually(() => expect(boardProcesses()).toEqual([]));
     expect(uplink()).toEqual(['0', '0']);
-    expect(rig.board.read().uplink).toBe('unknown');
+    await eventually(() => expect(rig.board.read().uplink).toBe('unknown'));
     await rig.dispose();
     await connectUplink();
     process.kill(boardProcess(), 'SIGKILL');
