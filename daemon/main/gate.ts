@@ -11,7 +11,6 @@ import { GateFiles } from '../gate/files.ts';
 import { Gate, type Happening } from '../gate/gate.ts';
 import { GateServer } from '../gate/server.ts';
 import { createBoard } from './boards.ts';
-import { lockMemory } from './memory.ts';
 import { openNotify } from './notify.ts';
 import { live, processLog, type Running } from './process.ts';
 import { watchdog } from './watchdog.ts';
@@ -39,7 +38,6 @@ async function start(): Promise<Running> {
       'Nothing outside these processes drops the relay of this board when they die.',
     );
   }
-  if (process.env['PORTCULLIS_LOCK_MEMORY'] === '1') await lockMemory(log);
   const notify = await openNotify(process.env['NOTIFY_SOCKET']);
   for (const caveat of hardware.caveats) log.warn('the board cannot guarantee everything', { caveat });
   const config = read(unknown, () => gateConfig(content));

@@ -3,7 +3,7 @@ import { mkdirSync, rmSync, writeFileSync } from 'node:fs';
 import { promisify } from 'node:util';
 import { delay, systemClock } from '../../daemon/base/clock.ts';
 import type { GateView } from '../../daemon/base/protocol.ts';
-import { awaitView, gateView, requestPresence } from '../../daemon/cli/sockets.ts';
+import { awaitView, requestPresence } from '../../daemon/cli/sockets.ts';
 import { SIM_LABEL } from '../board/sim.ts';
 import { BUTTON, CONTACT, HEARTBEAT, RELAYS } from './bench.ts';
 
@@ -157,14 +157,14 @@ export class Box {
     });
   }
 
-  view(): Promise<GateView> {
-    return gateView(RUNTIME);
-  }
-
-  /** Resolves with the view that fits, and when it came. */
+  /** Resolves with the view that fits, and when it came. A gate that is not there is waited for. */
   async sees(fits: (view: GateView) => boolean): Promise<{ view: GateView; at: number }> {
-    const view = await awaitView(RUNTIME, fits, AbortSignal.timeout(PATIENCE_MS));
-    return { view, at: systemClock.monotonic() };
+    let seen: GateView | undefined;
+    await this.#persist(async () => {
+      seen = await awaitView(RUNTIME, fits, AbortSignal.timeout(PATIENCE_MS));
+    });
+    if (seen === undefined) throw new Error('no view came');
+    return { view: seen, at: systemClock.monotonic() };
   }
 
   async #ask(

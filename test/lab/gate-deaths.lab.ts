@@ -1,10 +1,9 @@
 import { execFile } from 'node:child_process';
 import { promisify } from 'node:util';
 import { beforeAll, beforeEach, describe, expect, test } from 'vitest';
-import { systemClock } from '../../daemon/base/clock.ts';
 import { HEARTBEAT } from './bench.ts';
 import { DRIVERS, type Unit } from './box.ts';
-import { labRig, sim } from './rig.ts';
+import { ended, labRig, sim } from './rig.ts';
 import { ROUNDS } from './rounds.ts';
 import { figures, row, spread } from './rows.ts';
 
@@ -14,7 +13,8 @@ const LIMIT_MS = 1500;
 /** A beat may be on its way when the process is stopped; the next would be due after 50 ms. */
 const LAST_BEAT_MS = 60;
 
-const { bench, box } = labRig();
+const rig = labRig();
+const { bench, box } = rig;
 
 interface Death {
   readonly of: Unit;
@@ -62,12 +62,7 @@ describe.each(DRIVERS)('%s', (driver) => {
       const times: number[] = [];
       const beats: number[] = [];
       for (let round = 0; round < ROUNDS; round += 1) {
-        await box.connect();
-        expect(bench.energised).toBe(true);
-        const pid = await box.pid(death.of);
-        const before = systemClock.monotonic();
-        const done = death.act(pid);
-        const low = await bench.low(before);
+        const { pid, before, low, done } = await ended(rig, death.of, death.act);
         times.push(low - before);
         beats.push((bench.after(before, 'level', HEARTBEAT).findLast(({ at }) => at <= low)?.at ?? before) - before);
         await done;

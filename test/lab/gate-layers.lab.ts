@@ -2,7 +2,7 @@ import { beforeAll, describe, expect, test } from 'vitest';
 import { delay, systemClock } from '../../daemon/base/clock.ts';
 import { HEARTBEAT } from './bench.ts';
 import { DRIVERS, type Driver } from './box.ts';
-import { labRig, sim } from './rig.ts';
+import { ended, labRig, sim } from './rig.ts';
 import { ROUNDS } from './rounds.ts';
 import { figures, row, spread } from './rows.ts';
 
@@ -15,7 +15,8 @@ const NO_WATCHDOG = 'WatchdogSec=0';
 /** What comes back would drive the line low by itself, and hide what is to be shown. */
 const NO_RESTART = 'Restart=no';
 
-const { bench, box } = labRig();
+const rig = labRig();
+const { bench, box } = rig;
 
 const LAYERS: {
   readonly layer: string;
@@ -67,11 +68,8 @@ describe.each(DRIVERS)('%s', (driver) => {
       const times: number[] = [];
       for (let round = 0; round < ROUNDS; round += 1) {
         await box.start();
-        await box.connect();
-        const pid = await box.pid('gate');
-        const before = systemClock.monotonic();
-        process.kill(pid, signal);
-        times.push((await bench.low(before)) - before);
+        const { before, low } = await ended(rig, 'gate', (pid) => process.kill(pid, signal));
+        times.push(low - before);
       }
       row(`${driver}: ${layer}`, `relay off within ${LIMIT_MS} ms`, figures(times));
       expect(spread(times).worst).toBeLessThan(LIMIT_MS);

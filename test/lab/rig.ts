@@ -1,7 +1,8 @@
 import { afterAll, beforeAll } from 'vitest';
+import { systemClock } from '../../daemon/base/clock.ts';
 import { findSim, type Sim } from '../board/sim.ts';
 import { Bench } from './bench.ts';
-import { Box } from './box.ts';
+import { Box, type Unit } from './box.ts';
 
 const found = findSim();
 if (found === undefined) throw new Error('The lab has no simulated chip.');
@@ -19,4 +20,27 @@ export function labRig(): { bench: Bench; box: Box } {
     await bench.stop();
   });
   return { bench, box };
+}
+
+/** How often in a row a connection may end by itself before the lab gives up: on a busy machine a lease may lapse. */
+const TRIES = 10;
+
+/**
+ * Connects and, with the link alive to the last moment, does what is to be measured. Returns the moment before it, and
+ * when the relays were off.
+ */
+export async function ended(
+  { bench, box }: { bench: Bench; box: Box },
+  of: Unit,
+  act: (pid: number) => unknown,
+): Promise<{ pid: number; before: number; low: number; done: unknown }> {
+  for (let tries = 0; tries < TRIES; tries += 1) {
+    await box.connect();
+    const pid = await box.pid(of);
+    const before = systemClock.monotonic();
+    if (!bench.energised) continue;
+    const done = act(pid);
+    return { pid, before, low: await bench.low(before), done };
+  }
+  throw new Error(`no connection lasted long enough, ${TRIES} times in a row`);
 }
