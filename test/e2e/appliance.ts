@@ -20,6 +20,8 @@ export interface Setup {
   readonly sources: readonly Record<string, unknown>[];
   readonly windows?: readonly Record<string, unknown>[];
   readonly gate?: Record<string, unknown>;
+  /** A second door. */
+  readonly uplink?: boolean;
   readonly alerts?: readonly Record<string, unknown>[];
 }
 
@@ -57,7 +59,7 @@ export class Appliance {
     ];
     const config = {
       appliance: { state: 'state', runtime: 'run', clock: 'system' },
-      board: { driver: 'simulated', directory: 'board' },
+      board: { driver: 'simulated', directory: 'board', ...(setup.uplink ? { uplink: true } : {}) },
       gate: { minOff: '0s', maxConnections: 1000, maxConnected: '24h', ...setup.gate },
       windows: setup.windows ?? [OFTEN],
       vault: { store: { kind: 'directory', path: 'vault' } },
