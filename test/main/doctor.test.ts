@@ -56,19 +56,24 @@ describe.skipIf(findSim() !== undefined)('the doctor on a laptop', () => {
     const { code, told } = await doctor(SOUND);
     expect(code).toBe(1);
     expect(told['board']).toMatch(/^warning: The simulated board .* no relay, no isolation\.$/);
-    expect(told['SIGKILL']).toBe('ok: the board process: its driver is gone.');
-    expect(told['hang']).toBe('ok: the board process: its dead-man (500 ms).');
+    expect(told['SIGKILL']).toBe('ok: the board process: its driver is gone. The board is simulated.');
+    expect(told['hang']).toBe('ok: the board process: its dead-man (500 ms). The board is simulated.');
     for (const failure of ['kernel hang', 'power loss', 'welded contact'])
       expect(told[failure], failure).toMatch(/NOT SAFE/);
   });
 
-  it.each(['gpiochip', 'onoff'])('says of a box of %s that no unit and no kernel here covers it', async (driver) => {
+  it.each([
+    ['gpiochip', /no GPIO chip|no chip/],
+    ['onoff', /sysfs/],
+  ])('says of a box of %s that its board is not here, and that nothing covers it', async (driver, missing) => {
     const relay = `relay: { driver: ${driver}, chip: pinctrl-bcm2711, line: 17 }`;
     const { code, told } = await doctor(
       broken('  driver: simulated\n  directory: board\n', `  driver: hardware\n  ${relay}\n`),
     );
     expect(code).toBe(1);
-    for (const failure of ['SIGKILL', 'hang']) expect(told[failure], failure).toMatch(/^bad: .*NOT SAFE/);
-    expect(told['power loss']).toMatch(/^ok: /);
+    for (const failure of ['SIGKILL', 'hang', 'kernel hang', 'power loss', 'welded contact', 'stuck driver']) {
+      expect(told[failure], failure).toMatch(/^bad: .*NOT SAFE/);
+      expect(told[failure], failure).toMatch(missing);
+    }
   });
 });
