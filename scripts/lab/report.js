@@ -34,11 +34,12 @@ for (const file of report?.testResults ?? []) {
   for (const test of failed) console.log(`FAILED ${test.fullName}: ${test.failureMessages.join('\n')}`);
 }
 for (const { ending, held } of endings) if (!held) console.log(`FAILED ${ending}`);
-if (report === undefined) console.log('The tests did not come to their end.');
+if (report === undefined && process.env.LAB_ONLY !== 'endings') console.log('The tests did not come to their end.');
 
 const held = endings.filter((ending) => ending.held).length;
 const passed = (report?.numPassedTests ?? 0) + held;
-const failed = (report?.numFailedTests ?? 1) + broken + endings.length - held;
+const failed =
+  (report?.numFailedTests ?? (process.env.LAB_ONLY === 'endings' ? 0 : 1)) + broken + endings.length - held;
 const skipped = report?.numPendingTests ?? 0;
 console.log(`lab: ${passed} passed, ${failed} failed, ${skipped} skipped`);
 process.exitCode = passed > 0 && failed === 0 && skipped === 0 && rows.length > 1 ? 0 : 1;

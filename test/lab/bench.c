@@ -12,7 +12,6 @@
  *                                                            12345.678 mark TEXT           by order
  * Does, by lines on standard input:   pull LINE 0|1     weld 0|1     mark TEXT
  */
-#include <errno.h>
 #include <fcntl.h>
 #include <sched.h>
 #include <signal.h>
@@ -38,16 +37,25 @@ static double now(void) {
   return t.tv_sec * 1e3 + t.tv_nsec / 1e6;
 }
 
-/* Waits for a reader up to a second in all, then goes on without: the pins come first. */
+/* What nobody has taken yet. The pins come first: a reader that is slow is never waited for, or the wiring would stand still. */
+static char unsaid[1 << 20];
+static size_t waiting;
+
+static void flush(void) {
+  if (waiting == 0) return;
+  ssize_t written = write(out, unsaid, waiting);
+  if (written <= 0) return;
+  waiting -= written;
+  memmove(unsaid, unsaid + written, waiting);
+}
+
 static void say(double at, const char *what, const char *rest) {
   char line[400];
-  int length = snprintf(line, sizeof line, "%.3f %s%s%s\n", at, what, *rest ? " " : "", rest), done = 0;
-  for (int tries = 0; done < length && tries < 1000; tries++) {
-    ssize_t written = write(out, line + done, length - done);
-    if (written > 0) done += written;
-    else if (written < 0 && errno == EAGAIN) usleep(1000);
-    else if (written < 0 && errno != EINTR) return;
-  }
+  size_t length = snprintf(line, sizeof line, "%.3f %s%s%s\n", at, what, *rest ? " " : "", rest);
+  if (length > sizeof unsaid - waiting) exit(3);
+  memcpy(unsaid + waiting, line, length);
+  waiting += length;
+  flush();
 }
 
 static int file_of(int line, const char *file, int flags) {
@@ -125,6 +133,7 @@ int main(int count, char **words) {
     return 1;
   }
   fcntl(0, F_SETFL, O_NONBLOCK);
+  fcntl(out, F_SETFL, O_WRONLY | O_NONBLOCK);
   int pins[WATCHED], levels[WATCHED], contact = file_of(CONTACT, "value", O_RDONLY);
   for (int i = 0; i < WATCHED; i++) pins[i] = file_of(lines[i], "value", O_RDONLY), levels[i] = -1;
   double looked = now(), told = 0;
@@ -146,6 +155,7 @@ int main(int count, char **words) {
     int wanted = !(levels[RELAY] || levels[RELAY2] || welded);
     if (level(contact) != wanted) pull(CONTACT, wanted);
     if (!listen_up() && !ported) return 0;
+    flush();
     if (ported && at - told > 100) say(told = at, "alive", "");
     struct timespec pause = {0, LOOK_NS};
     nanosleep(&pause, 0);

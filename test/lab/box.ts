@@ -157,6 +157,14 @@ export class Box {
     });
   }
 
+  /** Whatever a test before has left: no weld, no finger, no latch. */
+  async tidy(): Promise<void> {
+    this.#finger.order('weld 0');
+    this.#finger.order(`pull ${BUTTON} 0`);
+    const { view } = await this.sees(() => true);
+    if (view.latch.kind !== 'clear') await this.reset();
+  }
+
   /** Resolves with the view that fits, and when it came. A gate that is not there is waited for. */
   async sees(fits: (view: GateView) => boolean): Promise<{ view: GateView; at: number }> {
     let seen: GateView | undefined;

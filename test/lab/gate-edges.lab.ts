@@ -3,7 +3,7 @@ import { randomBytes } from 'node:crypto';
 import { once } from 'node:events';
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { beforeAll, describe, expect, test } from 'vitest';
+import { beforeAll, beforeEach, describe, expect, test } from 'vitest';
 import { delay, systemClock } from '../../daemon/base/clock.ts';
 import { connectUnix } from '../../daemon/base/listen.ts';
 import { BUTTON, HEARTBEAT, RELAYS } from './bench.ts';
@@ -47,6 +47,8 @@ describe.each(DRIVERS)('%s', (driver) => {
     await box.override('gate', []);
     await box.start();
   }, 300_000);
+
+  beforeEach(() => box.tidy());
 
   test('a trip drops the relay', async () => {
     const socket = await connectUnix(join(RUNTIME, 'trip'));
