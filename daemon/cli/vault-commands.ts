@@ -1,11 +1,13 @@
 import { existsSync } from 'node:fs';
 import { isoTime } from '../base/clock.ts';
 import { PortcullisError } from '../base/errors.ts';
-import { statePaths } from '../config/state.ts';
+import { readIdentity, statePaths } from '../config/state.ts';
 import { exportLedger } from '../ledger/export.ts';
 import { showPath } from '../vault/paths.ts';
+import type { Store } from '../vault/store.ts';
+import { tellSeal } from '../vault/tell-seal.ts';
 import { findSnapshot } from '../vault/vault.ts';
-import { type Finding, verify } from '../vault/verify.ts';
+import { type Finding, type Verified, verify } from '../vault/verify.ts';
 import type { Arguments, Command, Context } from './command.ts';
 import { restoreCommand } from './restore.ts';
 import {
@@ -130,8 +132,9 @@ const verifyCommand: Command = {
   async run(args, context) {
     const key = args.text('key') === undefined ? undefined : await readKey(args);
     const expectHead = args.text('expect-head');
+    const store = await storeOf(args, context);
     const result = await verify({
-      store: await storeOf(args, context),
+      store,
       verifyKey: key?.verifyKey ?? (await ownVerifyKey(args, context)),
       ...(key === undefined ? {} : { key }),
       ...(expectHead === undefined ? {} : { expectHead }),
@@ -139,10 +142,12 @@ const verifyCommand: Command = {
       signal: context.interrupted,
       progress: progressTo(context, ({ objects, bytes }) => `${objects} objects, ${amount(bytes)}`),
     });
-    const { findings, ...figures } = result;
+    if (args.text('store') === undefined) await tellOwnSeal(args, context, store, result);
+    const { findings, unusable, ...figures } = result;
     if (args.json) context.out(`${JSON.stringify(result)}\n`);
     else {
       for (const finding of findings) context.out(describe(finding));
+      if (unusable.packs.length > 0) context.out(afterwards(unusable.packs.length, args.text('store') === undefined));
       const verdict = findings.length === 0 ? 'The vault is sound' : `The vault has ${findings.length} findings`;
       const read = args.flag('read-data') ? 'every byte read' : 'packs looked for, not read';
       context.out(
@@ -152,6 +157,19 @@ const verifyCommand: Command = {
     return findings.length === 0 ? 0 : 1;
   },
 };
+
+/** The vault of this appliance: its next seal hears of what is lost. */
+async function tellOwnSeal(args: Arguments, context: Context, store: Store, result: Verified): Promise<void> {
+  const { identity, index } = statePaths(await context.loadConfig(args.configPath));
+  await tellSeal(store, index, Buffer.from((await readIdentity(identity)).vaultId, 'hex'), result);
+}
+
+function afterwards(packs: number, own: boolean): string {
+  const lost = packs === 1 ? '1 pack is lost' : `${packs} packs are lost`;
+  return own
+    ? `${lost}: nothing is built on them any more; the next seal writes again what the sources still have of it.\n`
+    : `${lost}: run \`portcullis verify\` on the appliance, without --store, so that its next seal writes the content again.\n`;
+}
 
 function describe({ object, problem, snapshots, path }: Finding): string {
   const hurt =

@@ -4,7 +4,8 @@ import { readHead } from './chain.ts';
 import { sha256Hex } from './crypto.ts';
 import { hashInName, NO_RECORD, packName } from './format.ts';
 import { expectVault } from './format-object.ts';
-import { forget, readLost, recallPackSet, recallPackSets, remember, rememberLost } from './known-packs.ts';
+import { forget, recallPackSet, recallPackSets, remember } from './known-packs.ts';
+import { type LostPack, readLost, rememberLost } from './lost-packs.ts';
 import { decodePackSet, encodePackSet, type ListedPack } from './pack-set.ts';
 import { type ChainRecord, parseRecord, recordBody, recordObject } from './record.ts';
 import { type Batch, listBatches, readStaged, removeBatch } from './staging.ts';
@@ -143,7 +144,8 @@ async function copyObjects(
       // The name is taken by other bytes, or by none that can be read, for good. The next seal gives the same content another one.
       if (!isLoss(error)) throw error;
       await expectVault(store, options.vaultId);
-      await dropBatch(options, batch, name.startsWith('packs/') ? [hash] : []);
+      const lost = { pack: hash, problem: `was written, and read back: ${reasonOf(error)}` };
+      await dropBatch(options, batch, name.startsWith('packs/') ? [lost] : []);
       throw error;
     });
     moved.verifiedBytes += bytes.length;
@@ -209,8 +211,9 @@ function isLoss(error: unknown): boolean {
 }
 
 /** Gives up a batch that can never be committed, and notes which packs are not to be built on. */
-async function dropBatch(options: ShipOptions, batch: string, lost: readonly string[]): Promise<void> {
-  if (lost.length > 0) await rememberLost(options.state, lost);
+async function dropBatch(options: ShipOptions, batch: string, lost: readonly LostPack[]): Promise<void> {
+  // Noted first: killed in between, the batch is still refused.
+  await rememberLost(options.state, lost);
   await removeBatch(options.staging, batch);
 }
 
@@ -219,7 +222,7 @@ async function requirePacks(options: ShipOptions, { batch, draft }: Batch, comin
   const present = await listPacks(options.store);
   const sessions = new Map<string, boolean>();
   const lost = await readLost(options.state);
-  const missing: string[] = [];
+  const missing: LostPack[] = [];
   const unlisted: string[] = [];
   for (const id of draft.body.packsets) {
     const name = `packsets/${id}`;
@@ -242,8 +245,13 @@ async function requirePacks(options: ShipOptions, { batch, draft }: Batch, comin
       const opens =
         sessions.get(session) ?? (coming.has(session) || (await isSound(options.store, session, pack.session)));
       sessions.set(session, opens);
-      const there = coming.has(packName(pack.name)) || present.get(packName(pack.name)) === pack.size;
-      if (!there || !opens || lost.has(pack.name)) missing.push(pack.name);
+      const size = coming.has(packName(pack.name)) ? pack.size : present.get(packName(pack.name));
+      const problem =
+        lost.get(pack.name) ??
+        (size === undefined ? 'is missing' : undefined) ??
+        (size === pack.size ? undefined : `has ${size} bytes instead of ${pack.size}`) ??
+        (opens ? undefined : `cannot be opened: ${session} is damaged or missing`);
+      if (problem !== undefined) missing.push({ pack: pack.name, problem });
     }
   }
   if (missing.length + unlisted.length === 0) return;
@@ -254,7 +262,7 @@ async function requirePacks(options: ShipOptions, { batch, draft }: Batch, comin
   throw new PortcullisError(
     'vault.incomplete',
     `The vault lacks ${missing.length + unlisted.length} objects that batch ${batch} builds on, the first ${
-      missing[0] === undefined ? unlisted[0] : packName(missing[0])
+      missing[0] === undefined ? unlisted[0] : packName(missing[0].pack)
     }; the batch is dropped.`,
   );
 }

@@ -1,9 +1,10 @@
-import { PortcullisError } from '../base/errors.ts';
+import { hasCode, PortcullisError } from '../base/errors.ts';
 import { readChain } from './chain.ts';
 import { sha256Hex } from './crypto.ts';
 import { hashInName, packName, parseRecordName } from './format.ts';
 import { readVaultId } from './format-object.ts';
 import { hasApplianceObject } from './key-objects.ts';
+import type { LostPack } from './lost-packs.ts';
 import { decodePackSet, type ListedPack } from './pack-set.ts';
 import { showPath } from './paths.ts';
 import type { RecoveryKey } from './recovery-key.ts';
@@ -31,6 +32,13 @@ export interface Verified {
   readonly bytes: number;
   /** Packs no snapshot needs: harmless. */
   readonly orphans: number;
+  /** What nothing may be built on any more. */
+  readonly unusable: {
+    /** Damaged or missing, themselves or the session key that opens them. */
+    readonly packs: readonly LostPack[];
+    /** Names of damaged pack sets. A missing one can be put back. */
+    readonly packSets: readonly string[];
+  };
 }
 
 export interface VerifyOptions {
@@ -95,6 +103,7 @@ export async function verify(options: VerifyOptions): Promise<Verified> {
     else if (size !== undefined && found !== size) bad.set(name, `has ${found} bytes instead of ${size}`);
   };
   const sets = new Map<string, readonly ListedPack[]>();
+  const lost = new Map<string, string>();
   for (const { seq, snapshot } of chain.records) {
     if (snapshot === undefined) continue;
     need(`keys/session-${snapshot.session}`, seq);
@@ -109,8 +118,16 @@ export async function verify(options: VerifyOptions): Promise<Verified> {
       }
     }
   }
-  for (const [object, problem] of bad) findings.push({ object, problem, snapshots: [...(needs.get(object) ?? [])] });
-  if (vault !== undefined) findings.push(...(await verifyContent(vault, options, bad, needs)));
+  for (const [object, problem] of bad) {
+    findings.push({ object, problem, snapshots: [...(needs.get(object) ?? [])] });
+    const pack = object.startsWith('packs/') ? hashInName(object) : undefined;
+    if (pack !== undefined) lost.set(pack, problem);
+  }
+  for (const { name, session } of [...sets.values()].flat()) {
+    const key = `keys/session-${session}`;
+    if (bad.has(key) && !lost.has(name)) lost.set(name, `cannot be opened: ${key} ${bad.get(key)}`);
+  }
+  if (vault !== undefined) findings.push(...(await verifyContent(vault, options, bad, needs, lost)));
 
   const packs = [...present.keys()].filter((name) => name.startsWith('packs/'));
   return {
@@ -119,6 +136,10 @@ export async function verify(options: VerifyOptions): Promise<Verified> {
     objects: present.size + 1,
     bytes,
     orphans: packs.filter((name) => !needs.has(name)).length,
+    unusable: {
+      packs: [...lost].map(([pack, problem]) => ({ pack, problem })),
+      packSets: [...bad.keys()].filter((name) => /^packsets\/[0-9a-f]{64}$/.test(name) && present.has(name)),
+    },
   };
 }
 
@@ -141,12 +162,13 @@ async function read(store: Store, name: string): Promise<Buffer | PortcullisErro
   }
 }
 
-/** What is wrong with the files in the snapshots, given the objects that are `bad` already. */
+/** What is wrong with the files in the snapshots, given the objects that are `bad` already. Packs whose content is no good go into `lost`. */
 async function verifyContent(
   vault: Vault,
   options: VerifyOptions,
   bad: ReadonlyMap<string, string>,
   needs: ReadonlyMap<string, ReadonlySet<number>>,
+  lost: Map<string, string>,
 ): Promise<Finding[]> {
   const { store, signal } = options;
   const found = new Map<string, Finding>();
@@ -176,6 +198,8 @@ async function verifyContent(
               .then(() => undefined, asDamage);
       if (error === undefined) continue;
       badBlobs.add(`${pack.hash} ${blob.index}`);
+      // Not when it was wrapped to other recipients: it opens for them.
+      if (hasCode(error, 'vault.damaged') && !lost.has(pack.hash)) lost.set(pack.hash, error.what);
       if (!bad.has(name) && needs.has(name)) tell(name, error.what, needs.get(name) ?? []);
     }
   }
@@ -199,8 +223,8 @@ async function verifyContent(
         } else if (event.type === 'unreadable') {
           tell(manifest, `an entry of its file list cannot be used: ${event.reason}`, [snapshot.seq], event.path);
         } else if (event.type === 'file') {
-          const lost = event.content.map(lostWith).find((object) => object !== undefined);
-          if (lost !== undefined) tell(lost, 'content of this file is lost', [snapshot.seq], event.path);
+          const object = event.content.map(lostWith).find((one) => one !== undefined);
+          if (object !== undefined) tell(object, 'content of this file is lost', [snapshot.seq], event.path);
         }
       }
     } catch (error) {

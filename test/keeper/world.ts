@@ -175,6 +175,7 @@ export class World {
   staged: { batch: string; source: string; wall: number; files: number; bytes: number; partial: boolean }[] = [];
   windows: Interval[] = [];
   sources = ['a', 'b'];
+  lost: { pack: string; problem: string }[] = [];
   clockTrusted: () => Promise<boolean> = async () => true;
   signed: { heads: readonly string[]; body: string }[] = [];
   readonly proofs = new FakeProofs();
@@ -210,6 +211,7 @@ export class World {
       clockTrusted: () => this.clockTrusted(),
       proofs: this.proofs,
       staged: async () => [...this.staged],
+      lost: async () => [...this.lost],
       heads: (chain) => acceptableHeads(chain, 'none'),
       sign: (heads, body) => {
         this.signed.push({ heads, body });
