@@ -149,9 +149,10 @@ const verifyCommand: Command = {
       for (const finding of findings) context.out(describe(finding));
       if (unusable.packs.length > 0) context.out(afterwards(unusable.packs.length, args.text('store') === undefined));
       const verdict = findings.length === 0 ? 'The vault is sound' : `The vault has ${findings.length} findings`;
-      const read = args.flag('read-data') ? 'every byte read' : 'packs looked for, not read';
+      const packs = args.flag('read-data') ? 'every byte read' : 'packs looked for, not read';
+      const cached = figures.cachedBytes > 0 ? `, ${amount(figures.cachedBytes)} of it from memory (cached)` : '';
       context.out(
-        `${verdict}: ${figures.snapshots} snapshots, ${figures.objects} objects, ${amount(figures.bytes)} hashed (${read}), ${figures.orphans} packs no snapshot needs.\n`,
+        `${verdict}: ${figures.snapshots} snapshots, ${figures.objects} objects, ${amount(figures.bytes)} hashed${cached} (${packs}), ${figures.orphans} packs no snapshot needs.\n`,
       );
     }
     return findings.length === 0 ? 0 : 1;

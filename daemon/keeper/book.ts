@@ -104,6 +104,8 @@ function committed(book: Book, data: Data): Book {
     files: count(data, 'files'),
     bytes: count(data, 'bytes'),
     partial: data['partial'] === true,
+    // An entry that does not say so claims nothing.
+    readBack: data['cachedBytes'] === 0 ? ('direct' as const) : ('cached' as const),
   };
   const failure = book.lastFailures.get(source);
   const failures = new Map(book.lastFailures);

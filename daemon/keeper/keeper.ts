@@ -500,8 +500,8 @@ export class Keeper implements KeeperReads {
         this.#note('snapshot.committed', entry, true);
       },
     });
-    const { bytes, verifiedBytes, orphans } = shipped;
-    this.#note('ship.done', { bytes, verifiedBytes, orphans });
+    const { bytes, verifiedBytes, cachedBytes, orphans } = shipped;
+    this.#note('ship.done', { bytes, verifiedBytes, cachedBytes, orphans });
     this.#staged = await this.#ports.staged();
     const left = this.#staged.filter(({ batch }) => batches.has(batch)).length;
     if (left > 0) throw new PortcullisError('job.died', `The ship job was done, and ${left} batches were not.`);

@@ -27,7 +27,8 @@ export function encodeFormat(vaultId: Buffer, wall: number): Buffer {
 export async function readVaultId(store: Store): Promise<Buffer> {
   let bytes: Buffer;
   try {
-    bytes = await store.get(FORMAT_NAME);
+    // Not from memory, which may still know a disk that has gone away.
+    ({ bytes } = await store.readBack(FORMAT_NAME));
   } catch (error) {
     if (!hasCode(error, 'store.missing')) throw error;
     throw new PortcullisError('vault.absent', 'There is no vault: the object FORMAT is missing.', { cause: error });

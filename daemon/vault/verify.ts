@@ -30,6 +30,8 @@ export interface Verified {
   readonly objects: number;
   /** Bytes that were read and hashed. */
   readonly bytes: number;
+  /** Of these, bytes that may have come from this machine's memory, not from the store. */
+  readonly cachedBytes: number;
   /** Packs no snapshot needs: harmless. */
   readonly orphans: number;
   /** What nothing may be built on any more. */
@@ -67,6 +69,7 @@ export async function verify(options: VerifyOptions): Promise<Verified> {
   /** Objects that are named in a finding: what needs them is damaged. */
   const bad = new Map<string, string>();
   let bytes = 0;
+  let cachedBytes = 0;
 
   for (const folder of ['keys', 'packs', 'index', 'packsets', 'manifests', 'versions', 'snapshots']) {
     for await (const { name, size } of store.list(folder)) {
@@ -76,8 +79,11 @@ export async function verify(options: VerifyOptions): Promise<Verified> {
       else if (options.readData || folder !== 'packs') {
         const content = await read(store, name);
         if (content instanceof PortcullisError) bad.set(name, `cannot be read: ${content.what}`);
-        else if (sha256Hex(content) !== hash) bad.set(name, 'is damaged: its bytes are not what its name says');
-        bytes += size;
+        else {
+          if (sha256Hex(content.bytes) !== hash) bad.set(name, 'is damaged: its bytes are not what its name says');
+          bytes += content.bytes.length;
+          if (!content.direct) cachedBytes += content.bytes.length;
+        }
       }
       present.set(name, size);
       options.progress?.({ objects: present.size, bytes });
@@ -135,6 +141,7 @@ export async function verify(options: VerifyOptions): Promise<Verified> {
     snapshots: chain.records.filter((record) => record.snapshot !== undefined).length,
     objects: present.size + 1,
     bytes,
+    cachedBytes,
     orphans: packs.filter((name) => !needs.has(name)).length,
     unusable: {
       packs: [...lost].map(([pack, problem]) => ({ pack, problem })),
@@ -153,9 +160,9 @@ async function readSet(store: Store, id: string): Promise<readonly ListedPack[]>
 }
 
 /** The object's bytes, or what is wrong with this one object. */
-async function read(store: Store, name: string): Promise<Buffer | PortcullisError> {
+async function read(store: Store, name: string): Promise<{ bytes: Buffer; direct: boolean } | PortcullisError> {
   try {
-    return await store.get(name);
+    return await store.readBack(name);
   } catch (error) {
     if (error instanceof PortcullisError && !isStoreFailure(error)) return error;
     throw error;
@@ -188,13 +195,13 @@ async function verifyContent(
     const name = packName(pack.hash);
     const session = `keys/session-${pack.header.session.toString('hex')}`;
     if (!options.readData && !bad.has(name) && !bad.has(session)) continue;
-    const bytes = await read(store, name);
+    const content = await read(store, name);
     for (const blob of pack.blobs) {
       const error =
-        bytes instanceof PortcullisError
-          ? bytes
+        content instanceof PortcullisError
+          ? content
           : await vault.blobs
-              .open(pack, blob, bytes.subarray(blob.offset, blob.offset + blob.storedLength))
+              .open(pack, blob, content.bytes.subarray(blob.offset, blob.offset + blob.storedLength))
               .then(() => undefined, asDamage);
       if (error === undefined) continue;
       badBlobs.add(`${pack.hash} ${blob.index}`);

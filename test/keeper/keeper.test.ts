@@ -151,7 +151,7 @@ describe('the cycle', () => {
     await world.boot();
     world.runner.received = (job, message) => {
       if (job.kind === 'seal') world.play(job, message);
-      else job.say({ type: 'done', bytes: 0, verifiedBytes: 0, orphans: 0 });
+      else job.say({ type: 'done', bytes: 0, verifiedBytes: 0, cachedBytes: 0, orphans: 0 });
     };
     await world.until(() => world.link.asked.length === 1);
     await world.pass(500);

@@ -267,10 +267,19 @@ export class World {
   commit(job: FakeJob, batch: string): void {
     this.staged = this.staged.filter((each) => each.batch !== batch);
     const head = `head of ${batch}`;
-    job.say({ type: 'committed', batch, snapshot: batch, seq: this.#seq, head, bytes: 10, verifiedBytes: 10 });
+    job.say({
+      type: 'committed',
+      batch,
+      snapshot: batch,
+      seq: this.#seq,
+      head,
+      bytes: 10,
+      verifiedBytes: 10,
+      cachedBytes: 0,
+    });
     const wanted = job.received[0]?.['batches'] as string[];
     if (!this.staged.some((each) => wanted.includes(each.batch)))
-      job.say({ type: 'done', bytes: 10, verifiedBytes: 10, orphans: 0 });
+      job.say({ type: 'done', bytes: 10, verifiedBytes: 10, cachedBytes: 0, orphans: 0 });
   }
 
   /** Lets time pass in small steps, and everything happen that comes of each. */
