@@ -1,25 +1,14 @@
 import { existsSync } from 'node:fs';
 import { isoTime } from '../base/clock.ts';
 import { PortcullisError } from '../base/errors.ts';
-import { readIdentity, statePaths } from '../config/state.ts';
+import { statePaths } from '../config/state.ts';
 import { exportLedger } from '../ledger/export.ts';
 import { showPath } from '../vault/paths.ts';
-import type { Store } from '../vault/store.ts';
-import { tellSeal } from '../vault/tell-seal.ts';
 import { findSnapshot } from '../vault/vault.ts';
-import { type Finding, type Verified, verify } from '../vault/verify.ts';
 import type { Arguments, Command, Context } from './command.ts';
 import { restoreCommand } from './restore.ts';
-import {
-  nameOf,
-  openGiven,
-  ownVerifyKey,
-  progressTo,
-  readKey,
-  storeOf,
-  trimmed,
-  VAULT_OPTIONS,
-} from './vault-access.ts';
+import { nameOf, openGiven, trimmed, VAULT_OPTIONS } from './vault-access.ts';
+import { verifyCommand } from './verify.ts';
 import { amount, table } from './words.ts';
 
 const snapshotsCommand: Command = {
@@ -114,68 +103,5 @@ const lsCommand: Command = {
     return 0;
   },
 };
-
-const verifyCommand: Command = {
-  name: 'verify',
-  about: 'Check the vault: structure, chain and signatures; with --read-data every byte; with --key every file.',
-  positionals: [],
-  options: {
-    ...VAULT_OPTIONS,
-    'read-data': { type: 'boolean', about: 'Read and hash every pack.' },
-    'expect-head': {
-      type: 'string',
-      value: 'HASH',
-      about: 'Hash of a commit record that must be there; finds a cut tail.',
-    },
-  },
-  examples: ['portcullis verify --read-data', 'portcullis verify --store /mnt/vault --key recovery.key --read-data'],
-  async run(args, context) {
-    const key = args.text('key') === undefined ? undefined : await readKey(args);
-    const expectHead = args.text('expect-head');
-    const store = await storeOf(args, context);
-    const result = await verify({
-      store,
-      verifyKey: key?.verifyKey ?? (await ownVerifyKey(args, context)),
-      ...(key === undefined ? {} : { key }),
-      ...(expectHead === undefined ? {} : { expectHead }),
-      readData: args.flag('read-data'),
-      signal: context.interrupted,
-      progress: progressTo(context, ({ objects, bytes }) => `${objects} objects, ${amount(bytes)}`),
-    });
-    if (args.text('store') === undefined) await tellOwnSeal(args, context, store, result);
-    const { findings, unusable, ...figures } = result;
-    if (args.json) context.out(`${JSON.stringify(result)}\n`);
-    else {
-      for (const finding of findings) context.out(describe(finding));
-      if (unusable.packs.length > 0) context.out(afterwards(unusable.packs.length, args.text('store') === undefined));
-      const verdict = findings.length === 0 ? 'The vault is sound' : `The vault has ${findings.length} findings`;
-      const packs = args.flag('read-data') ? 'every byte read' : 'packs looked for, not read';
-      const cached = figures.cachedBytes > 0 ? `, ${amount(figures.cachedBytes)} of it from memory (cached)` : '';
-      context.out(
-        `${verdict}: ${figures.snapshots} snapshots, ${figures.objects} objects, ${amount(figures.bytes)} hashed${cached} (${packs}), ${figures.orphans} packs no snapshot needs.\n`,
-      );
-    }
-    return findings.length === 0 ? 0 : 1;
-  },
-};
-
-/** The vault of this appliance: its next seal hears of what is lost. */
-async function tellOwnSeal(args: Arguments, context: Context, store: Store, result: Verified): Promise<void> {
-  const { identity, index } = statePaths(await context.loadConfig(args.configPath));
-  await tellSeal(store, index, Buffer.from((await readIdentity(identity)).vaultId, 'hex'), result);
-}
-
-function afterwards(packs: number, own: boolean): string {
-  const lost = packs === 1 ? '1 pack is lost' : `${packs} packs are lost`;
-  return own
-    ? `${lost}: nothing is built on them any more; the next seal writes again what the sources still have of it.\n`
-    : `${lost}: run \`portcullis verify\` on the appliance, without --store, so that its next seal writes the content again.\n`;
-}
-
-function describe({ object, problem, snapshots, path }: Finding): string {
-  const hurt =
-    snapshots.length === 0 ? 'no snapshot' : `snapshot${snapshots.length === 1 ? '' : 's'} ${snapshots.join(', ')}`;
-  return `BAD ${object}: ${problem}${path === undefined ? '' : ` (${path})`}; needed by ${hurt}.\n`;
-}
 
 export const vaultCommands: readonly Command[] = [snapshotsCommand, lsCommand, restoreCommand, verifyCommand];

@@ -1,9 +1,9 @@
 import { hasCode, PortcullisError } from '../base/errors.ts';
 import { readChain } from './chain.ts';
 import { sha256Hex } from './crypto.ts';
-import { hashInName, packName, parseRecordName } from './format.ts';
-import { readVaultId } from './format-object.ts';
-import { hasApplianceObject } from './key-objects.ts';
+import { FORMAT_NAME, hashInName, packName, parseRecordName } from './format.ts';
+import { encodeFormat, readFormat } from './format-object.ts';
+import { signedAppliances } from './key-objects.ts';
 import type { LostPack } from './lost-packs.ts';
 import { decodePackSet, type ListedPack } from './pack-set.ts';
 import { showPath } from './paths.ts';
@@ -32,6 +32,8 @@ export interface Verified {
   readonly bytes: number;
   /** Of these, bytes that may have come from this machine's memory, not from the store. */
   readonly cachedBytes: number;
+  /** Packs that come after the share that was read; 0 without one. */
+  readonly roundLeft: number;
   /** Packs no snapshot needs: harmless. */
   readonly orphans: number;
   /** What nothing may be built on any more. */
@@ -50,10 +52,22 @@ export interface VerifyOptions {
   /** With it, the content of every snapshot is checked as well. */
   readonly key?: RecoveryKey;
   readonly expectHead?: string;
-  /** Reads and hashes every pack; otherwise packs are only looked for, with their size. */
-  readonly readData: boolean;
+  /** Reads and hashes every pack, or a share of them; the others are only looked for, with their size. */
+  readonly readData: boolean | Share;
+  /** Packs that earlier runs found bad, with what is wrong: told again of those that this run does not read. */
+  readonly known?: ReadonlyMap<string, string>;
   readonly progress?: (progress: { objects: number; bytes: number }) => void;
   readonly signal?: AbortSignal;
+}
+
+/** Packs in the order of their names, from one on, until it is enough. See `verify-share.ts`. */
+export interface Share {
+  /** Name of the last pack that was read by an earlier run; empty for the first share. */
+  readonly after: string;
+  /** Asked before each pack but the first, with what this run has read and the size of all packs. */
+  enough(bytes: number, total: number): boolean;
+  /** A pack has been read, and found bad when `lost` is given. */
+  read(name: string, size: number, lost: LostPack | undefined): Promise<void>;
 }
 
 /**
@@ -63,31 +77,61 @@ export interface VerifyOptions {
 export async function verify(options: VerifyOptions): Promise<Verified> {
   const { store, key, verifyKey, signal } = options;
   const vault = key === undefined ? undefined : await openVault(store, key, options.expectHead);
-  const vaultId = await readVaultId(store);
+  const { vaultId, bytes: format } = await readFormat(store);
   const findings: Finding[] = [];
   const present = new Map<string, number>();
   /** Objects that are named in a finding: what needs them is damaged. */
   const bad = new Map<string, string>();
   let bytes = 0;
   let cachedBytes = 0;
+  let roundLeft = 0;
 
+  let objects = 0;
+  const hashObject = async (name: string, hash: string) => {
+    signal?.throwIfAborted();
+    const content = await read(store, name);
+    if (content instanceof PortcullisError) bad.set(name, `cannot be read: ${content.what}`);
+    else {
+      if (sha256Hex(content.bytes) !== hash) bad.set(name, 'is damaged: its bytes are not what its name says');
+      bytes += content.bytes.length;
+      if (!content.direct) cachedBytes += content.bytes.length;
+    }
+    objects++;
+    options.progress?.({ objects, bytes });
+  };
   for (const folder of ['keys', 'packs', 'index', 'packsets', 'manifests', 'versions', 'snapshots']) {
     for await (const { name, size } of store.list(folder)) {
       signal?.throwIfAborted();
+      present.set(name, size);
       const hash = hashInName(name);
       if (hash === undefined) bad.set(name, 'is no object of a vault');
-      else if (options.readData || folder !== 'packs') {
-        const content = await read(store, name);
-        if (content instanceof PortcullisError) bad.set(name, `cannot be read: ${content.what}`);
-        else {
-          if (sha256Hex(content.bytes) !== hash) bad.set(name, 'is damaged: its bytes are not what its name says');
-          bytes += content.bytes.length;
-          if (!content.direct) cachedBytes += content.bytes.length;
-        }
-      }
-      present.set(name, size);
-      options.progress?.({ objects: present.size, bytes });
+      else if (folder !== 'packs') await hashObject(name, hash);
     }
+  }
+  const packs = [...present.keys()].filter((name) => name.startsWith('packs/')).sort();
+  const unread = new Set(packs.filter((name) => hashInName(name) !== undefined));
+  const share = typeof options.readData === 'boolean' ? undefined : options.readData;
+  if (options.readData !== false) {
+    const total = [...unread].reduce((sum, name) => sum + (present.get(name) ?? 0), 0);
+    // What comes before it was read by earlier runs of the round.
+    const ahead = [...unread].filter((name) => share === undefined || name > share.after);
+    roundLeft = ahead.length;
+    let taken = 0;
+    for (const name of ahead) {
+      if (share !== undefined && roundLeft < ahead.length && share.enough(taken, total)) break;
+      const pack = hashInName(name) ?? '';
+      const size = present.get(name) ?? 0;
+      await hashObject(name, pack);
+      unread.delete(name);
+      roundLeft--;
+      taken += size;
+      const problem = bad.get(name);
+      await share?.read(name, size, problem === undefined ? undefined : { pack, problem });
+    }
+  }
+  for (const [pack, problem] of options.known ?? []) {
+    const name = packName(pack);
+    if (unread.has(name)) bad.set(name, `was found bad by an earlier run: ${problem}`);
   }
 
   const needs = new Map<string, Set<number>>();
@@ -97,9 +141,12 @@ export async function verify(options: VerifyOptions): Promise<Verified> {
     findings.push({ object, problem: reason, snapshots: seq === undefined ? [] : [seq] });
     bad.delete(object);
   }
-  if (!(await hasApplianceObject(store, verifyKey))) {
+  const appliances = await signedAppliances(store, verifyKey);
+  if (appliances.length === 0) {
     const problem = "holds no object of the appliance's keys that this appliance signed";
     findings.push({ object: 'keys/', problem, snapshots: [] });
+  } else if (!appliances.some((signed) => encodeFormat(signed.vaultId, signed.created).equals(format))) {
+    findings.push({ object: FORMAT_NAME, problem: 'is not what the appliance signed for', snapshots: [] });
   }
   const need = (name: string, seq: number, size?: number) => {
     const seqs = needs.get(name) ?? new Set();
@@ -135,13 +182,13 @@ export async function verify(options: VerifyOptions): Promise<Verified> {
   }
   if (vault !== undefined) findings.push(...(await verifyContent(vault, options, bad, needs, lost)));
 
-  const packs = [...present.keys()].filter((name) => name.startsWith('packs/'));
   return {
     findings,
     snapshots: chain.records.filter((record) => record.snapshot !== undefined).length,
     objects: present.size + 1,
     bytes,
     cachedBytes,
+    roundLeft,
     orphans: packs.filter((name) => !needs.has(name)).length,
     unusable: {
       packs: [...lost].map(([pack, problem]) => ({ pack, problem })),
@@ -194,7 +241,7 @@ async function verifyContent(
     signal?.throwIfAborted();
     const name = packName(pack.hash);
     const session = `keys/session-${pack.header.session.toString('hex')}`;
-    if (!options.readData && !bad.has(name) && !bad.has(session)) continue;
+    if (options.readData === false && !bad.has(name) && !bad.has(session)) continue;
     const content = await read(store, name);
     for (const blob of pack.blobs) {
       const error =
