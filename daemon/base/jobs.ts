@@ -70,8 +70,10 @@ export const shipMessage = variants('type', {
     head: text(64),
     bytes: integer(),
     verifiedBytes: integer(),
+    /** Of these, bytes that may have come from this machine's memory. */
+    cachedBytes: integer(),
   },
-  done: { bytes: integer(), verifiedBytes: integer(), orphans: integer() },
+  done: { bytes: integer(), verifiedBytes: integer(), cachedBytes: integer(), orphans: integer() },
   failed: { code: text(60), what: text(4000) },
 });
 export type ShipMessage = Of<typeof shipMessage>;

@@ -37,6 +37,8 @@ export const doctorCommand: Command = {
     const findings = [
       { check: 'configuration', verdict: 'ok', detail: `${args.configPath} is sound.`, remedy: '' } satisfies Finding,
       ...(await Promise.all(CHECKS.map((check) => check(config, context)))),
+      // By itself: it measures what this process reads.
+      await readBack(config, context),
       ...(await covers(config, context)),
     ];
     const bad = findings.some(({ verdict }) => verdict === 'bad');
@@ -245,6 +247,22 @@ const REMEDIES: Record<Failure, string> = {
   'stuck driver': "Add a second relay in series, and the button's closed pole in series with the coil, sensed.",
   'stuck uplink': 'Let this machine see the board: nothing reads the contact of the uplink.',
 };
+
+/** Whether this store can be read past this machine's memory: else read-back proves the writing, not the medium. */
+async function readBack(config: Config, context: Context): Promise<Finding> {
+  try {
+    const { direct } = await context.openStore(config.vault.store).readBack('FORMAT');
+    return direct
+      ? ok('read-back', "What is shipped is read back past this machine's memory.")
+      : warning(
+          'read-back',
+          "The vault cannot be read past this machine's memory: what is shipped is read back *cached*.",
+          'Use ext4, xfs or NFS, or run `portcullis verify --read-data` in the connection after.',
+        );
+  } catch {
+    return ok('read-back', 'Not tried: the vault is not connected.');
+  }
+}
 
 async function git(config: Config): Promise<Finding> {
   if (!config.sources.some(({ kind }) => kind === 'git')) return ok('git', 'No source needs it.');

@@ -73,7 +73,7 @@ export function statusText(gate: GateView, keeper: KeeperStatus | undefined, wal
     const last =
       lastSnapshot === undefined
         ? 'no snapshot yet'
-        : `snapshot ${lastSnapshot.seq}, ${isoTime(lastSnapshot.wall)} (${ago(wall - lastSnapshot.wall)}), ${amount(lastSnapshot.bytes)}${lastSnapshot.partial ? ', partial' : ''}`;
+        : `snapshot ${lastSnapshot.seq}, ${isoTime(lastSnapshot.wall)} (${ago(wall - lastSnapshot.wall)}), ${amount(lastSnapshot.bytes)}${lastSnapshot.partial ? ', partial' : ''}${lastSnapshot.readBack === 'cached' ? ', read back from memory only (cached)' : ''}`;
     lines.push(`  ${name.padEnd(20)} ${state.padEnd(8)} ${last}`);
     if (lastFailure !== undefined)
       lines.push(`  ${''.padEnd(20)} FAILED   ${isoTime(lastFailure.wall)}: ${lastFailure.what}`);

@@ -5,19 +5,10 @@ import { statePaths } from '../config/state.ts';
 import { exportLedger } from '../ledger/export.ts';
 import { showPath } from '../vault/paths.ts';
 import { findSnapshot } from '../vault/vault.ts';
-import { type Finding, verify } from '../vault/verify.ts';
 import type { Arguments, Command, Context } from './command.ts';
 import { restoreCommand } from './restore.ts';
-import {
-  nameOf,
-  openGiven,
-  ownVerifyKey,
-  progressTo,
-  readKey,
-  storeOf,
-  trimmed,
-  VAULT_OPTIONS,
-} from './vault-access.ts';
+import { nameOf, openGiven, trimmed, VAULT_OPTIONS } from './vault-access.ts';
+import { verifyCommand } from './verify.ts';
 import { amount, table } from './words.ts';
 
 const snapshotsCommand: Command = {
@@ -112,51 +103,5 @@ const lsCommand: Command = {
     return 0;
   },
 };
-
-const verifyCommand: Command = {
-  name: 'verify',
-  about: 'Check the vault: structure, chain and signatures; with --read-data every byte; with --key every file.',
-  positionals: [],
-  options: {
-    ...VAULT_OPTIONS,
-    'read-data': { type: 'boolean', about: 'Read and hash every pack.' },
-    'expect-head': {
-      type: 'string',
-      value: 'HASH',
-      about: 'Hash of a commit record that must be there; finds a cut tail.',
-    },
-  },
-  examples: ['portcullis verify --read-data', 'portcullis verify --store /mnt/vault --key recovery.key --read-data'],
-  async run(args, context) {
-    const key = args.text('key') === undefined ? undefined : await readKey(args);
-    const expectHead = args.text('expect-head');
-    const result = await verify({
-      store: await storeOf(args, context),
-      verifyKey: key?.verifyKey ?? (await ownVerifyKey(args, context)),
-      ...(key === undefined ? {} : { key }),
-      ...(expectHead === undefined ? {} : { expectHead }),
-      readData: args.flag('read-data'),
-      signal: context.interrupted,
-      progress: progressTo(context, ({ objects, bytes }) => `${objects} objects, ${amount(bytes)}`),
-    });
-    const { findings, ...figures } = result;
-    if (args.json) context.out(`${JSON.stringify(result)}\n`);
-    else {
-      for (const finding of findings) context.out(describe(finding));
-      const verdict = findings.length === 0 ? 'The vault is sound' : `The vault has ${findings.length} findings`;
-      const read = args.flag('read-data') ? 'every byte read' : 'packs looked for, not read';
-      context.out(
-        `${verdict}: ${figures.snapshots} snapshots, ${figures.objects} objects, ${amount(figures.bytes)} hashed (${read}), ${figures.orphans} packs no snapshot needs.\n`,
-      );
-    }
-    return findings.length === 0 ? 0 : 1;
-  },
-};
-
-function describe({ object, problem, snapshots, path }: Finding): string {
-  const hurt =
-    snapshots.length === 0 ? 'no snapshot' : `snapshot${snapshots.length === 1 ? '' : 's'} ${snapshots.join(', ')}`;
-  return `BAD ${object}: ${problem}${path === undefined ? '' : ` (${path})`}; needed by ${hurt}.\n`;
-}
 
 export const vaultCommands: readonly Command[] = [snapshotsCommand, lsCommand, restoreCommand, verifyCommand];

@@ -27,6 +27,8 @@ export interface Book {
   readonly lastWindow: Window | undefined;
   readonly chain: Chain;
   readonly sealedFor: number;
+  /** How many packs are known to be lost from the vault, as far as the ledger has been told. */
+  readonly lostPacks: number;
   /** Newest gate record in the ledger, to recognise one that is sent again. */
   readonly gate: { readonly boot: string; readonly seq: number } | undefined;
 }
@@ -38,6 +40,7 @@ export const EMPTY_BOOK: Book = {
   lastWindow: undefined,
   chain: { committed: undefined, signed: [] },
   sealedFor: 0,
+  lostPacks: 0,
   gate: undefined,
 };
 
@@ -78,6 +81,8 @@ export function note(book: Book, entry: Pick<LedgerEntry, 'type' | 'data' | 'wal
         committed: window.committed + 1,
         bytes: window.bytes + count(data, 'shippedBytes'),
       }));
+    case 'vault.lost':
+      return { ...book, lostPacks: count(data, 'total') };
     case 'window.finished':
       return { ...book, lastWindow: data as unknown as Window, window: undefined };
     default:
@@ -99,6 +104,8 @@ function committed(book: Book, data: Data): Book {
     files: count(data, 'files'),
     bytes: count(data, 'bytes'),
     partial: data['partial'] === true,
+    // An entry that does not say so claims nothing.
+    readBack: data['cachedBytes'] === 0 ? ('direct' as const) : ('cached' as const),
   };
   const failure = book.lastFailures.get(source);
   const failures = new Map(book.lastFailures);
@@ -136,6 +143,7 @@ export async function recall(ledger: LedgerReads): Promise<Book> {
     'seal.failed',
     'snapshot.signed',
     'snapshot.committed',
+    'vault.lost',
     'window.finished',
   ];
   const pages = await Promise.all([

@@ -24,6 +24,9 @@ const LONGEST_RETRY_MS = 15 * 60_000;
 /** A ledger that has not answered for this long cannot be counted on. */
 const LEDGER_MS = 10_000;
 
+/** So many lost packs are named in one entry; `verify` names them all. */
+const LOST_TOLD = 20;
+
 const WAITING = 'Waiting for the next window.';
 const AWAITING_UPLINK = 'Waiting for the uplink.';
 
@@ -60,6 +63,8 @@ export interface KeeperPorts {
   staged(): Promise<
     readonly { batch: string; source: string; wall: number; files: number; bytes: number; partial: boolean }[]
   >;
+  /** Packs that ship or `verify` found damaged or gone in the vault, oldest finding first. */
+  lost(): Promise<readonly { pack: string; problem: string }[]>;
   /** Signs a commit record's body, or throws saying why not. `head` is the hash the finished record will have. */
   sign(heads: readonly string[], body: string): { signature: string; seq: number; head: string };
   /** Hashes the newest commit record in the store may have. */
@@ -247,6 +252,7 @@ export class Keeper implements KeeperReads {
       ...(this.#clockTrusted ? [] : ['The clock is not trusted.']),
       ...this.#ports.proofs.caveats().map((caveat) => caveat.slice(0, 500)),
       ...proofTestAttention(this.#link.view?.proofTest, this.#setup.proofTestMs, this.#ports.clock.wall()),
+      ...lostAttention(this.#book.lostPacks),
       ...[...this.#book.lastFailures].map(([source, { what }]) => `${source}: ${what}`.slice(0, 500)),
     ];
   }
@@ -260,6 +266,20 @@ export class Keeper implements KeeperReads {
       this.#clockTrusted = false;
       this.#ports.log.error('whether the clock is trusted cannot be told', { error });
     }
+    await this.#tellLost().catch((error: unknown) =>
+      this.#ports.log.error('what is lost from the vault cannot be told', { error }),
+    );
+  }
+
+  /** Tells the ledger which packs were found damaged or gone since it was told last, whoever found them. */
+  async #tellLost(): Promise<void> {
+    const lost = await this.#ports.lost();
+    const told = this.#book.lostPacks;
+    if (lost.length === told) return;
+    // Noted at once, in memory too, or the next look would tell it again.
+    this.#book = { ...this.#book, lostPacks: lost.length };
+    const first = lost.slice(told, told + LOST_TOLD).map(({ pack, problem }) => `${pack}: ${problem}`);
+    this.#note('vault.lost', { total: lost.length, added: Math.max(0, lost.length - told), first }, true);
   }
 
   /** One look at the situation. Everything it begins runs on by itself. */
@@ -480,8 +500,8 @@ export class Keeper implements KeeperReads {
         this.#note('snapshot.committed', entry, true);
       },
     });
-    const { bytes, verifiedBytes, orphans } = shipped;
-    this.#note('ship.done', { bytes, verifiedBytes, orphans });
+    const { bytes, verifiedBytes, cachedBytes, orphans } = shipped;
+    this.#note('ship.done', { bytes, verifiedBytes, cachedBytes, orphans });
     this.#staged = await this.#ports.staged();
     const left = this.#staged.filter(({ batch }) => batches.has(batch)).length;
     if (left > 0) throw new PortcullisError('job.died', `The ship job was done, and ${left} batches were not.`);
@@ -564,4 +584,12 @@ export class Keeper implements KeeperReads {
   #changed(): void {
     for (const watcher of this.#watchers) watcher();
   }
+}
+
+function lostAttention(packs: number): string[] {
+  if (packs === 0) return [];
+  const what = packs === 1 ? '1 pack in the vault is' : `${packs} packs in the vault are`;
+  return [
+    `${what} damaged or gone; what the sources still have of it is sealed again. \`portcullis verify\` names them.`,
+  ];
 }

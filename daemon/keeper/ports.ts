@@ -54,6 +54,8 @@ export interface SourceStatus {
     readonly files: number;
     readonly bytes: number;
     readonly partial: boolean;
+    /** Direct: every byte was fetched from the store before the commit. Cached: some may have come from this machine's memory. */
+    readonly readBack: 'direct' | 'cached';
   };
   readonly lastFailure?: { readonly wall: number; readonly what: string };
 }

@@ -22,6 +22,7 @@ import { KeeperSockets } from '../keeper/sockets.ts';
 import { openLedger } from '../ledger/ledger.ts';
 import { needsNetwork } from '../sources/open.ts';
 import { NO_RECORD } from '../vault/format.ts';
+import { readLost } from '../vault/lost-packs.ts';
 import { signRecord } from '../vault/record.ts';
 import { listBatches } from '../vault/staging.ts';
 import { createWeb } from '../web/web.ts';
@@ -108,6 +109,7 @@ async function start(): Promise<Running> {
           bytes: draft.bytes,
           partial: draft.body.status !== 'complete',
         })),
+      lost: async () => [...(await readLost(paths.index))].map(([pack, problem]) => ({ pack, problem })),
       heads: (chain) => acceptableHeads(chain, NO_RECORD),
       sign: (heads, body) => {
         const { signature, seq, hash } = signRecord(body, signing, { vaultId, heads });

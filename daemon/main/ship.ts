@@ -18,7 +18,7 @@ async function work(message: ShipRequest, lines: Lines<ShipMessage | Failed>): P
     else waiting?.reject(new Error(`The keeper refused to sign: ${message.reason}`));
     return;
   }
-  const { bytes, verifiedBytes, orphans } = await ship({
+  const { bytes, verifiedBytes, cachedBytes, orphans } = await ship({
     // The keeper has checked it: it is the store of its own configuration.
     store: openStore(message.store as unknown as StoreConfig),
     staging: message.staging,
@@ -36,7 +36,7 @@ async function work(message: ShipRequest, lines: Lines<ShipMessage | Failed>): P
     committed: (snapshot) => lines.send({ type: 'committed', ...snapshot }),
     progress: (progress) => lines.send({ type: 'progress', ...progress }),
   });
-  lines.send({ type: 'done', bytes, verifiedBytes, orphans });
+  lines.send({ type: 'done', bytes, verifiedBytes, cachedBytes, orphans });
 }
 
 serveJob(shipRequest, work);

@@ -5,6 +5,7 @@ import { dirname, join } from 'node:path';
 import { syncDirectory } from '../base/durable.ts';
 import { type ErrorCode, errnoOf, PortcullisError, reasonOf } from '../base/errors.ts';
 import type { Store } from '../vault/store.ts';
+import { DirectReader } from './direct-read.ts';
 
 const NAME = /^[A-Za-z0-9._-]+(\/[A-Za-z0-9._-]+)*$/;
 /** The object that makes a directory a vault. Without it nothing else is written: an empty mount point is not the disk. */
@@ -17,6 +18,7 @@ const TEMPORARY = 'tmp';
  */
 export class DirectoryStore implements Store {
   readonly #root: string;
+  readonly #reader = new DirectReader();
   #settled = false;
 
   constructor(root: string) {
@@ -58,6 +60,14 @@ export class DirectoryStore implements Store {
       throw await this.#failure(error, `Reading ${name} failed`);
     } finally {
       await file?.close();
+    }
+  }
+
+  async readBack(name: string): Promise<{ bytes: Buffer; direct: boolean }> {
+    try {
+      return await this.#reader.read(this.#path(name));
+    } catch (error) {
+      throw await this.#failure(error, `Reading back ${name} failed`);
     }
   }
 

@@ -1,7 +1,8 @@
+import { isoTime } from '../base/clock.ts';
 import { hasCode, PortcullisError } from '../base/errors.ts';
 import type { ApplianceSecrets } from './appliance-secrets.ts';
 import { FORMAT_NAME } from './format.ts';
-import { encodeFormat, readVaultId } from './format-object.ts';
+import { encodeFormat, readFormat } from './format-object.ts';
 import { encodeApplianceObject } from './key-objects.ts';
 import type { Store } from './store.ts';
 
@@ -18,14 +19,18 @@ export async function createVault(
     readonly wall: number;
   },
 ): Promise<void> {
-  const appliance = await encodeApplianceObject(options.secrets, options.vaultId, options.recipients, options.wall);
+  const { vaultId, secrets, recipients } = options;
+  const created = isoTime(options.wall);
+  let appliance = await encodeApplianceObject(secrets, vaultId, recipients, created);
   try {
-    await store.put(FORMAT_NAME, encodeFormat(options.vaultId, options.wall));
+    await store.put(FORMAT_NAME, encodeFormat(vaultId, created));
   } catch (error) {
     if (!hasCode(error, 'store.exists')) throw error;
-    // The same vault id: an attempt of ours that was cut short.
-    if (!(await readVaultId(store)).equals(options.vaultId))
+    const found = await readFormat(store);
+    if (!found.vaultId.equals(vaultId))
       throw new PortcullisError('vault.exists', 'There is a vault in this store already.', { cause: error });
+    // An attempt of ours that was cut short: what is signed is what that one wrote.
+    appliance = await encodeApplianceObject(secrets, vaultId, recipients, found.created);
   }
   await store.put(appliance.name, appliance.bytes);
 }

@@ -1,5 +1,4 @@
 import { canonical } from '../base/canonical.ts';
-import { isoTime } from '../base/clock.ts';
 import { hasCode, PortcullisError } from '../base/errors.ts';
 import { integer, text } from '../base/shape.ts';
 import { FORMAT_NAME, VERSION } from './format.ts';
@@ -10,24 +9,26 @@ import type { Store } from './store.ts';
 
 const shape = loose({ format: exactly('portcullis-vault'), version: integer(1), vaultId: hex(16), created: text() });
 
-export function encodeFormat(vaultId: Buffer, wall: number): Buffer {
+/** `created` is RFC 3339, UTC, milliseconds. */
+export function encodeFormat(vaultId: Buffer, created: string): Buffer {
   const content = {
     format: 'portcullis-vault',
     version: VERSION,
     vaultId: vaultId.toString('hex'),
-    created: isoTime(wall),
+    created,
   };
   return Buffer.from(`${canonical(content)}\n`);
 }
 
 /**
- * The vault id of the vault in `store`. Rejects with `vault.absent` when it holds none, `vault.version` when this program does
+ * What `FORMAT` says of the vault in `store`, and its bytes. Rejects with `vault.absent` when it holds none, `vault.version` when this program does
  * not know its version, or as the store does.
  */
-export async function readVaultId(store: Store): Promise<Buffer> {
+export async function readFormat(store: Store): Promise<{ vaultId: Buffer; created: string; bytes: Buffer }> {
   let bytes: Buffer;
   try {
-    bytes = await store.get(FORMAT_NAME);
+    // Not from memory, which may still know a disk that has gone away.
+    ({ bytes } = await store.readBack(FORMAT_NAME));
   } catch (error) {
     if (!hasCode(error, 'store.missing')) throw error;
     throw new PortcullisError('vault.absent', 'There is no vault: the object FORMAT is missing.', { cause: error });
@@ -41,17 +42,20 @@ export async function readVaultId(store: Store): Promise<Buffer> {
     });
   }
   if (format.version !== VERSION) {
-    throw new PortcullisError('vault.version', `The vault has version ${format.version} of the format, not 1.`);
+    throw new PortcullisError(
+      'vault.version',
+      `The object FORMAT says version ${format.version}; this program knows version ${VERSION}.`,
+    );
   }
-  return Buffer.from(format.vaultId, 'hex');
+  return { vaultId: Buffer.from(format.vaultId, 'hex'), created: format.created, bytes };
 }
 
-/** Rejects with `vault.other` unless `store` holds the vault `vaultId`, or as `readVaultId`. */
+/** Rejects with `vault.other` unless `store` holds the vault `vaultId`, or as `readFormat`. */
 export async function expectVault(store: Store, vaultId: Buffer): Promise<void> {
-  const found = await readVaultId(store);
+  const { vaultId: found } = await readFormat(store);
   if (found.equals(vaultId)) return;
   throw new PortcullisError(
     'vault.other',
-    `The store holds vault ${found.toString('hex')}, not ${vaultId.toString('hex')}.`,
+    `By its object FORMAT the store holds vault ${found.toString('hex')}, not ${vaultId.toString('hex')}.`,
   );
 }

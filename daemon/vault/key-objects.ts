@@ -1,5 +1,4 @@
 import { canonical, type Json } from '../base/canonical.ts';
-import { isoTime } from '../base/clock.ts';
 import { hasCode, PortcullisError, reasonOf } from '../base/errors.ts';
 import { Secret } from '../base/secret.ts';
 import { list, type Of, text } from '../base/shape.ts';
@@ -20,6 +19,7 @@ const applianceShape = loose({
   format: exactly('portcullis-appliance'),
   version: exactly(1),
   vaultId: hex(16),
+  created: text(40),
   verifyKey: hex(32),
   recipients,
 });
@@ -38,18 +38,19 @@ export interface Session {
 
 const asJson = (wrapped: readonly Wrapped[]): Json => wrapped.map((one) => ({ ...one }));
 
+/** `created` is RFC 3339, UTC, milliseconds: for the first such object that of `FORMAT`, which its signature covers so. */
 export async function encodeApplianceObject(
   secrets: ApplianceSecrets,
   vaultId: Buffer,
   to: readonly Uint8Array[],
-  wall: number,
+  created: string,
 ): Promise<{ name: string; bytes: Buffer }> {
   const plain = Buffer.concat([secrets.sealing.reveal(), secrets.signing.reveal()]);
   const bytes = writeSigned(secrets.signing.reveal(), 'appliance', {
     format: 'portcullis-appliance',
     version: 1,
     vaultId: vaultId.toString('hex'),
-    created: isoTime(wall),
+    created,
     verifyKey: verifyKeyFor(secrets.signing).toString('hex'),
     epoch: epochOf(to),
     recipients: asJson(await wrapForAll(to, vaultId, 'appliance', plain)),
@@ -84,18 +85,22 @@ export async function readSealingSecret(store: Store, key: RecoveryKey): Promise
   throw problem ?? new PortcullisError('vault.damaged', "The vault holds no object of the appliance's keys.");
 }
 
-/** Whether `store` holds an object of the appliance's keys that is signed under `verifyKey`. Rejects only when the store fails. */
-export async function hasApplianceObject(store: Store, verifyKey: Uint8Array): Promise<boolean> {
+/** What the objects of the appliance's keys say that are signed under `verifyKey`. Rejects only when the store fails. */
+export async function signedAppliances(
+  store: Store,
+  verifyKey: Uint8Array,
+): Promise<{ readonly vaultId: Buffer; readonly created: string }[]> {
+  const signed: { vaultId: Buffer; created: string }[] = [];
   for await (const { name } of store.list('keys')) {
     if (!name.startsWith('keys/appliance-')) continue;
     try {
-      applianceShape(readSigned(verifyKey, 'appliance', await store.get(name)));
-      return true;
+      const { vaultId, created } = applianceShape(readSigned(verifyKey, 'appliance', await store.get(name)));
+      signed.push({ vaultId: Buffer.from(vaultId, 'hex'), created });
     } catch (error) {
       if (error instanceof PortcullisError && isStoreFailure(error)) throw error;
     }
   }
-  return false;
+  return signed;
 }
 
 /**

@@ -2,36 +2,42 @@ import { readdir, readFile, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { makeDirectory, writeDurably } from '../base/durable.ts';
 import { errnoOf } from '../base/errors.ts';
-import { list } from '../base/shape.ts';
 import type { SealingKeys } from './appliance-secrets.ts';
 import { sha256Hex } from './crypto.ts';
 import { decodeIndex, type IndexContent } from './index-object.ts';
-import { hex } from './loose.ts';
+import { readLost } from './lost-packs.ts';
 import { decodePackSet, type ListedPack } from './pack-set.ts';
 import { listBatches } from './staging.ts';
 
 /**
  * What the appliance remembers of the vault, so that sealing can leave out what is there: copies of the indexes and pack
- * sets of shipped batches in `<state>/index` and `<state>/packsets`, and in `<state>/lost.json` the packs that were found missing.
- * All of it can be thrown away: then the next seal writes everything again.
+ * sets of shipped batches in `<state>/index` and `<state>/packsets`, beside the list of lost packs (`lost-packs.ts`).
+ * All of it can be thrown away together: then the next seal writes everything again.
  */
 export interface Known {
   /** Indexes of the asked-for epoch. */
   readonly indexes: readonly IndexContent[];
   /** Usable pack sets: no pack in them is lost. */
   readonly packSets: ReadonlyMap<string, readonly ListedPack[]>;
+  /** Packs not to be built on: the vault has lost them, or they are in a batch that builds on such a one. */
   readonly lost: ReadonlySet<string>;
 }
 
-const LOST = 'lost.json';
 const HASH = /^[0-9a-f]{64}$/;
-const names = list(hex(32), Number.MAX_SAFE_INTEGER);
 
 /** Reads what is known of shipped batches and of those in staging. Damaged memories are forgotten, not trusted. */
 export async function readKnown(state: string, staging: string, keys: SealingKeys, epoch: string): Promise<Known> {
-  const lost = await readLost(state);
+  const lost = new Set((await readLost(state)).keys());
   // Staging first: ship copies a batch's memories to the state directory before it removes the batch.
-  const folders = [...(await listBatches(staging)).map(({ batch }) => join(staging, batch)), state];
+  const folders: string[] = [];
+  for (const { batch, draft } of await listBatches(staging)) {
+    const folder = join(staging, batch);
+    if (await isDoomed(draft.body.packsets, [folder, state], lost)) {
+      // Ship will drop it: what builds on its packs would be dropped with it.
+      for (const name of draft.objects) if (name.startsWith('packs/')) lost.add(name.slice(-64));
+    } else folders.push(folder);
+  }
+  folders.push(state);
   const indexes = new Map<string, IndexContent>();
   const packSets = new Map<string, readonly ListedPack[]>();
   for (const folder of folders) {
@@ -44,6 +50,20 @@ export async function readKnown(state: string, staging: string, keys: SealingKey
     }
   }
   return { indexes: [...indexes.values()], packSets, lost };
+}
+
+/** Whether one of these pack sets lists a lost pack. */
+async function isDoomed(
+  ids: readonly string[],
+  folders: readonly string[],
+  lost: ReadonlySet<string>,
+): Promise<boolean> {
+  for (const id of lost.size === 0 ? [] : ids) {
+    for (const folder of folders) {
+      if ((await recallPackSet(folder, id))?.some(({ name }) => lost.has(name))) return true;
+    }
+  }
+  return false;
 }
 
 /** A memory that cannot be read is as good as none: at worst its content is written once more. */
@@ -98,18 +118,4 @@ export async function* recallPackSets(folder: string): AsyncGenerator<[string, r
 export async function recallPackSet(folder: string, id: string): Promise<ListedPack[] | undefined> {
   const bytes = await readFile(join(folder, 'packsets', id)).catch(() => undefined);
   return bytes === undefined ? undefined : attempt(() => decodePackSet(id, bytes));
-}
-
-export async function readLost(state: string): Promise<Set<string>> {
-  const bytes = await readFile(join(state, LOST), 'utf8').catch(() => undefined);
-  const packs = bytes === undefined ? undefined : attempt(() => names(JSON.parse(bytes)));
-  return new Set(packs);
-}
-
-/** Notes packs the vault does not have: seal treats what was in them as new. */
-export async function rememberLost(state: string, packs: readonly string[]): Promise<void> {
-  const lost = await readLost(state);
-  for (const pack of packs) lost.add(pack);
-  await makeDirectory(state);
-  await writeDurably(join(state, LOST), JSON.stringify([...lost].sort()));
 }

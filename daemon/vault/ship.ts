@@ -4,7 +4,8 @@ import { readHead } from './chain.ts';
 import { sha256Hex } from './crypto.ts';
 import { hashInName, NO_RECORD, packName } from './format.ts';
 import { expectVault } from './format-object.ts';
-import { forget, readLost, recallPackSet, recallPackSets, remember, rememberLost } from './known-packs.ts';
+import { forget, recallPackSet, recallPackSets, remember } from './known-packs.ts';
+import { type LostPack, readLost, rememberLost } from './lost-packs.ts';
 import { decodePackSet, encodePackSet, type ListedPack } from './pack-set.ts';
 import { type ChainRecord, parseRecord, recordBody, recordObject } from './record.ts';
 import { type Batch, listBatches, readStaged, removeBatch } from './staging.ts';
@@ -39,12 +40,15 @@ export interface Committed {
   /** Bytes written now; what an earlier attempt had written is not counted. */
   readonly bytes: number;
   readonly verifiedBytes: number;
+  /** Of these, bytes that may have been read back from this machine's memory, not from the store. */
+  readonly cachedBytes: number;
 }
 
 export interface Shipped {
   readonly committed: readonly Committed[];
   readonly bytes: number;
   readonly verifiedBytes: number;
+  readonly cachedBytes: number;
   /** Packs in the vault that no pack set lists: left by attempts that were given up. */
   readonly orphans: number;
 }
@@ -64,7 +68,7 @@ export async function ship(options: ShipOptions): Promise<Shipped> {
   await store.settle();
   const committed: Committed[] = [];
   for (const batch of await chosenBatches(options)) {
-    const moved = { bytes: 0, verifiedBytes: 0 };
+    const moved: Moved = { bytes: 0, verifiedBytes: 0, cachedBytes: 0 };
     // A run that was killed after its commit left the batch behind.
     const earlier = head?.snapshot?.manifest.name === batch.draft.body.manifest.name ? head : undefined;
     const record: ChainRecord = earlier ?? (await shipBatch(options, batch, head, moved));
@@ -84,21 +88,25 @@ export async function ship(options: ShipOptions): Promise<Shipped> {
     committed,
     bytes: committed.reduce((sum, one) => sum + one.bytes, 0),
     verifiedBytes: committed.reduce((sum, one) => sum + one.verifiedBytes, 0),
+    cachedBytes: committed.reduce((sum, one) => sum + one.cachedBytes, 0),
     orphans: await countOrphans(options),
   };
 }
+
+/** What one batch has cost so far. */
+type Moved = { -readonly [K in 'bytes' | 'verifiedBytes' | 'cachedBytes']: Committed[K] };
 
 async function shipBatch(
   options: ShipOptions,
   batch: Batch,
   head: ChainRecord | undefined,
-  moved: { bytes: number; verifiedBytes: number },
+  moved: Moved,
 ): Promise<ChainRecord> {
   // Before the copy, so that nothing is written for a batch that cannot be committed; and after it, for what it is built on.
   await requirePacks(options, batch, new Set(batch.draft.objects));
   await copyObjects(options, batch, moved);
   await requirePacks(options, batch, new Set());
-  return commit(options, batch, head);
+  return commit(options, batch, head, moved);
 }
 
 async function chosenBatches(options: ShipOptions): Promise<Batch[]> {
@@ -119,11 +127,7 @@ async function chosenBatches(options: ShipOptions): Promise<Batch[]> {
 }
 
 /** Writes and reads back what a batch adds. */
-async function copyObjects(
-  options: ShipOptions,
-  { batch, draft }: Batch,
-  moved: { bytes: number; verifiedBytes: number },
-): Promise<void> {
+async function copyObjects(options: ShipOptions, { batch, draft }: Batch, moved: Moved): Promise<void> {
   const { store, signal } = options;
   for (const name of draft.objects) {
     signal?.throwIfAborted();
@@ -139,14 +143,14 @@ async function copyObjects(
       moved.bytes += bytes.length;
     }
     signal?.throwIfAborted();
-    await readBack(store, name, hash).catch(async (error: unknown) => {
+    await readBack(store, name, hash, moved).catch(async (error: unknown) => {
       // The name is taken by other bytes, or by none that can be read, for good. The next seal gives the same content another one.
       if (!isLoss(error)) throw error;
       await expectVault(store, options.vaultId);
-      await dropBatch(options, batch, name.startsWith('packs/') ? [hash] : []);
+      const lost = { pack: hash, problem: `was written, and read back: ${reasonOf(error)}` };
+      await dropBatch(options, batch, name.startsWith('packs/') ? [lost] : []);
       throw error;
     });
-    moved.verifiedBytes += bytes.length;
     options.progress?.({ batch, bytes: moved.verifiedBytes, total: draft.newBytes, object: name });
   }
 }
@@ -160,10 +164,12 @@ async function put(store: Store, name: string, bytes: Buffer): Promise<void> {
   }
 }
 
-async function readBack(store: Store, name: string, hash: string): Promise<Buffer> {
-  const bytes = await store.get(name);
+async function readBack(store: Store, name: string, hash: string, moved?: Moved): Promise<void> {
+  const { bytes, direct } = await store.readBack(name);
   if (sha256Hex(bytes) !== hash) throw damaged(name, new Error('the vault gives back other bytes than were written'));
-  return bytes;
+  if (moved === undefined) return;
+  moved.verifiedBytes += bytes.length;
+  if (!direct) moved.cachedBytes += bytes.length;
 }
 
 /** Whether the store holds the object `name` with this hash. Rejects when the store itself fails. */
@@ -209,8 +215,9 @@ function isLoss(error: unknown): boolean {
 }
 
 /** Gives up a batch that can never be committed, and notes which packs are not to be built on. */
-async function dropBatch(options: ShipOptions, batch: string, lost: readonly string[]): Promise<void> {
-  if (lost.length > 0) await rememberLost(options.state, lost);
+async function dropBatch(options: ShipOptions, batch: string, lost: readonly LostPack[]): Promise<void> {
+  // Noted first: killed in between, the batch is still refused.
+  await rememberLost(options.state, lost);
   await removeBatch(options.staging, batch);
 }
 
@@ -219,7 +226,7 @@ async function requirePacks(options: ShipOptions, { batch, draft }: Batch, comin
   const present = await listPacks(options.store);
   const sessions = new Map<string, boolean>();
   const lost = await readLost(options.state);
-  const missing: string[] = [];
+  const missing: LostPack[] = [];
   const unlisted: string[] = [];
   for (const id of draft.body.packsets) {
     const name = `packsets/${id}`;
@@ -242,8 +249,13 @@ async function requirePacks(options: ShipOptions, { batch, draft }: Batch, comin
       const opens =
         sessions.get(session) ?? (coming.has(session) || (await isSound(options.store, session, pack.session)));
       sessions.set(session, opens);
-      const there = coming.has(packName(pack.name)) || present.get(packName(pack.name)) === pack.size;
-      if (!there || !opens || lost.has(pack.name)) missing.push(pack.name);
+      const size = coming.has(packName(pack.name)) ? pack.size : present.get(packName(pack.name));
+      const problem =
+        lost.get(pack.name) ??
+        (size === undefined ? 'is missing' : undefined) ??
+        (size === pack.size ? undefined : `has ${size} bytes instead of ${pack.size}`) ??
+        (opens ? undefined : `cannot be opened: ${session} is damaged or missing`);
+      if (problem !== undefined) missing.push({ pack: pack.name, problem });
     }
   }
   if (missing.length + unlisted.length === 0) return;
@@ -254,12 +266,12 @@ async function requirePacks(options: ShipOptions, { batch, draft }: Batch, comin
   throw new PortcullisError(
     'vault.incomplete',
     `The vault lacks ${missing.length + unlisted.length} objects that batch ${batch} builds on, the first ${
-      missing[0] === undefined ? unlisted[0] : packName(missing[0])
+      missing[0] === undefined ? unlisted[0] : packName(missing[0].pack)
     }; the batch is dropped.`,
   );
 }
 
-async function commit(options: ShipOptions, { batch, draft }: Batch, head: ChainRecord | undefined) {
+async function commit(options: ShipOptions, { batch, draft }: Batch, head: ChainRecord | undefined, moved: Moved) {
   const { store, vaultId, verifyKey, signal } = options;
   const seq = (head?.seq ?? 0) + 1;
   const body = recordBody(draft.body, vaultId, seq, head?.hash ?? NO_RECORD);
@@ -272,7 +284,8 @@ async function commit(options: ShipOptions, { batch, draft }: Batch, head: Chain
   }
   signal?.throwIfAborted();
   await put(store, name, bytes);
-  await readBack(store, name, record.hash);
+  moved.bytes += bytes.length;
+  await readBack(store, name, record.hash, moved);
   return record;
 }
 

@@ -18,6 +18,12 @@ export interface Store {
   settle(): Promise<void>;
   /** All bytes, or `length` bytes from `offset`. Rejects with `store.missing` or as `put`. */
   get(name: string, range?: { offset: number; length: number }): Promise<Buffer>;
+  /**
+   * All bytes, from where they lie and not from this machine's memory if that can be had. `direct` is true only where it was measured that
+   * they were fetched. False promises no more than `get`: they may be what was written a moment ago and is still in memory, *cached*. Neither
+   * sees behind a disk's own memory, or a server's. Rejects as `get`.
+   */
+  readBack(name: string): Promise<{ bytes: Buffer; direct: boolean }>;
   /** Size in bytes, or undefined when absent. */
   size(name: string): Promise<number | undefined>;
   /** Every object below `prefix` (a folder name without the slash), in no particular order. Unfinished objects are not listed. */

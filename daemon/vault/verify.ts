@@ -1,9 +1,10 @@
-import { PortcullisError } from '../base/errors.ts';
+import { hasCode, PortcullisError } from '../base/errors.ts';
 import { readChain } from './chain.ts';
 import { sha256Hex } from './crypto.ts';
-import { hashInName, packName, parseRecordName } from './format.ts';
-import { readVaultId } from './format-object.ts';
-import { hasApplianceObject } from './key-objects.ts';
+import { FORMAT_NAME, hashInName, packName, parseRecordName } from './format.ts';
+import { encodeFormat, readFormat } from './format-object.ts';
+import { signedAppliances } from './key-objects.ts';
+import type { LostPack } from './lost-packs.ts';
 import { decodePackSet, type ListedPack } from './pack-set.ts';
 import { showPath } from './paths.ts';
 import type { RecoveryKey } from './recovery-key.ts';
@@ -29,8 +30,19 @@ export interface Verified {
   readonly objects: number;
   /** Bytes that were read and hashed. */
   readonly bytes: number;
+  /** Of these, bytes that may have come from this machine's memory, not from the store. */
+  readonly cachedBytes: number;
+  /** Packs that come after the share that was read; 0 without one. */
+  readonly roundLeft: number;
   /** Packs no snapshot needs: harmless. */
   readonly orphans: number;
+  /** What nothing may be built on any more. */
+  readonly unusable: {
+    /** Damaged or missing, themselves or the session key that opens them. */
+    readonly packs: readonly LostPack[];
+    /** Names of damaged pack sets. A missing one can be put back. */
+    readonly packSets: readonly string[];
+  };
 }
 
 export interface VerifyOptions {
@@ -40,10 +52,22 @@ export interface VerifyOptions {
   /** With it, the content of every snapshot is checked as well. */
   readonly key?: RecoveryKey;
   readonly expectHead?: string;
-  /** Reads and hashes every pack; otherwise packs are only looked for, with their size. */
-  readonly readData: boolean;
+  /** Reads and hashes every pack, or a share of them; the others are only looked for, with their size. */
+  readonly readData: boolean | Share;
+  /** Packs that earlier runs found bad, with what is wrong: told again of those that this run does not read. */
+  readonly known?: ReadonlyMap<string, string>;
   readonly progress?: (progress: { objects: number; bytes: number }) => void;
   readonly signal?: AbortSignal;
+}
+
+/** Packs in the order of their names, from one on, until it is enough. See `verify-share.ts`. */
+export interface Share {
+  /** Name of the last pack that was read by an earlier run; empty for the first share. */
+  readonly after: string;
+  /** Asked before each pack but the first, with what this run has read and the size of all packs. */
+  enough(bytes: number, total: number): boolean;
+  /** A pack has been read, and found bad when `lost` is given. */
+  read(name: string, size: number, lost: LostPack | undefined): Promise<void>;
 }
 
 /**
@@ -53,27 +77,61 @@ export interface VerifyOptions {
 export async function verify(options: VerifyOptions): Promise<Verified> {
   const { store, key, verifyKey, signal } = options;
   const vault = key === undefined ? undefined : await openVault(store, key, options.expectHead);
-  const vaultId = await readVaultId(store);
+  const { vaultId, bytes: format } = await readFormat(store);
   const findings: Finding[] = [];
   const present = new Map<string, number>();
   /** Objects that are named in a finding: what needs them is damaged. */
   const bad = new Map<string, string>();
   let bytes = 0;
+  let cachedBytes = 0;
+  let roundLeft = 0;
 
+  let objects = 0;
+  const hashObject = async (name: string, hash: string) => {
+    signal?.throwIfAborted();
+    const content = await read(store, name);
+    if (content instanceof PortcullisError) bad.set(name, `cannot be read: ${content.what}`);
+    else {
+      if (sha256Hex(content.bytes) !== hash) bad.set(name, 'is damaged: its bytes are not what its name says');
+      bytes += content.bytes.length;
+      if (!content.direct) cachedBytes += content.bytes.length;
+    }
+    objects++;
+    options.progress?.({ objects, bytes });
+  };
   for (const folder of ['keys', 'packs', 'index', 'packsets', 'manifests', 'versions', 'snapshots']) {
     for await (const { name, size } of store.list(folder)) {
       signal?.throwIfAborted();
+      present.set(name, size);
       const hash = hashInName(name);
       if (hash === undefined) bad.set(name, 'is no object of a vault');
-      else if (options.readData || folder !== 'packs') {
-        const content = await read(store, name);
-        if (content instanceof PortcullisError) bad.set(name, `cannot be read: ${content.what}`);
-        else if (sha256Hex(content) !== hash) bad.set(name, 'is damaged: its bytes are not what its name says');
-        bytes += size;
-      }
-      present.set(name, size);
-      options.progress?.({ objects: present.size, bytes });
+      else if (folder !== 'packs') await hashObject(name, hash);
     }
+  }
+  const packs = [...present.keys()].filter((name) => name.startsWith('packs/')).sort();
+  const unread = new Set(packs.filter((name) => hashInName(name) !== undefined));
+  const share = typeof options.readData === 'boolean' ? undefined : options.readData;
+  if (options.readData !== false) {
+    const total = [...unread].reduce((sum, name) => sum + (present.get(name) ?? 0), 0);
+    // What comes before it was read by earlier runs of the round.
+    const ahead = [...unread].filter((name) => share === undefined || name > share.after);
+    roundLeft = ahead.length;
+    let taken = 0;
+    for (const name of ahead) {
+      if (share !== undefined && roundLeft < ahead.length && share.enough(taken, total)) break;
+      const pack = hashInName(name) ?? '';
+      const size = present.get(name) ?? 0;
+      await hashObject(name, pack);
+      unread.delete(name);
+      roundLeft--;
+      taken += size;
+      const problem = bad.get(name);
+      await share?.read(name, size, problem === undefined ? undefined : { pack, problem });
+    }
+  }
+  for (const [pack, problem] of options.known ?? []) {
+    const name = packName(pack);
+    if (unread.has(name)) bad.set(name, `was found bad by an earlier run: ${problem}`);
   }
 
   const needs = new Map<string, Set<number>>();
@@ -83,9 +141,12 @@ export async function verify(options: VerifyOptions): Promise<Verified> {
     findings.push({ object, problem: reason, snapshots: seq === undefined ? [] : [seq] });
     bad.delete(object);
   }
-  if (!(await hasApplianceObject(store, verifyKey))) {
+  const appliances = await signedAppliances(store, verifyKey);
+  if (appliances.length === 0) {
     const problem = "holds no object of the appliance's keys that this appliance signed";
     findings.push({ object: 'keys/', problem, snapshots: [] });
+  } else if (!appliances.some((signed) => encodeFormat(signed.vaultId, signed.created).equals(format))) {
+    findings.push({ object: FORMAT_NAME, problem: 'is not what the appliance signed for', snapshots: [] });
   }
   const need = (name: string, seq: number, size?: number) => {
     const seqs = needs.get(name) ?? new Set();
@@ -95,6 +156,7 @@ export async function verify(options: VerifyOptions): Promise<Verified> {
     else if (size !== undefined && found !== size) bad.set(name, `has ${found} bytes instead of ${size}`);
   };
   const sets = new Map<string, readonly ListedPack[]>();
+  const lost = new Map<string, string>();
   for (const { seq, snapshot } of chain.records) {
     if (snapshot === undefined) continue;
     need(`keys/session-${snapshot.session}`, seq);
@@ -109,16 +171,29 @@ export async function verify(options: VerifyOptions): Promise<Verified> {
       }
     }
   }
-  for (const [object, problem] of bad) findings.push({ object, problem, snapshots: [...(needs.get(object) ?? [])] });
-  if (vault !== undefined) findings.push(...(await verifyContent(vault, options, bad, needs)));
+  for (const [object, problem] of bad) {
+    findings.push({ object, problem, snapshots: [...(needs.get(object) ?? [])] });
+    const pack = object.startsWith('packs/') ? hashInName(object) : undefined;
+    if (pack !== undefined) lost.set(pack, problem);
+  }
+  for (const { name, session } of [...sets.values()].flat()) {
+    const key = `keys/session-${session}`;
+    if (bad.has(key) && !lost.has(name)) lost.set(name, `cannot be opened: ${key} ${bad.get(key)}`);
+  }
+  if (vault !== undefined) findings.push(...(await verifyContent(vault, options, bad, needs, lost)));
 
-  const packs = [...present.keys()].filter((name) => name.startsWith('packs/'));
   return {
     findings,
     snapshots: chain.records.filter((record) => record.snapshot !== undefined).length,
     objects: present.size + 1,
     bytes,
+    cachedBytes,
+    roundLeft,
     orphans: packs.filter((name) => !needs.has(name)).length,
+    unusable: {
+      packs: [...lost].map(([pack, problem]) => ({ pack, problem })),
+      packSets: [...bad.keys()].filter((name) => /^packsets\/[0-9a-f]{64}$/.test(name) && present.has(name)),
+    },
   };
 }
 
@@ -132,21 +207,22 @@ async function readSet(store: Store, id: string): Promise<readonly ListedPack[]>
 }
 
 /** The object's bytes, or what is wrong with this one object. */
-async function read(store: Store, name: string): Promise<Buffer | PortcullisError> {
+async function read(store: Store, name: string): Promise<{ bytes: Buffer; direct: boolean } | PortcullisError> {
   try {
-    return await store.get(name);
+    return await store.readBack(name);
   } catch (error) {
     if (error instanceof PortcullisError && !isStoreFailure(error)) return error;
     throw error;
   }
 }
 
-/** What is wrong with the files in the snapshots, given the objects that are `bad` already. */
+/** What is wrong with the files in the snapshots, given the objects that are `bad` already. Packs whose content is no good go into `lost`. */
 async function verifyContent(
   vault: Vault,
   options: VerifyOptions,
   bad: ReadonlyMap<string, string>,
   needs: ReadonlyMap<string, ReadonlySet<number>>,
+  lost: Map<string, string>,
 ): Promise<Finding[]> {
   const { store, signal } = options;
   const found = new Map<string, Finding>();
@@ -165,17 +241,19 @@ async function verifyContent(
     signal?.throwIfAborted();
     const name = packName(pack.hash);
     const session = `keys/session-${pack.header.session.toString('hex')}`;
-    if (!options.readData && !bad.has(name) && !bad.has(session)) continue;
-    const bytes = await read(store, name);
+    if (options.readData === false && !bad.has(name) && !bad.has(session)) continue;
+    const content = await read(store, name);
     for (const blob of pack.blobs) {
       const error =
-        bytes instanceof PortcullisError
-          ? bytes
+        content instanceof PortcullisError
+          ? content
           : await vault.blobs
-              .open(pack, blob, bytes.subarray(blob.offset, blob.offset + blob.storedLength))
+              .open(pack, blob, content.bytes.subarray(blob.offset, blob.offset + blob.storedLength))
               .then(() => undefined, asDamage);
       if (error === undefined) continue;
       badBlobs.add(`${pack.hash} ${blob.index}`);
+      // Not when it was wrapped to other recipients: it opens for them.
+      if (hasCode(error, 'vault.damaged') && !lost.has(pack.hash)) lost.set(pack.hash, error.what);
       if (!bad.has(name) && needs.has(name)) tell(name, error.what, needs.get(name) ?? []);
     }
   }
@@ -199,8 +277,8 @@ async function verifyContent(
         } else if (event.type === 'unreadable') {
           tell(manifest, `an entry of its file list cannot be used: ${event.reason}`, [snapshot.seq], event.path);
         } else if (event.type === 'file') {
-          const lost = event.content.map(lostWith).find((object) => object !== undefined);
-          if (lost !== undefined) tell(lost, 'content of this file is lost', [snapshot.seq], event.path);
+          const object = event.content.map(lostWith).find((one) => one !== undefined);
+          if (object !== undefined) tell(object, 'content of this file is lost', [snapshot.seq], event.path);
         }
       }
     } catch (error) {

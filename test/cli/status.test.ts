@@ -23,6 +23,17 @@ it('says every proof, both doors, the coil supply and the last proof test', () =
   );
 });
 
+it('says of a snapshot that it was read back from memory, and claims nothing of the others', () => {
+  const [source] = keeperStatus().sources;
+  const told = (readBack: 'direct' | 'cached') =>
+    source?.lastSnapshot === undefined
+      ? ''
+      : lines(gateView(), { sources: [{ ...source, lastSnapshot: { ...source.lastSnapshot, readBack } }] }).join('\n');
+  expect(told('cached')).toContain(', read back from memory only (cached)');
+  expect(told('direct')).toMatch(/snapshot 12, /);
+  expect(told('direct')).not.toContain('read back');
+});
+
 it('says what waits for a person, and what wants attention', () => {
   const text = lines(gateView({ waiting: ['Window nightly is longer.'] }), { attention: ['The probe is refused.'] });
   const at = (line: string) => text.indexOf(line);

@@ -38,6 +38,18 @@ describe('what the keeper remembers', () => {
     expect(read(failed, committed('a', 1, 20)).lastFailures.size).toBe(0);
   });
 
+  it('claims no read-back that its entry does not tell', () => {
+    const readBack = (more: { [key: string]: Json }) => {
+      const [type, data] = committed('a', 1, 10);
+      return read([type, { ...data, ...more }]).lastSnapshots.get('a')?.readBack;
+    };
+    expect([readBack({ cachedBytes: 0 }), readBack({ cachedBytes: 1 }), readBack({})]).toEqual([
+      'direct',
+      'cached',
+      'cached',
+    ]);
+  });
+
   it('knows the newest gate record, to recognise one that is sent again', () => {
     expect(read(['gate.tripped', { boot: 'x', seq: 7 }]).gate).toEqual({ boot: 'x', seq: 7 });
   });

@@ -101,7 +101,16 @@ describe('a job', () => {
     });
     stopper.abort('Trip: test');
     expect(job().killed).toBe(true);
-    job().say({ type: 'committed', batch: 'b', snapshot: 's', seq: 1, head: 'h', bytes: 1, verifiedBytes: 1 });
+    job().say({
+      type: 'committed',
+      batch: 'b',
+      snapshot: 's',
+      seq: 1,
+      head: 'h',
+      bytes: 1,
+      verifiedBytes: 1,
+      cachedBytes: 0,
+    });
     await rejected;
     expect(committed).toEqual([]);
   });
@@ -131,7 +140,7 @@ describe('a job', () => {
       { type: 'refused', id: 2, reason: 'Error: another vault' },
     ]);
     expect(asked).toEqual(['good', 'bad']);
-    job().say({ type: 'done', bytes: 1, verifiedBytes: 1, orphans: 0 });
+    job().say({ type: 'done', bytes: 1, verifiedBytes: 1, cachedBytes: 0, orphans: 0 });
     expect(await shipped).toMatchObject({ bytes: 1 });
   });
 });

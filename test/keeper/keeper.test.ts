@@ -151,7 +151,7 @@ describe('the cycle', () => {
     await world.boot();
     world.runner.received = (job, message) => {
       if (job.kind === 'seal') world.play(job, message);
-      else job.say({ type: 'done', bytes: 0, verifiedBytes: 0, orphans: 0 });
+      else job.say({ type: 'done', bytes: 0, verifiedBytes: 0, cachedBytes: 0, orphans: 0 });
     };
     await world.until(() => world.link.asked.length === 1);
     await world.pass(500);
@@ -255,6 +255,31 @@ describe('the ledger', () => {
     await world.pass(11_000);
     world.link.report();
     expect(world.link.reports.at(-1)?.blocks[0]?.reason).toContain('does not answer');
+  });
+});
+
+describe('what the vault has lost', () => {
+  const lost = (n: number) => Array.from({ length: n }, (_, at) => ({ pack: `p${at}`, problem: 'is missing' }));
+
+  it('is told to the ledger once, whoever found it, and wants attention, also after a restart', async () => {
+    await world.boot();
+    world.lost = lost(2);
+    await world.pass(30_000);
+    expect(world.ledger.of('vault.lost')).toEqual([
+      { total: 2, added: 2, first: ['p0: is missing', 'p1: is missing'] },
+    ]);
+    expect(world.keeper.status().attention).toEqual([
+      expect.stringMatching(/^2 packs in the vault are damaged or gone/),
+    ]);
+    world.crash();
+    await world.boot();
+    expect(world.keeper.status().attention).toHaveLength(1);
+    world.lost = lost(30);
+    await world.pass(30_000);
+    const [, second, ...more] = world.ledger.of('vault.lost');
+    expect(second).toMatchObject({ total: 30, added: 28 });
+    expect(second?.['first']).toHaveLength(20);
+    expect(more).toEqual([]);
   });
 });
 

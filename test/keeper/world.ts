@@ -175,6 +175,7 @@ export class World {
   staged: { batch: string; source: string; wall: number; files: number; bytes: number; partial: boolean }[] = [];
   windows: Interval[] = [];
   sources = ['a', 'b'];
+  lost: { pack: string; problem: string }[] = [];
   clockTrusted: () => Promise<boolean> = async () => true;
   signed: { heads: readonly string[]; body: string }[] = [];
   readonly proofs = new FakeProofs();
@@ -210,6 +211,7 @@ export class World {
       clockTrusted: () => this.clockTrusted(),
       proofs: this.proofs,
       staged: async () => [...this.staged],
+      lost: async () => [...this.lost],
       heads: (chain) => acceptableHeads(chain, 'none'),
       sign: (heads, body) => {
         this.signed.push({ heads, body });
@@ -265,10 +267,19 @@ export class World {
   commit(job: FakeJob, batch: string): void {
     this.staged = this.staged.filter((each) => each.batch !== batch);
     const head = `head of ${batch}`;
-    job.say({ type: 'committed', batch, snapshot: batch, seq: this.#seq, head, bytes: 10, verifiedBytes: 10 });
+    job.say({
+      type: 'committed',
+      batch,
+      snapshot: batch,
+      seq: this.#seq,
+      head,
+      bytes: 10,
+      verifiedBytes: 10,
+      cachedBytes: 0,
+    });
     const wanted = job.received[0]?.['batches'] as string[];
     if (!this.staged.some((each) => wanted.includes(each.batch)))
-      job.say({ type: 'done', bytes: 10, verifiedBytes: 10, orphans: 0 });
+      job.say({ type: 'done', bytes: 10, verifiedBytes: 10, cachedBytes: 0, orphans: 0 });
   }
 
   /** Lets time pass in small steps, and everything happen that comes of each. */

@@ -44,6 +44,19 @@ export function storeContract(kind: string, create: () => Promise<StoreUnderTest
       }
     });
 
+    it('reads back what was put, of any length, also several at once, and says whether from memory', async () => {
+      const lengths = [0, 1, 4095, 4096, 4097, 100_000, (4 << 20) - 1, 4 << 20, (4 << 20) + 1, 9_000_001];
+      const of = (length: number) => Buffer.from(new Uint8Array(length).map((_, at) => (at * 31 + (at >> 12)) % 251));
+      for (const length of lengths) await store.put(`packs/ab/${length}`, of(length));
+      for (const one of [store, under.reopen()]) {
+        const read = await Promise.all(lengths.map((length) => one.readBack(`packs/ab/${length}`)));
+        for (const [at, { bytes, direct }] of read.entries()) {
+          expect(bytes.equals(of(lengths[at] ?? 0)), `${lengths[at]} bytes`).toBe(true);
+          expect(typeof direct).toBe('boolean');
+        }
+      }
+    });
+
     it('never writes a name twice', async () => {
       await store.put('keys/one', Buffer.from('first'));
       await expect(store.put('keys/one', Buffer.from('second'))).rejects.toSatisfy((e) => hasCode(e, 'store.exists'));
@@ -69,6 +82,7 @@ export function storeContract(kind: string, create: () => Promise<StoreUnderTest
 
     it('says what is missing', async () => {
       await expect(store.get('packs/no')).rejects.toSatisfy((e) => hasCode(e, 'store.missing'));
+      await expect(store.readBack('packs/no')).rejects.toSatisfy((e) => hasCode(e, 'store.missing'));
       expect(await store.size('packs/no')).toBeUndefined();
     });
 
@@ -76,6 +90,7 @@ export function storeContract(kind: string, create: () => Promise<StoreUnderTest
       for (const name of ['../out', '/etc/passwd', 'a//b', '', 'a/../../b', 'a b', 'ü', '.', 'a/.']) {
         await expect(store.put(name, Buffer.alloc(1))).rejects.toSatisfy((e) => hasCode(e, 'store.failed'));
         await expect(store.get(name)).rejects.toSatisfy((e) => hasCode(e, 'store.failed'));
+        await expect(store.readBack(name)).rejects.toSatisfy((e) => hasCode(e, 'store.failed'));
       }
     });
 
@@ -85,6 +100,7 @@ export function storeContract(kind: string, create: () => Promise<StoreUnderTest
       const gone = (error: unknown) => hasCode(error, 'store.gone');
       await expect(store.put('packs/ab/abd', Buffer.alloc(3))).rejects.toSatisfy(gone);
       await expect(store.get('packs/ab/abc')).rejects.toSatisfy(gone);
+      await expect(store.readBack('packs/ab/abc')).rejects.toSatisfy(gone);
       await expect(store.size('packs/ab/abc')).rejects.toSatisfy(gone);
       await expect(names(store, 'packs')).rejects.toSatisfy(gone);
       await expect(store.put('packs/ab/abd', Buffer.alloc(3))).rejects.toSatisfy(gone);

@@ -40,6 +40,11 @@ export class FaultStore implements Store {
     return this.#inner.get(name, range);
   }
 
+  async readBack(name: string): Promise<{ bytes: Buffer; direct: boolean }> {
+    if (this.#count()) throw pulled();
+    return this.#inner.readBack(name);
+  }
+
   async size(name: string): Promise<number | undefined> {
     if (this.#count()) throw pulled();
     return this.#inner.size(name);

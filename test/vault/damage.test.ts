@@ -6,8 +6,10 @@ import { createVault } from '../../daemon/vault/create.ts';
 import { createRecoveryKey, formatRecoveryKey } from '../../daemon/vault/recovery-key.ts';
 import { restore } from '../../daemon/vault/restore.ts';
 import { listBatches } from '../../daemon/vault/staging.ts';
+import type { Store } from '../../daemon/vault/store.ts';
 import { openVault } from '../../daemon/vault/vault.ts';
 import { verify } from '../../daemon/vault/verify.ts';
+import { FaultStore } from '../store/fault.ts';
 import { python, runReader } from './reader.ts';
 import { noise, print, readTree, type Tree, WALL, World } from './world.ts';
 
@@ -237,6 +239,23 @@ describe('bad input', () => {
     const before = await world.objects();
     await expect(createVault(world.store, other)).rejects.toMatchObject({ code: 'vault.exists' });
     expect(await world.objects()).toEqual(before);
+  });
+
+  it('a vault whose making was cut short is finished later, and all of FORMAT is signed for', async () => {
+    const { vaultId, secrets, recipients } = world;
+    const half = join(world.folder, 'half');
+    await mkdir(half);
+    const store = new DirectoryStore(half);
+    const make = (on: Store, wall: number) => createVault(on, { vaultId, secrets, recipients, wall });
+    await expect(make(new FaultStore(store, 2), WALL)).rejects.toMatchObject({ code: 'store.gone' });
+    await make(store, WALL + 60_000);
+    expect((await verify({ store, verifyKey: world.verifyKey, readData: true })).findings).toEqual([]);
+    const path = join(half, 'FORMAT');
+    await chmod(path, 0o600);
+    await writeFile(path, (await readFile(path, 'utf8')).replace('2026', '2025'));
+    expect((await verify({ store, verifyKey: world.verifyKey, readData: true })).findings).toMatchObject([
+      { object: 'FORMAT' },
+    ]);
   });
 
   it('nothing is restored over anything', async () => {

@@ -115,6 +115,7 @@ describe('failures', () => {
       },
       settle: () => store.settle(),
       get: (name, range) => store.get(name, range),
+      readBack: (name) => store.readBack(name),
       size: (name) => store.size(name),
       list: (prefix) => store.list(prefix),
     };

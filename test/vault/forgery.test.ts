@@ -2,6 +2,7 @@ import { randomBytes } from 'node:crypto';
 import { chmod, readFile, rename, rm, writeFile } from 'node:fs/promises';
 import { basename, join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { isoTime } from '../../daemon/base/clock.ts';
 import { createApplianceSecrets } from '../../daemon/vault/appliance-secrets.ts';
 import { NO_RECORD } from '../../daemon/vault/format.ts';
 import { encodeApplianceObject } from '../../daemon/vault/key-objects.ts';
@@ -26,7 +27,7 @@ async function forge(world: World): Promise<string> {
     await forger.seal({ evil: Buffer.from('forged content'), big: noise(300_000, 66) });
     const [staged] = await listBatches(forger.staging);
     const { batch, draft } = staged!;
-    const appliance = await encodeApplianceObject(forger.secrets, vaultId, recipients, WALL);
+    const appliance = await encodeApplianceObject(forger.secrets, vaultId, recipients, isoTime(WALL));
     await world.store.put(appliance.name, appliance.bytes);
     for (const name of draft.objects) await world.store.put(name, await readFile(join(forger.staging, batch, name)));
     const seq = (await world.snapshots()).length + 1;

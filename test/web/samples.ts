@@ -46,6 +46,7 @@ export function keeperStatus(view: GateView = gateView(), change: Partial<Keeper
           files: 18_204,
           bytes: 734_003_200,
           partial: false,
+          readBack: 'direct',
         },
       },
       {

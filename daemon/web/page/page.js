@@ -318,6 +318,7 @@ function sourceItem(source, age) {
           moment(lastSnapshot.wall),
           `), ${count(lastSnapshot.files, 'file')}, ${bytes(lastSnapshot.bytes)}`,
           ...(lastSnapshot.partial ? [element('span', { class: 'lacking' }, ', partial')] : []),
+          ...(lastSnapshot.readBack === 'cached' ? [', read back from memory only (cached)'] : []),
         ];
   const failure =
     lastFailure === undefined
