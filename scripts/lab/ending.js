@@ -17,7 +17,8 @@ const STAYS_MS = 30_000;
 const BOOT_MS = 300_000;
 const RELAYS = ['17', '27'];
 
-const machine = spawn(program, words, { stdio: ['ignore', 'pipe', 'inherit'] });
+// Its standard input stays open: at its end QEMU would take the bench's port for closed.
+const machine = spawn(program, words, { stdio: ['pipe', 'pipe', 'inherit'] });
 const gone = new Promise((resolve) => machine.on('close', resolve));
 const events = [];
 let marked;
