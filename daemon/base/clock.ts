@@ -33,6 +33,11 @@ export function isoTime(wallMs: number): string {
   return new Date(wallMs).toISOString();
 }
 
+/** For what takes nothing but a Date. */
+export function dateOf(wallMs: number): Date {
+  return new Date(wallMs);
+}
+
 /** Milliseconds since the epoch of an RFC 3339 / ISO 8601 time, or undefined when `text` is not one. */
 export function parseTime(text: string): number | undefined {
   if (!/^\d{4}-\d\d-\d\d(T\d\d:\d\d(:\d\d(\.\d+)?)?(Z|[+-]\d\d:\d\d)?)?$/.test(text)) return undefined;

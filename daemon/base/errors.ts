@@ -116,11 +116,31 @@ const REGISTER = {
     remedy: 'Name one of the branches listed, or a snapshot from when the branch existed.',
   },
   // store
+  'store.busy': {
+    exit: 1,
+    status: 503,
+    remedy: "The next window tries again; if it stays so, look at the server's load and log.",
+  },
   'store.exists': { exit: 1, status: 409, remedy: 'Objects are written once; nothing was changed.' },
   'store.failed': { exit: 1, status: 500, remedy: "Check the disk, its mount and the kernel's log." },
   'store.full': { exit: 1, status: 507, remedy: 'Make room in the vault or give it a larger disk; nothing is lost.' },
-  'store.gone': { exit: 1, status: 503, remedy: 'Connect the vault, and check the configured path and its mount.' },
+  'store.gone': {
+    exit: 1,
+    status: 503,
+    remedy: 'Connect the vault, and check what `vault.store` names and whether this box reaches it.',
+  },
   'store.missing': { exit: 1, status: 404, remedy: 'Run `portcullis verify` to see what else is missing.' },
+  'store.refused': {
+    exit: 1,
+    status: 502,
+    remedy: "Check the credentials and what they may do, this box's clock, and what `vault.store` names.",
+  },
+  'store.unlocked': {
+    exit: 3,
+    status: 409,
+    remedy:
+      'Use a bucket made with Object Lock on a server that enforces it, or set `objectLock: none` and know that these credentials can then delete the vault.',
+  },
   // vault
   'vault.absent': {
     exit: 1,

@@ -44,6 +44,7 @@ export type SealMessage = Of<typeof sealMessage>;
 /** Ship: copy finished batches into the store, verify them there, commit each with a signed record. */
 export const shipRequest = variants('type', {
   ship: {
+    /** As in the configuration, secrets still references. */
     store: record(anything),
     staging: path,
     index: path,

@@ -4,7 +4,7 @@ import { readFile, stat } from 'node:fs/promises';
 import { isIP } from 'node:net';
 import { isDeepStrictEqual, promisify } from 'node:util';
 import { isoTime } from '../base/clock.ts';
-import { PortcullisError, reasonOf } from '../base/errors.ts';
+import { hasCode, PortcullisError, reasonOf } from '../base/errors.ts';
 import { coverage, type Failure } from '../board/coverage.ts';
 import { behindUplink } from '../config/board-rules.ts';
 import type { Config } from '../config/schema.ts';
@@ -76,6 +76,7 @@ const CHECKS: readonly Check[] = [
   proofs,
   git,
   workingCopies,
+  store,
   processes,
 ];
 
@@ -251,7 +252,7 @@ const REMEDIES: Record<Failure, string> = {
 /** Whether this store can be read past this machine's memory: else read-back proves the writing, not the medium. */
 async function readBack(config: Config, context: Context): Promise<Finding> {
   try {
-    const { direct } = await context.openStore(config.vault.store).readBack('FORMAT');
+    const { direct } = await (await context.openStore(config.vault.store)).readBack('FORMAT');
     return direct
       ? ok('read-back', "What is shipped is read back past this machine's memory.")
       : warning(
@@ -282,6 +283,27 @@ async function workingCopies(config: Config): Promise<Finding> {
         'Put the state directory on an encrypted volume.',
       )
     : ok('working copies', 'None yet.');
+}
+
+/** A bucket can be asked only while it can be reached, which is seldom, and no fault. */
+async function store(config: Config, context: Context): Promise<Finding> {
+  const { store: at } = config.vault;
+  if (at.kind === 'directory')
+    return ok('store', `The directory ${at.path}: what keeps it is that it is isolated, nothing in it is locked.`);
+  try {
+    const { kind, detail } = await context.examineStore(at);
+    return kind === 'enforced'
+      ? ok('store', detail)
+      : warning('store', detail, 'Use a bucket with Object Lock and set `objectLock: compliance`.');
+  } catch (error) {
+    if (!hasCode(error, 'store.gone'))
+      return bad('store', reasonOf(error), error instanceof PortcullisError ? error.remedy : '');
+    return warning(
+      'store',
+      `${reasonOf(error)} Its locks were not tried.`,
+      'Isolated it cannot be reached; run doctor once more while the vault is connected.',
+    );
+  }
 }
 
 async function processes(config: Config): Promise<Finding> {

@@ -4,9 +4,10 @@ import { mkdir, readFile, writeFile } from 'node:fs/promises';
 import { dirname, join, resolve } from 'node:path';
 import { makeDirectory, writeDurably } from '../base/durable.ts';
 import { PortcullisError, reasonOf } from '../base/errors.ts';
-import type { Config } from '../config/schema.ts';
+import type { Config, StoreConfig } from '../config/schema.ts';
 import { type Identity, statePaths, writeIdentity } from '../config/state.ts';
 import { GateFiles } from '../gate/files.ts';
+import type { Protection } from '../store/canary.ts';
 import { createApplianceSecrets, createVaultId, verifyKeyFor } from '../vault/appliance-secrets.ts';
 import { createVault } from '../vault/create.ts';
 import {
@@ -33,7 +34,7 @@ export const initCommand: Command = {
     vault: {
       type: 'string',
       value: 'DIR',
-      about: 'Where the disk of the vault is mounted now. Default: the disk of the simulated board.',
+      about: 'Where the disk of the vault is mounted now. Default: the disk of the simulated board. Not for a bucket.',
     },
   },
   examples: [
@@ -51,16 +52,17 @@ export const initCommand: Command = {
     if (existsSync(paths.identity)) {
       throw new PortcullisError('state.exists', `${config.appliance.state} already holds an appliance.`);
     }
-    const disk = args.text('vault') ?? defaultDisk(config);
+    const place = placeOf(config, args.text('vault'));
+    const protection = place.kind === 's3' ? await context.examineStore(place) : undefined;
     await makeDirectory(config.appliance.state);
-    await makeDirectory(disk);
+    if (place.kind === 'directory') await makeDirectory(place.path);
     const secrets = createApplianceSecrets();
     const vaultId = createVaultId();
     const verifyKey = verifyKeyFor(secrets.signing);
     const recovery = createRecoveryKey(vaultId, verifyKey);
     await writeNew(keyFile, formatRecoveryKey(recovery));
     await proveKey(keyFile, recovery.publicKey, vaultId);
-    const store = context.openStore({ kind: 'directory', path: disk });
+    const store = await context.openStore(place);
     await createVault(store, { vaultId, secrets, recipients: [recovery.publicKey], wall: context.clock.wall() });
     await makeDirectory(dirname(paths.sealingSecret));
     await writeDurably(paths.sealingSecret, secrets.sealing.reveal());
@@ -78,15 +80,25 @@ export const initCommand: Command = {
     };
     // Last: what has an identity is whole.
     await writeIdentity(paths.identity, identity);
-    report(args.json, context, { config: args.configPath, keyFile, disk, identity });
+    report(args.json, context, { config: args.configPath, keyFile, disk: nameOf(place), identity, protection });
     return 0;
   },
 };
 
-/** Where the vault's disk can be reached while isolated: only the simulated board has such a place. */
-function defaultDisk({ board }: Config): string {
-  if (board.driver === 'simulated') return join(board.directory, 'disk');
+/** Where the vault can be reached now. A disk's place while isolated only the simulated board has; a bucket has one place. */
+function placeOf({ board, vault }: Config, disk: string | undefined): StoreConfig {
+  if (vault.store.kind === 's3') {
+    if (disk === undefined) return vault.store;
+    throw new PortcullisError('usage.wrong', `--vault is for a disk, and the vault is ${nameOf(vault.store)}.`);
+  }
+  if (disk !== undefined) return { kind: 'directory', path: disk };
+  if (board.driver === 'simulated') return { kind: 'directory', path: join(board.directory, 'disk') };
   throw new PortcullisError('usage.wrong', 'init needs --vault: where the disk of the vault is mounted now.');
+}
+
+function nameOf(store: StoreConfig): string {
+  if (store.kind === 'directory') return store.path;
+  return [store.endpoint.replace(/\/$/, ''), store.bucket, store.prefix].filter((part) => part !== undefined).join('/');
 }
 
 /** The holder of the key file opens a challenge, from the file as it lies on the disk, or there is no appliance. */
@@ -109,7 +121,7 @@ async function writeNew(path: string, content: string): Promise<void> {
 function report(
   json: boolean,
   context: Context,
-  made: { config: string; keyFile: string; disk: string; identity: Identity },
+  made: { config: string; keyFile: string; disk: string; identity: Identity; protection: Protection | undefined },
 ): void {
   if (json) {
     context.out(`${JSON.stringify(made)}\n`);
@@ -118,6 +130,7 @@ function report(
   context.out(
     [
       `Made appliance ${made.identity.id} and vault ${made.identity.vaultId} in ${made.disk}.`,
+      ...(made.protection === undefined ? [] : [`Object Lock:   ${made.protection.kind}. ${made.protection.detail}`]),
       `Configuration: ${made.config}`,
       `Recovery key:  ${made.keyFile}: it opened its challenge. Print it or move it offline now; without it the vault cannot be read.`,
       `Next: portcullis doctor --config ${made.config}, then portcullis run --config ${made.config}.`,

@@ -56,7 +56,7 @@ export async function readKey(args: Arguments): Promise<RecoveryKey> {
 
 export async function storeOf(args: Arguments, context: Context): Promise<Store> {
   const path = args.text('store');
-  return context.openStore(
+  return await context.openStore(
     path === undefined ? (await context.loadConfig(args.configPath)).vault.store : { kind: 'directory', path },
   );
 }

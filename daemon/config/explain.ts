@@ -64,9 +64,14 @@ export function findings(root: unknown, issues: readonly Issue[], base: Place = 
 
 function foundAt(place: Place, value: unknown, issue: Issue): string {
   if (issue.code === 'custom' && typeof issue.params?.['found'] === 'string') return issue.params['found'];
-  const credentials = place.at(-1) === 'url' && typeof value === 'string' && value.includes('@');
-  return place.includes('secrets') || credentials ? describeHidden(value) : describe(value);
+  const address = place.at(-1) === 'url' || place.at(-1) === 'endpoint';
+  const credentials = address && typeof value === 'string' && value.includes('@');
+  const secret = place.some((step) => SECRETS.includes(step));
+  return secret || credentials ? describeHidden(value) : describe(value);
 }
+
+/** Keys where a secret stands when somebody did not read that none may. */
+const SECRETS: readonly (string | number)[] = ['secrets', 'accessKeyId', 'secretAccessKey'];
 
 function acceptedAt(value: unknown, issue: Issue): string {
   if (issue.code === 'invalid_value') return suggest(value, issue.values.map(String), issue.message);

@@ -1,7 +1,8 @@
 import { durationMs } from '../base/duration.ts';
+import { PortcullisError } from '../base/errors.ts';
 import type { ReportedProof } from '../base/protocol.ts';
 import { parseWindow, type Window, type WindowSpec } from '../schedule/window.ts';
-import type { Config } from './schema.ts';
+import type { Config, StoreConfig } from './schema.ts';
 
 /** The gate's part of the configuration, in the gate's own terms (see `daemon/gate/config.ts`). */
 export interface GatePart {
@@ -35,7 +36,7 @@ export function compileGate(config: Config, applianceId: string): GatePart {
     appliance: applianceId,
     state: `${appliance.state}/gate`,
     runtime: appliance.runtime,
-    board: compileBoard(board, vault.store.path),
+    board: compileBoard(board, vault.store),
     limits: {
       leaseMs: ms(gate.lease),
       intakeLeaseMs: ms(gate.intakeLease),
@@ -63,8 +64,15 @@ type BoardPart =
         | { readonly kind: 'rgb'; red: Line; green: Line; blue: Line };
     });
 
-function compileBoard(board: Config['board'], vault: string): BoardPart {
-  if (board.driver === 'simulated') return { ...board, vault };
+function compileBoard(board: Config['board'], store: StoreConfig): BoardPart {
+  if (board.driver === 'simulated') {
+    if (store.kind === 'directory') return { ...board, vault: store.path };
+    // The rules of the configuration refuse it.
+    throw new PortcullisError(
+      'config.invalid',
+      `The simulated board takes a directory away, not a store of kind ${store.kind}.`,
+    );
+  }
   // What the keeper measures is the keeper's: the gate only waits for its word.
   const { led, carrier: _, probe: __, ...rest } = board;
   if (led === undefined) return rest;

@@ -1,5 +1,5 @@
 import { relative, resolve, sep } from 'node:path';
-import type { Config, SecretRef, SourceConfig } from './schema.ts';
+import type { Config, SecretRef, SourceConfig, StoreConfig } from './schema.ts';
 
 /** `config` with every path in it made absolute, from the directory the file stands in. */
 export function resolvePaths(config: Config, directory: string): Config {
@@ -11,7 +11,7 @@ export function resolvePaths(config: Config, directory: string): Config {
     board: resolveBoard(board, directory),
     vault: {
       ...vault,
-      store: { ...vault.store, path: at(vault.store.path) },
+      store: resolveStore(vault.store, directory),
       ...(vault.staging === undefined ? {} : { staging: at(vault.staging) }),
     },
     ledger: ledger.path === undefined ? ledger : { path: at(ledger.path) },
@@ -24,6 +24,19 @@ export function resolvePaths(config: Config, directory: string): Config {
       })),
     },
   };
+}
+
+function resolveStore(store: StoreConfig, directory: string): StoreConfig {
+  switch (store.kind) {
+    case 'directory':
+      return { ...store, path: resolve(directory, store.path) };
+    case 's3':
+      return {
+        ...store,
+        accessKeyId: resolveSecret(store.accessKeyId, directory),
+        secretAccessKey: resolveSecret(store.secretAccessKey, directory),
+      };
+  }
 }
 
 function resolveBoard(board: Config['board'], directory: string): Config['board'] {

@@ -42,6 +42,7 @@ export function readConfig(bytes: Buffer, directory: string, around?: Surroundin
       ...rules(understood, directory),
       ...(around === undefined ? [] : skippedWindows(understood, around.wall)),
       ...(around === undefined ? [] : secrets(understood, directory, around)),
+      ...(around === undefined ? [] : storeSecrets(understood, directory, around)),
       ...(around === undefined ? [] : behindUplink(understood, around.network)),
     ];
     faults.push(
@@ -56,6 +57,16 @@ export function readConfig(bytes: Buffer, directory: string, around?: Surroundin
   }
   if (faults.length === 0 && config !== undefined) return { ok: true, config: resolvePaths(config, directory) };
   return { ok: false, faults: faults.sort((a, b) => a.line - b.line) };
+}
+
+function storeSecrets({ vault }: Readable, directory: string, around: Surroundings): Finding[] {
+  if (vault?.store.kind !== 's3') return [];
+  const { accessKeyId, secretAccessKey } = vault.store;
+  return Object.entries({ accessKeyId, secretAccessKey }).flatMap(([key, ref]): Finding[] => {
+    const read = readSecret(resolveSecret(ref, directory), around.environment);
+    if (read.ok) return [];
+    return [{ place: ['vault', 'store', key], found: read.fault, accepted: 'a secret this user may read' }];
+  });
 }
 
 function secrets({ alertSources }: Readable, directory: string, around: Surroundings): Finding[] {

@@ -19,6 +19,7 @@ export function rules(readable: Readable, directory: string): Finding[] {
     ...insideVault(readable, directory),
     ...sockets(readable, directory),
     ...boardRules(readable),
+    ...bucketBehindBoard(readable),
   ];
 }
 
@@ -69,7 +70,7 @@ function ports({ intake, web }: Readable): Finding[] {
 
 /** The vault is gone while isolated, and whatever lies in it with it. */
 function insideVault({ appliance, board, vault, ledger, sources }: Readable, directory: string): Finding[] {
-  if (vault === undefined) return [];
+  if (vault?.store.kind !== 'directory') return [];
   const store = resolve(directory, vault.store.path);
   const places: [Place, string | undefined][] = [
     [['appliance', 'state'], appliance?.state],
@@ -92,6 +93,18 @@ function insideVault({ appliance, board, vault, ledger, sources }: Readable, dir
       },
     ];
   });
+}
+
+/** A bucket is reached over a network: what is proven or taken away with a disk does not speak of it. */
+function bucketBehindBoard({ board, vault }: Readable): Finding[] {
+  if (vault?.store.kind !== 's3' || board === undefined) return [];
+  if (board.driver === 'simulated') {
+    const accepted = 'directory: the simulated board takes a directory away, not a network';
+    return [{ place: ['vault', 'store', 'kind'], found: '"s3" with the simulated board', accepted }];
+  }
+  if (board.device === undefined) return [];
+  const accepted = 'no device with a store of kind s3: `carrier` and `probe` prove a network link';
+  return [{ place: ['board', 'device'], found: JSON.stringify(board.device), accepted }];
 }
 
 /** Unix allows 107 bytes for a socket's path, and Node cuts a longer one off without a word. */

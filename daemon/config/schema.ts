@@ -9,6 +9,7 @@ import {
   networkInterface,
   path,
   remoteHost,
+  s3Endpoint,
   timezone,
   whole,
 } from './values.ts';
@@ -228,6 +229,39 @@ const vault = z.strictObject({
         kind: z.literal('directory').describe('A mounted disk or share.'),
         path: path.describe('Directory of the vault; it exists only while connected.'),
       }),
+      z.strictObject({
+        kind: z.literal('s3').describe('A bucket that keeps versions, behind the switched link.'),
+        endpoint: s3Endpoint.describe('Address of the S3 server or gateway.'),
+        region: matching(/^[a-z0-9-]{1,64}$/, 'a region such as us-east-1')
+          .default('us-east-1')
+          .describe('Region that the server signs for. Ceph and MinIO take the default.'),
+        bucket: matching(/^[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]$/, "a bucket's name").describe(
+          'Bucket, made beforehand with Object Lock. Portcullis makes none.',
+        ),
+        prefix: matching(
+          /^(?!\.{1,2}(?:\/|$))(?!.*\/\.{1,2}(?:\/|$))[A-Za-z0-9._-]+(?:\/[A-Za-z0-9._-]+)*$/,
+          'a folder of A–Z a–z 0–9 . _ - without a slash at its ends',
+        )
+          .optional()
+          .describe('Folder of the vault in the bucket. Default: none.'),
+        accessKeyId: secretRef.describe("Where the access key's ID stands."),
+        secretAccessKey: secretRef.describe(
+          'Where the secret access key stands. What is in the environment every process of the appliance sees; a file only who may read it.',
+        ),
+        objectLock: z
+          .enum(['compliance', 'none'])
+          .default('compliance')
+          .describe(
+            '`compliance`: every object is locked, and a bucket that does not refuse to delete one is refused. `none`: whoever has the credentials can delete the vault while it is connected.',
+          ),
+        retention: duration('1d', '36500d')
+          .default('30d')
+          .describe('For how long an object is locked, from when it is written; rounded up to whole days.'),
+        forcePathStyle: z
+          .boolean()
+          .default(true)
+          .describe('Whether the bucket stands in the path, not in the host name, of a request.'),
+      }),
     ])
     .describe('Where packs go.'),
   staging: path
@@ -392,4 +426,5 @@ export const configSchema = z
 export type Config = z.infer<typeof configSchema>;
 export type SourceConfig = Config['sources'][number];
 export type StoreConfig = Config['vault']['store'];
+export type S3StoreConfig = Extract<StoreConfig, { kind: 's3' }>;
 export type WindowConfig = Config['windows'][number];

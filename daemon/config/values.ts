@@ -1,3 +1,4 @@
+import { BlockList, isIP, isIPv6 } from 'node:net';
 import { z } from 'zod';
 import { DURATION, durationMs } from '../base/duration.ts';
 import { parseCron } from '../schedule/cron.ts';
@@ -79,6 +80,37 @@ export const remoteHost = z.union(
   ],
   'an IP address, or a host name',
 );
+
+const S3_ENDPOINT = 'https://HOST:PORT, or http:// with localhost or a private IP address';
+
+/** Not resolved: whether a name is private is for a name service to say, now or another time. */
+const PRIVATE = new BlockList();
+for (const [net, bits] of [
+  ['127.0.0.0', 8],
+  ['10.0.0.0', 8],
+  ['172.16.0.0', 12],
+  ['192.168.0.0', 16],
+  ['169.254.0.0', 16],
+] as const)
+  PRIVATE.addSubnet(net, bits);
+for (const [net, bits] of [
+  ['::1', 128],
+  ['fc00::', 7],
+  ['fe80::', 10],
+] as const)
+  PRIVATE.addSubnet(net, bits, 'ipv6');
+
+/** Unencrypted only on a wire of one's own: whoever can answer for the server can say that a lock is there. */
+export const s3Endpoint = z.string(S3_ENDPOINT).check(({ value, issues }) => {
+  const refuse = (message: string) => void issues.push({ code: 'custom', input: value, message });
+  const url = /^https?:\/\/[^\s]+$/i.test(value) && URL.canParse(value) ? new URL(value) : undefined;
+  if (url === undefined || url.pathname !== '/' || url.search !== '' || url.hash !== '') return refuse(S3_ENDPOINT);
+  if (url.username !== '' || url.password !== '')
+    return refuse('an address without credentials: secrets never stand in this file');
+  if (url.protocol === 'https:' || url.hostname === 'localhost') return;
+  const address = url.hostname.replace(/^\[|\]$/g, '');
+  if (isIP(address) === 0 || !PRIVATE.check(address, isIPv6(address) ? 'ipv6' : 'ipv4')) refuse(S3_ENDPOINT);
+});
 
 const GIT_URL = 'https://…, ssh://…, git://…, file://…, USER@HOST:PATH, or a path that starts with /, ./ or ../';
 

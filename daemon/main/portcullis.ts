@@ -9,7 +9,7 @@ import { boxFacts } from './box-facts.ts';
 import { clockSynchronised } from './clock-trust.ts';
 import { networkFacts } from './network.ts';
 import { serve } from './run.ts';
-import { openStore } from './stores.ts';
+import { examineStore, openStore } from './stores.ts';
 import { version } from './version.ts';
 
 const interrupt = new AbortController();
@@ -19,6 +19,7 @@ process.once('SIGINT', () => {
   process.once('SIGINT', () => process.exit(130));
 });
 
+const ports = { environment: process.env, clock: systemClock, signal: interrupt.signal };
 const context: Context = {
   clock: systemClock,
   env: process.env,
@@ -28,7 +29,8 @@ const context: Context = {
   terminal: process.stdout.isTTY,
   interrupted: interrupt.signal,
   loadConfig,
-  openStore,
+  openStore: (config) => openStore(config, ports),
+  examineStore: (config) => examineStore(config, ports),
   clockSynchronised,
   boxFacts,
   networkFacts,

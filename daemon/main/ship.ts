@@ -1,4 +1,5 @@
 /** The ship job: copies finished ciphertext into the vault and reads it back. Holds neither plaintext nor a key. */
+import { systemClock } from '../base/clock.ts';
 import { type ShipMessage, type ShipRequest, shipRequest } from '../base/jobs.ts';
 import type { Lines } from '../base/lines.ts';
 import type { StoreConfig } from '../config/schema.ts';
@@ -19,8 +20,8 @@ async function work(message: ShipRequest, lines: Lines<ShipMessage | Failed>): P
     return;
   }
   const { bytes, verifiedBytes, cachedBytes, orphans } = await ship({
-    // The keeper has checked it: it is the store of its own configuration.
-    store: openStore(message.store as unknown as StoreConfig),
+    // The keeper has checked it: it is the store of its own configuration, credentials still references.
+    store: await openStore(message.store as unknown as StoreConfig, { environment: process.env, clock: systemClock }),
     staging: message.staging,
     state: message.index,
     batches: message.batches,

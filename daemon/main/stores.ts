@@ -1,8 +1,49 @@
-import type { StoreConfig } from '../config/schema.ts';
+import type { Clock } from '../base/clock.ts';
+import { durationMs } from '../base/duration.ts';
+import type { S3StoreConfig, StoreConfig } from '../config/schema.ts';
+import { type Environment, loadSecret } from '../config/secret.ts';
+import type { Protection } from '../store/canary.ts';
 import { DirectoryStore } from '../store/directory.ts';
+import type { Bucket } from '../store/s3-bucket.ts';
 import type { Store } from '../vault/store.ts';
 
-/** The store that the configuration names. Touches nothing yet. */
-export function openStore(config: StoreConfig): Store {
-  return new DirectoryStore(config.path);
+export interface StorePorts {
+  readonly environment: Environment;
+  readonly clock: Clock;
+  /** Ends what a bucket is being asked. */
+  readonly signal?: AbortSignal;
+}
+
+/** The store that the configuration names. Reads its credentials (rejects with `config.secret`), and touches nothing else yet. */
+export async function openStore(config: StoreConfig, ports: StorePorts): Promise<Store> {
+  if (config.kind === 'directory') return new DirectoryStore(config.path);
+  const { S3Store } = await import('../store/s3.ts');
+  const { RetryStore } = await import('../store/retry.ts');
+  return new RetryStore(new S3Store(await openBucket(config, ports)), ports.clock);
+}
+
+/** What the bucket does with a locked canary: see `tryCanary`. */
+export async function examineStore(config: S3StoreConfig, ports: StorePorts): Promise<Protection> {
+  const { tryCanary } = await import('../store/canary.ts');
+  return tryCanary(await openBucket(config, ports));
+}
+
+/** The SDK is loaded only where there is a bucket: it takes longer to load than a whole command that needs none. */
+async function openBucket(config: S3StoreConfig, { environment, clock, signal }: StorePorts): Promise<Bucket> {
+  // Which Node is the oldest to work with is ours to say, and not on every command's standard error.
+  process.env['AWS_SDK_JS_NODE_VERSION_SUPPORT_WARNING_DISABLED'] = 'true';
+  const { Bucket } = await import('../store/s3-bucket.ts');
+  const { endpoint, region, bucket, prefix = '', forcePathStyle, objectLock, retention } = config;
+  const settings = {
+    endpoint,
+    region,
+    bucket,
+    prefix,
+    forcePathStyle,
+    objectLock,
+    retentionMs: durationMs(retention) ?? Number.NaN,
+    accessKeyId: loadSecret(config.accessKeyId, environment),
+    secretAccessKey: loadSecret(config.secretAccessKey, environment),
+  };
+  return new Bucket(settings, { clock, ...(signal === undefined ? {} : { signal }) });
 }

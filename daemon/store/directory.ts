@@ -6,8 +6,8 @@ import { syncDirectory } from '../base/durable.ts';
 import { type ErrorCode, errnoOf, PortcullisError, reasonOf } from '../base/errors.ts';
 import type { Store } from '../vault/store.ts';
 import { DirectReader } from './direct-read.ts';
+import { requireName } from './name.ts';
 
-const NAME = /^[A-Za-z0-9._-]+(\/[A-Za-z0-9._-]+)*$/;
 /** The object that makes a directory a vault. Without it nothing else is written: an empty mount point is not the disk. */
 const MARK = 'FORMAT';
 const TEMPORARY = 'tmp';
@@ -95,9 +95,7 @@ export class DirectoryStore implements Store {
   }
 
   #path(name: string): string {
-    if (!NAME.test(name) || name.split('/').some((part) => part === '.' || part === '..')) {
-      throw new PortcullisError('store.failed', `"${name}" is no name for an object.`);
-    }
+    requireName(name);
     return join(this.#root, name);
   }
 

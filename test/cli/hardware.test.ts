@@ -57,6 +57,7 @@ async function cli(args: string[], box = BOX, network = NETWORK): Promise<number
     interrupted: new AbortController().signal,
     loadConfig,
     openStore: unused,
+    examineStore: unused,
     clockSynchronised: async () => true,
     boxFacts: async () => box,
     networkFacts: async () => network,

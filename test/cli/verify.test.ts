@@ -128,7 +128,8 @@ describe('portcullis verify', () => {
     const { round } = JSON.parse(out) as { round: Record<string, unknown> };
     expect(round).toMatchObject({ packs: 6, left: 0 });
     expect(await cli('--read-data', '--for', '1ms', '--share', '1/1')).toBe(0);
-    expect(out).toMatch(/This round: 1 pack, .*; 5 packs left\. The last one ended /);
+    // How many it gets to in a millisecond is the machine's; that it stops is told with a clock of its own (verify-share).
+    expect(out).toMatch(/This round: \d packs?, .*; \d packs? left\. The last one ended /);
   });
 
   it.each([

@@ -450,7 +450,7 @@ describe('readConfig', () => {
     });
     expect(gate.lease).toBe('1s');
     expect(board).toMatchObject({ driver: 'simulated', directory: '/etc/portcullis/board' });
-    expect(vault.store.path).toBe('/etc/portcullis/vault');
+    expect(vault.store).toEqual({ kind: 'directory', path: '/etc/portcullis/vault' });
     expect(windows[0]?.timezone).toBe('UTC');
     expect(sources[0]).toMatchObject({ url: '/etc/portcullis/origin.git' });
     expect(sources[1]).toMatchObject({ path: '/etc/portcullis/documents' });

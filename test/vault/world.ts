@@ -106,16 +106,17 @@ export class World {
   heads: string[] = [NO_RECORD];
   #restores = 0;
 
-  private constructor(folder: string) {
+  private constructor(folder: string, store: Store | undefined) {
     this.folder = folder;
     this.root = join(folder, 'vault');
     this.staging = join(folder, 'staging');
     this.state = join(folder, 'state');
-    this.store = new DirectoryStore(this.root);
+    this.store = store ?? new DirectoryStore(this.root);
   }
 
-  static async create(): Promise<World> {
-    const world = new World(await mkdtemp(join(tmpdir(), 'portcullis-vault-')));
+  /** With its vault in `store`, or else in a directory. */
+  static async create(store?: Store): Promise<World> {
+    const world = new World(await mkdtemp(join(tmpdir(), 'portcullis-vault-')), store);
     await mkdir(world.root);
     const { vaultId, secrets, recipients } = world;
     await createVault(world.store, { vaultId, secrets, recipients, wall: WALL });
@@ -164,13 +165,17 @@ export class World {
     });
   }
 
-  async snapshots() {
-    return (await openVault(this.store, this.key)).snapshots();
+  async snapshots(store: Store = this.store) {
+    return (await openVault(store, this.key)).snapshots();
   }
 
   /** Restores snapshot `meant` into a new folder. */
-  async restore(meant: string, prefix = ''): Promise<{ tree: Tree; restored: Restored; to: string }> {
-    const vault = await openVault(this.store, this.key);
+  async restore(
+    meant: string,
+    prefix = '',
+    store: Store = this.store,
+  ): Promise<{ tree: Tree; restored: Restored; to: string }> {
+    const vault = await openVault(store, this.key);
     const to = join(this.folder, `restored-${++this.#restores}`);
     const snapshot = findSnapshot(await vault.snapshots(), vault.refused, meant);
     const restored = await restore({ vault, snapshot, to, prefix: Buffer.from(prefix, 'latin1') });
