@@ -121,15 +121,14 @@ describe('portcullis verify', () => {
   });
 
   it('goes on share by share, and says how far it is', async () => {
-    expect(await cli('--read-data', '--share', '1/2')).toBe(0);
+    expect(await cli('--read-data', '--share', '1/100')).toBe(0);
     expect(out).toMatch(/a share of the packs read/);
-    expect(out).toMatch(/This round: \d packs, .* read since .*; \d packs? left\. None has been finished yet\./);
+    expect(out).toMatch(/This round: \d packs?, .* read since .*; \d packs? left\. None has been finished yet\./);
     expect(await cli('--read-data', '--share', '1/1', '--json')).toBe(0);
     const { round } = JSON.parse(out) as { round: Record<string, unknown> };
     expect(round).toMatchObject({ packs: 6, left: 0 });
     expect(await cli('--read-data', '--for', '1ms', '--share', '1/1')).toBe(0);
-    // How many it gets to in a millisecond is the machine's; that it stops is told with a clock of its own (verify-share).
-    expect(out).toMatch(/This round: \d packs?, .*; \d packs? left\. The last one ended /);
+    expect(out).toMatch(/This round: 1 pack, .*; 5 packs left\. The last one ended /);
   });
 
   it.each([
