@@ -27,7 +27,7 @@ static const int lines[WATCHED] = {17, 27, 18};
 static const int CONTACT = 22;
 /* Finer than anything that is measured by it, and coarse enough not to be the load itself on an emulated machine. */
 static const long LOOK_NS = 1000 * 1000;
-static const double STALL_MS = 4;
+static const double STALL_MS = 3;
 
 static const char *chip;
 static int out = 1;
