@@ -1,3 +1,4 @@
+import { closeSync, fdatasync, openSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { type FileHandle, mkdir, open, rename, unlink } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
 
@@ -19,6 +20,32 @@ export async function writeDurably(path: string, bytes: string | Uint8Array, mod
   await file.close();
   await rename(temporary, path);
   await syncDirectory(dirname(path));
+}
+
+/**
+ * Makes a new file of `bytes` without waiting for the disk: it is whole under its name when this returns, and may be gone after a power cut
+ * until the function that is returned has been called, once, and has resolved, and its directory has been synced. Until then a descriptor
+ * is open. Throws where the file cannot be written.
+ */
+export function writeSoon(path: string, bytes: Uint8Array, mode = 0o600): () => Promise<void> {
+  const temporary = join(dirname(path), `.${basename(path)}.tmp`);
+  const file = openSync(temporary, 'w', mode);
+  try {
+    writeFileSync(file, bytes);
+    renameSync(temporary, path);
+  } catch (error) {
+    closeSync(file);
+    rmSync(temporary, { force: true });
+    throw error;
+  }
+  return () =>
+    new Promise((resolve, reject) => {
+      fdatasync(file, (error) => {
+        closeSync(file);
+        if (error === null) resolve();
+        else reject(error);
+      });
+    });
 }
 
 /** fsync of a directory: makes renames, links and unlinks in it durable. */

@@ -22,5 +22,15 @@ export type Entry =
  * failed. A stream is read once.
  */
 export type Content =
-  | { readonly from: 'path'; readonly path: Buffer; readonly size: number }
+  | { readonly from: 'path'; readonly path: Buffer; readonly size: number; readonly identity?: FileIdentity }
   | { readonly from: 'stream'; open(): AsyncIterable<Buffer> };
+
+/** What tells a file's content apart from another, without reading it. Times are nanoseconds since the epoch by its file system's clock. */
+export interface FileIdentity {
+  readonly size: bigint;
+  readonly mtimeNs: bigint;
+  readonly ctimeNs: bigint;
+  readonly ino: bigint;
+  /** Says only which clock that is: numbers of devices do not last. */
+  readonly dev: bigint;
+}

@@ -20,6 +20,12 @@ export const sealRequest = object({
   /** Public keys of the recipients, base64 of 32 bytes (X25519). */
   recipients: list(text(64)),
   vaultId: text(64),
+  /** Bytes that may wait in staging. */
+  stagingLimit: integer(),
+  /** Bytes of memory that sealing may take, the index apart. */
+  maxMemory: integer(),
+  /** zstd's level. */
+  compression: integer(1, 19),
   /** Milliseconds since the epoch to write as the snapshot's time. */
   wall: number(),
 });
@@ -27,6 +33,10 @@ export type SealRequest = Of<typeof sealRequest>;
 
 export const sealMessage = variants('type', {
   progress: { files: integer(), bytes: integer(), newBytes: integer() },
+  /** There is a part in staging that can be shipped, while sealing goes on. */
+  part: { batch: text(100) },
+  /** Staging is full: sealing waits until some of it has been shipped. Said again as long as it is. */
+  full: {},
   done: {
     batch: text(100),
     files: integer(),

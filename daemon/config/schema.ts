@@ -10,6 +10,7 @@ import {
   path,
   remoteHost,
   s3Endpoint,
+  size,
   timezone,
   whole,
 } from './values.ts';
@@ -267,6 +268,19 @@ const vault = z.strictObject({
   staging: path
     .optional()
     .describe('Directory of finished ciphertext waiting for a window. Default: staging/ in the state directory.'),
+  stagingLimit: size('1G', '999999T')
+    .default('64G')
+    .describe(
+      'How much may wait in staging. When it is full sealing waits until a window has taken some of it into the vault.',
+    ),
+  maxMemory: size('128M', '64G')
+    .default('200M')
+    .describe(
+      'Memory that sealing may take, the index of what is in the vault not counted (28 bytes a piece of 1 MB).',
+    ),
+  compression: whole(1, 19)
+    .default(3)
+    .describe('Level of zstd. From 10 on it is slower than most disks, and takes more memory than `maxMemory` says.'),
 });
 
 const sourceName = name.describe('Name of the source, unique; snapshots carry it.');

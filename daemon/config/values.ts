@@ -1,6 +1,7 @@
 import { BlockList, isIP, isIPv6 } from 'node:net';
 import { z } from 'zod';
 import { DURATION, durationMs } from '../base/duration.ts';
+import { SIZE, sizeBytes } from '../base/size.ts';
 import { parseCron } from '../schedule/cron.ts';
 import { findZone } from '../schedule/zone.ts';
 import { suggest } from './near.ts';
@@ -29,6 +30,19 @@ export function duration(minimum: string, maximum: string) {
     .refine((text) => {
       const ms = durationMs(text);
       return ms !== undefined && ms >= low && ms <= high;
+    }, accepted);
+}
+
+export function size(minimum: string, maximum: string) {
+  const low = sizeBytes(minimum) ?? 0;
+  const high = sizeBytes(maximum) ?? 0;
+  const accepted = `a size from ${minimum} to ${maximum}, such as 128M, 16G`;
+  return z
+    .string(accepted)
+    .regex(SIZE, { message: accepted, abort: true })
+    .refine((text) => {
+      const bytes = sizeBytes(text);
+      return bytes !== undefined && bytes >= low && bytes <= high;
     }, accepted);
 }
 

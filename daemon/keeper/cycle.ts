@@ -14,6 +14,8 @@ export interface Situation {
   /** Start of the newest window that sealing was begun for; 0 before the first. */
   readonly sealedFor: number;
   readonly sealing: boolean;
+  /** Sealing waits until some of what is staged is in the vault. */
+  readonly stagingFull: boolean;
   /** Sources whose sealing the uplink's loss cut short: sealed again once it is back and the window is over. */
   readonly cutShort: number;
   /** How long sealing everything took last time, ms; undefined before the first. */
@@ -48,7 +50,8 @@ const LEAST_USEFUL_MS = 500;
 /**
  * What to begin now. Sealing starts ahead of the window by twice its last duration, so that connecting waits for
  * nothing (but not inside another window, which would connect for it once more); and connecting waits for sealing until
- * half of the window is gone, so that one slow source does not keep the others out of the vault. Where the uplink is away
+ * half of the window is gone, so that one slow source does not keep the others out of the vault, unless sealing itself waits for room in
+ * staging. Where the uplink is away
  * sealing waits for it: it is never connected together with the vault, so a connection ends what is being sealed.
  */
 export function decide(now: Situation): Move[] {
@@ -76,7 +79,7 @@ export function decide(now: Situation): Move[] {
   if (now.resting || window === undefined || gate.interlocks.some((interlock) => !interlock.ok)) return moves;
   const left = window.endWall - wall;
   const patience = (window.endWall - window.startWall) / 2;
-  if (now.staged > 0 && left >= LEAST_USEFUL_MS && (!(now.sealing || due) || left <= patience)) {
+  if (now.staged > 0 && left >= LEAST_USEFUL_MS && (now.stagingFull || !(now.sealing || due) || left <= patience)) {
     moves.push({ do: 'connect', permit: 'window', window, seconds: left / 1000 });
   }
   return moves;

@@ -20,16 +20,40 @@ export interface JobRunner {
 export type Sealed = Extract<SealMessage, { type: 'done' }>;
 export type Shipped = Extract<ShipMessage, { type: 'done' }>;
 
+/** What a seal says before it is done. */
+export interface SealHandlers {
+  progress(message: Extract<SealMessage, { type: 'progress' }>): void;
+  /** A part lies in staging that can be shipped. */
+  part(): void;
+  /** Sealing waits for room in staging. */
+  full(): void;
+}
+
 /** Runs one seal. Rejects with the job's own error, or `job.died` when it ended without a word. */
 export function runSeal(
   runner: JobRunner,
   request: SealRequest,
   signal: AbortSignal,
-  progress: (message: Extract<SealMessage, { type: 'progress' }>) => void,
+  handlers: SealHandlers,
 ): Promise<Sealed> {
   return converse<SealMessage, SealRequest, Sealed>(runner, 'seal', sealMessage, request, signal, (message) => {
-    if (message.type === 'progress') progress(message);
-    return message.type === 'done' ? message : undefined;
+    switch (message.type) {
+      case 'progress':
+        handlers.progress(message);
+        return undefined;
+      case 'part':
+        handlers.part();
+        return undefined;
+      case 'full':
+        handlers.full();
+        return undefined;
+      case 'done':
+        return message;
+      case 'failed':
+        return undefined;
+      default:
+        return message satisfies never;
+    }
   });
 }
 

@@ -92,6 +92,7 @@ export class Keeper implements KeeperReads {
   #finishedWindow = 0;
   #seals: Promise<unknown> = Promise.resolve();
   #sealing = 0;
+  #stagingFull = false;
   /** Sources whose sealing the uplink's loss cut short, or kept from beginning. */
   readonly #cutShort = new Set<string>();
   /** Aborted when the uplink goes away from under what is being sealed. */
@@ -295,6 +296,7 @@ export class Keeper implements KeeperReads {
       next: this.#ports.nextWindow(wall),
       sealedFor: this.#book.sealedFor,
       sealing: this.#sealing > 0,
+      stagingFull: this.#stagingFull,
       cutShort: this.#cutShort.size,
       lastSealMs: this.#lastSealMs,
       staged: this.#staged.length,
@@ -417,9 +419,22 @@ export class Keeper implements KeeperReads {
     this.#running.set(source.name, { state: 'sealing', files: 0, bytes: 0 });
     const request = { ...this.#setup.seal, source: source.request, wall: this.#ports.clock.wall() };
     const over = AbortSignal.any([this.#stopping.signal, uplinkLost]);
-    const sealed = await runSeal(this.#ports.runner, request, over, ({ files, bytes }) => {
-      this.#running.set(source.name, { state: 'sealing', files, bytes });
-      this.#changed();
+    const sealed = await runSeal(this.#ports.runner, request, over, {
+      progress: ({ files, bytes }) => {
+        this.#stagingFull = false;
+        this.#activity = `Sealing ${source.name}.`;
+        this.#running.set(source.name, { state: 'sealing', files, bytes });
+        this.#changed();
+      },
+      part: () => void this.#lookAtStaging(),
+      full: () => {
+        if (!this.#stagingFull) this.#note('staging.full', { source: source.name });
+        this.#stagingFull = true;
+        this.#activity = `Staging is full: sealing ${source.name} goes on when some of it is in the vault.`;
+        void this.#lookAtStaging();
+      },
+    }).finally(() => {
+      this.#stagingFull = false;
     });
     const { type: _, problems, ...figures } = sealed;
     await this.#append('seal.done', {
@@ -428,6 +443,17 @@ export class Keeper implements KeeperReads {
       problems: problems.slice(0, 20),
     });
     this.#staged = await this.#ports.staged();
+  }
+
+  /** Sealing has staged a part, or waits for room: there may be something to connect for. */
+  async #lookAtStaging(): Promise<void> {
+    try {
+      this.#staged = await this.#ports.staged();
+      this.#changed();
+      this.#step();
+    } catch (error) {
+      this.#ports.log.error('staging cannot be read', { error });
+    }
   }
 
   /**

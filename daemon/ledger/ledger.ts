@@ -1,10 +1,11 @@
 import { dirname } from 'node:path';
-import { Worker } from 'node:worker_threads';
+import type { Worker } from 'node:worker_threads';
 import { canonical, type Json } from '../base/canonical.ts';
 import type { Clock } from '../base/clock.ts';
 import { makeDirectory } from '../base/durable.ts';
 import { PortcullisError, reasonOf } from '../base/errors.ts';
 import type { Log } from '../base/log.ts';
+import { startThread } from '../base/thread.ts';
 import type { SetAside } from './aside.ts';
 import { wellFormed } from './chain.ts';
 import type { Draft, PageQuery, Place } from './database.ts';
@@ -151,7 +152,7 @@ class LedgerWorker {
   #dead: string | undefined;
 
   constructor() {
-    this.#thread = startThread();
+    this.#thread = startThread(import.meta.url, 'worker');
     this.#thread.on('message', ({ id, answer }: { id: number; answer: WorkerAnswer }) => {
       const asked = this.#asked.get(id);
       this.#asked.delete(id);
@@ -185,13 +186,4 @@ class LedgerWorker {
 
 function gone(reason: string): PortcullisError {
   return new PortcullisError('ledger.failed', `The ledger's thread has died: ${reason}.`);
-}
-
-/** Where the sources run uncompiled (tests, development) the thread needs the TypeScript loader: Node passes none on. */
-function startThread(): Worker {
-  if (!import.meta.url.endsWith('.ts')) return new Worker(new URL('./worker.js', import.meta.url), { execArgv: [] });
-  const loader = `import { register } from ${JSON.stringify(import.meta.resolve('tsx/esm/api'))}; register();`;
-  return new Worker(new URL('./worker.ts', import.meta.url), {
-    execArgv: ['--import', `data:text/javascript,${encodeURIComponent(loader)}`],
-  });
 }

@@ -6,6 +6,7 @@ import { makeDirectory } from '../base/durable.ts';
 import { durationMs } from '../base/duration.ts';
 import { PortcullisError, reasonOf } from '../base/errors.ts';
 import { Secret } from '../base/secret.ts';
+import { sizeBytes } from '../base/size.ts';
 import { windowsOf } from '../config/gate.ts';
 import { loadConfig } from '../config/load.ts';
 import type { Config } from '../config/schema.ts';
@@ -71,6 +72,9 @@ async function start(): Promise<Running> {
         secret: paths.sealingSecret,
         recipients: identity.recipients,
         vaultId: identity.vaultId,
+        stagingLimit: sizeBytes(vault.stagingLimit) ?? 0,
+        maxMemory: sizeBytes(vault.maxMemory) ?? 0,
+        compression: vault.compression,
       },
       ship: {
         store: { ...vault.store },
@@ -104,10 +108,10 @@ async function start(): Promise<Running> {
         (await listBatches(paths.staging)).map(({ batch, draft }) => ({
           batch,
           source: draft.source.name,
-          wall: Date.parse(draft.body.time),
+          wall: draft.body === undefined ? 0 : Date.parse(draft.body.time),
           files: draft.files,
           bytes: draft.bytes,
-          partial: draft.body.status !== 'complete',
+          partial: draft.body?.status !== 'complete',
         })),
       lost: async () => [...(await readLost(paths.index))].map(([pack, problem]) => ({ pack, problem })),
       heads: (chain) => acceptableHeads(chain, NO_RECORD),

@@ -1,5 +1,6 @@
 /** The seal job: reads one source, leaves a batch of finished ciphertext in staging. Never sees the vault. */
 import { readFile } from 'node:fs/promises';
+import { availableParallelism } from 'node:os';
 import { join } from 'node:path';
 import { systemClock } from '../base/clock.ts';
 import { makeDirectory } from '../base/durable.ts';
@@ -9,10 +10,15 @@ import type { Lines } from '../base/lines.ts';
 import { Secret } from '../base/secret.ts';
 import { openSource, type SourceSettings } from '../sources/open.ts';
 import { seal } from '../vault/seal.ts';
+import { sealThreads } from '../vault/seal-plan.ts';
+import { SeenFiles } from '../vault/seen-files.ts';
 import { type Failed, serveJob } from './job.ts';
 import { processLog } from './process.ts';
 
 const log = processLog('seal');
+
+/** How often it is looked whether staging has room again. */
+const FULL_MS = 500;
 
 async function work(request: SealRequest, lines: Lines<SealMessage | Failed>): Promise<void> {
   // The keeper has checked it: it is a source of its own configuration.
@@ -22,21 +28,39 @@ async function work(request: SealRequest, lines: Lines<SealMessage | Failed>): P
   await makeDirectory(workdir);
   const { signal } = new AbortController();
   const { entries, facts } = await source.pull({ workdir, signal });
+  const sealing = await readSecret(request.secret);
+  const vaultId = Buffer.from(request.vaultId, 'hex');
   const sealed = await seal({
     staging: request.staging,
+    stagingLimit: request.stagingLimit,
     state: request.index,
-    sealing: await readSecret(request.secret),
-    vaultId: Buffer.from(request.vaultId, 'hex'),
+    sealing,
+    vaultId,
     recipients: request.recipients.map((recipient) => Buffer.from(recipient, 'base64')),
     source: { name: settings.name, kind: settings.kind },
     facts,
     entries,
     wall: request.wall,
     signal,
+    threads: sealThreads(request.maxMemory, availableParallelism()),
+    level: request.compression,
+    // Names of files: it lies with the working copies, which are plaintext too.
+    seen: new SeenFiles(() => systemClock.wall(), {
+      path: join(request.work, `.${settings.name}.seen`),
+      secret: sealing.reveal(),
+      vaultId,
+    }),
+    part: (batch) => lines.send({ type: 'part', batch }),
+    full: async () => {
+      lines.send({ type: 'full' });
+      await new Promise<void>((resolve) => systemClock.after(FULL_MS, resolve));
+    },
     progress: ({ files, bytes, newBytes }) => lines.send({ type: 'progress', files, bytes, newBytes }),
   });
-  const { batch, files, bytes, newBytes, packs, problemCount, problems, removed } = sealed;
-  if (removed.length > 0) log.warn('removed what a killed seal had left in staging', { batches: removed });
+  const { batch, files, bytes, newBytes, packs, problemCount, problems, adopted, removed } = sealed;
+  if (adopted > 0) log.info('took over what a killed seal had left in staging', { packs: adopted });
+  if (removed.length > 0)
+    log.warn('removed what a killed seal had left in staging and nobody can use', { batches: removed });
   lines.send({ type: 'done', batch, files, bytes, newBytes, packs, problemCount, problems: [...problems] });
 }
 

@@ -108,7 +108,7 @@ async function* entries(mirror: string, root: string, signal: AbortSignal): Asyn
     mtimeNs: stats.mtimeNs,
     uid,
     gid,
-    content: { from: 'path', path: absolute(mirror, file), size: Number(stats.size) },
+    content: { from: 'path', path: absolute(mirror, file), size: Number(stats.size), identity: stats },
   }));
   for (const entry of [...folders, ...contents].sort((a, b) => Buffer.compare(a.path, b.path))) {
     if (signal.aborted) throw stopped(root);

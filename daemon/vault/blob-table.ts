@@ -28,11 +28,23 @@ export function encodeBlobTable(blobs: readonly BlobEntry[]): Buffer {
   return bytes;
 }
 
+/** Length of the table at `from`. Throws when it is cut short. */
+export function blobTableLength(bytes: Buffer, from = 0): number {
+  const length = 4 + bytes.readUInt32BE(from) * BLOB_ENTRY_LENGTH;
+  if (bytes.length < from + length) throw new Error('its table of blobs is cut short');
+  return length;
+}
+
+/** The ids in a table, as views of it. */
+export function* blobIds(table: Uint8Array): Generator<Buffer> {
+  const bytes = Buffer.from(table.buffer, table.byteOffset, table.byteLength);
+  for (let at = 5; at < bytes.length; at += BLOB_ENTRY_LENGTH) yield bytes.subarray(at, at + ID_LENGTH);
+}
+
 /** The table at `from`, and how long it is. Throws when it is cut short or a value cannot be. */
 export function decodeBlobTable(bytes: Buffer, from = 0): { blobs: PlacedBlob[]; length: number } {
+  const length = blobTableLength(bytes, from);
   const count = bytes.readUInt32BE(from);
-  const length = 4 + count * BLOB_ENTRY_LENGTH;
-  if (bytes.length < from + length) throw new Error('its table of blobs is cut short');
   const blobs: PlacedBlob[] = [];
   let offset = HEADER_LENGTH;
   for (let index = 0; index < count; index++) {

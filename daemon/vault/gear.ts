@@ -39,40 +39,59 @@ export function cutsAfter(table: Uint32Array, line: Uint8Array): boolean {
   return hash >>> 24 === 0;
 }
 
-/** Room for `pieces` to work in. One stream at a time. */
-export function cutWindow(): Buffer {
-  return Buffer.allocUnsafe(2 * DATA_CUT.maximum);
+/** Cuts one stream after the other into pieces, in memory of its own. A piece is a view that is valid until more bytes are filled in. */
+export class Cutter {
+  readonly #table: Uint32Array;
+  readonly #window = Buffer.allocUnsafeSlow(2 * DATA_CUT.maximum);
+  #start = 0;
+  #end = 0;
+
+  constructor(table: Uint32Array) {
+    this.#table = table;
+  }
+
+  /** Begins a new stream, whatever was left of the one before. */
+  restart(): void {
+    this.#start = 0;
+    this.#end = 0;
+  }
+
+  /** Where the next bytes of the stream go: never empty while `next` is asked after each filling. */
+  get room(): Buffer {
+    if (this.#end === this.#window.length) {
+      this.#window.copyWithin(0, this.#start, this.#end);
+      this.#end -= this.#start;
+      this.#start = 0;
+    }
+    return this.#window.subarray(this.#end);
+  }
+
+  /** Says how many bytes were put into `room`. */
+  filled(length: number): void {
+    this.#end += length;
+  }
+
+  /** The next piece; undefined when it takes more bytes to tell, or, after the `last` of them, when there is none. */
+  next(last: boolean): Buffer | undefined {
+    const left = this.#end - this.#start;
+    if (left === 0 || (left < DATA_CUT.maximum && !last)) return undefined;
+    const length = cut(this.#table, this.#window.subarray(this.#start, this.#end));
+    const piece = this.#window.subarray(this.#start, this.#start + length);
+    this.#start += length;
+    return piece;
+  }
 }
 
-/** Cuts a stream into pieces. A piece is a view of `window` that is valid until the next one is asked for. */
-export async function* pieces(
-  table: Uint32Array,
-  window: Buffer,
-  content: AsyncIterable<Buffer>,
-): AsyncGenerator<Buffer> {
-  let start = 0;
-  let end = 0;
+/** Cuts `content` into pieces, each valid until the next one is asked for. */
+export async function* pieces(cutter: Cutter, content: AsyncIterable<Buffer>): AsyncGenerator<Buffer> {
+  cutter.restart();
   for await (let chunk of content) {
     while (chunk.length > 0) {
-      if (end === window.length) {
-        window.copyWithin(0, start, end);
-        end -= start;
-        start = 0;
-      }
-      const taken = Math.min(chunk.length, window.length - end);
-      chunk.copy(window, end, 0, taken);
-      end += taken;
+      const taken = chunk.copy(cutter.room);
+      cutter.filled(taken);
       chunk = chunk.subarray(taken);
-      while (end - start >= DATA_CUT.maximum) {
-        const length = cut(table, window.subarray(start, end));
-        yield window.subarray(start, start + length);
-        start += length;
-      }
+      for (let piece = cutter.next(false); piece !== undefined; piece = cutter.next(false)) yield piece;
     }
   }
-  while (end > start) {
-    const length = cut(table, window.subarray(start, end));
-    yield window.subarray(start, start + length);
-    start += length;
-  }
+  for (let piece = cutter.next(true); piece !== undefined; piece = cutter.next(true)) yield piece;
 }

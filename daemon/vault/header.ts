@@ -32,6 +32,11 @@ export function readHeader(bytes: Buffer, ...types: ObjectType[]): Header {
   };
 }
 
+/** The session id in the bytes of a pack's header, in hex. */
+export function sessionIn(header: Uint8Array): string {
+  return Buffer.from(header.subarray(12, 44)).toString('hex');
+}
+
 /** A whole object that is one ciphertext: header, then AES-256-GCM under a key of its own. */
 export function sealWhole(
   header: Header,

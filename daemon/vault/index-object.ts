@@ -1,4 +1,4 @@
-import { type BlobEntry, decodeBlobTable, encodeBlobTable, type PlacedBlob } from './blob-table.ts';
+import { type BlobEntry, blobTableLength, decodeBlobTable, type PlacedBlob } from './blob-table.ts';
 import { deflate, inflate } from './compression.ts';
 import { HEADER_LENGTH, ID_LENGTH, TYPE } from './format.ts';
 import { type Header, newHeader, openUnder, readHeader, sealWhole } from './header.ts';
@@ -12,34 +12,71 @@ export interface IndexedPack<Blob extends BlobEntry = PlacedBlob> {
   readonly blobs: readonly Blob[];
 }
 
-export interface IndexContent<Blob extends BlobEntry = PlacedBlob> {
+export interface IndexContent {
   readonly epoch: string;
-  readonly packs: readonly IndexedPack<Blob>[];
+  readonly packs: readonly IndexedPack[];
 }
 
-export function encodeIndex(content: IndexContent<BlobEntry>, vaultId: Buffer, indexKey: Uint8Array): Buffer {
-  const parts = [Buffer.from(content.epoch, 'hex'), uint32(content.packs.length)];
-  for (const pack of content.packs) {
-    parts.push(Buffer.from(pack.hash, 'hex'), uint32(pack.size), pack.header.bytes, encodeBlobTable(pack.blobs));
+/** A pack as the index has it, its table of blobs as bytes: there may be millions of blobs. */
+export interface TabledPack {
+  readonly hash: string;
+  readonly size: number;
+  /** HEADER_LENGTH bytes. */
+  readonly header: Uint8Array;
+  readonly table: Uint8Array;
+}
+
+/** An index is finished by the pack that takes its tables past this many bytes: it is opened as a whole. */
+export const INDEX_TARGET = 8 << 20;
+
+export function encodeIndex(
+  content: { readonly epoch: string; readonly packs: readonly TabledPack[] },
+  vaultId: Buffer,
+  indexKey: Uint8Array,
+): Buffer {
+  const parts: Uint8Array[] = [Buffer.from(content.epoch, 'hex'), uint32(content.packs.length)];
+  for (const { hash, size, header, table } of content.packs) {
+    parts.push(Buffer.from(hash, 'hex'), uint32(size), header, table);
   }
   return sealWhole(newHeader(TYPE.index), indexKey, 'index object', vaultId, deflate(Buffer.concat(parts)));
 }
 
 /** Throws when a bit differs or the index is another appliance's. */
-export function decodeIndex(bytes: Buffer, vaultId: Buffer, indexKey: Uint8Array): IndexContent {
+export function openIndex(
+  bytes: Buffer,
+  vaultId: Buffer,
+  indexKey: Uint8Array,
+): { readonly epoch: string; readonly packs: TabledPack[] } {
   const header = readHeader(bytes, TYPE.index);
   const plain = inflate(openUnder(header, indexKey, 'index object', vaultId, bytes.subarray(HEADER_LENGTH)));
-  let at = ID_LENGTH;
-  const packs: IndexedPack[] = [];
-  for (let left = plain.readUInt32BE(at), next = at + 4; left > 0; left--) {
-    at = next + ID_LENGTH + 4;
-    const pack = readHeader(plain.subarray(at), TYPE.data, TYPE.metadata);
-    const { blobs, length } = decodeBlobTable(plain, at + HEADER_LENGTH);
-    const hash = plain.toString('hex', next, next + ID_LENGTH);
-    packs.push({ hash, size: plain.readUInt32BE(next + ID_LENGTH), header: pack, blobs });
-    next = at + HEADER_LENGTH + length;
+  const packs: TabledPack[] = [];
+  let at = ID_LENGTH + 4;
+  for (let left = plain.readUInt32BE(ID_LENGTH); left > 0; left--) {
+    const head = at + ID_LENGTH + 4;
+    const end = head + HEADER_LENGTH + blobTableLength(plain, head + HEADER_LENGTH);
+    packs.push({
+      hash: plain.toString('hex', at, at + ID_LENGTH),
+      size: plain.readUInt32BE(at + ID_LENGTH),
+      header: plain.subarray(head, head + HEADER_LENGTH),
+      table: plain.subarray(head + HEADER_LENGTH, end),
+    });
+    at = end;
   }
   return { epoch: plain.toString('hex', 0, ID_LENGTH), packs };
+}
+
+/** As `openIndex`, with every blob spelled out. */
+export function decodeIndex(bytes: Buffer, vaultId: Buffer, indexKey: Uint8Array): IndexContent {
+  const { epoch, packs } = openIndex(bytes, vaultId, indexKey);
+  return {
+    epoch,
+    packs: packs.map(({ hash, size, header, table }) => ({
+      hash,
+      size,
+      header: readHeader(Buffer.from(header), TYPE.data, TYPE.metadata),
+      blobs: decodeBlobTable(Buffer.from(table)).blobs,
+    })),
+  };
 }
 
 function uint32(value: number): Buffer {

@@ -1,12 +1,17 @@
-import { readdir, readFile, rm } from 'node:fs/promises';
+import { readdir, readFile, rm, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { makeDirectory, writeDurably } from '../base/durable.ts';
 import { errnoOf } from '../base/errors.ts';
 import type { SealingKeys } from './appliance-secrets.ts';
+import { blobIds } from './blob-table.ts';
 import { sha256Hex } from './crypto.ts';
-import { decodeIndex, type IndexContent } from './index-object.ts';
+import { ID_LENGTH } from './format.ts';
+import { sessionIn } from './header.ts';
+import { openIndex } from './index-object.ts';
+import { KnownBlobs, type SharedBlobs, shareBlobs } from './known-blobs.ts';
 import { readLost } from './lost-packs.ts';
 import { decodePackSet, type ListedPack } from './pack-set.ts';
+import { PackTable } from './pack-table.ts';
 import { listBatches } from './staging.ts';
 
 /**
@@ -15,12 +20,11 @@ import { listBatches } from './staging.ts';
  * All of it can be thrown away together: then the next seal writes everything again.
  */
 export interface Known {
-  /** Indexes of the asked-for epoch. */
-  readonly indexes: readonly IndexContent[];
+  /** Blobs of the asked-for epoch, each in the pack of that number. */
+  readonly blobs: SharedBlobs;
+  readonly packs: PackTable;
   /** Usable pack sets: no pack in them is lost. */
   readonly packSets: ReadonlyMap<string, readonly ListedPack[]>;
-  /** Packs not to be built on: the vault has lost them, or they are in a batch that builds on such a one. */
-  readonly lost: ReadonlySet<string>;
 }
 
 const HASH = /^[0-9a-f]{64}$/;
@@ -32,24 +36,46 @@ export async function readKnown(state: string, staging: string, keys: SealingKey
   const folders: string[] = [];
   for (const { batch, draft } of await listBatches(staging)) {
     const folder = join(staging, batch);
-    if (await isDoomed(draft.body.packsets, [folder, state], lost)) {
+    if (await isDoomed(draft.body?.packsets ?? [], [folder, state], lost)) {
       // Ship will drop it: what builds on its packs would be dropped with it.
       for (const name of draft.objects) if (name.startsWith('packs/')) lost.add(name.slice(-64));
     } else folders.push(folder);
   }
   folders.push(state);
-  const indexes = new Map<string, IndexContent>();
+  const blobs = shareBlobs(await countBlobs(folders));
+  const map = new KnownBlobs(blobs);
+  const packs = new PackTable();
   const packSets = new Map<string, readonly ListedPack[]>();
   for (const folder of folders) {
-    for await (const [hash, bytes] of remembered(join(folder, 'index'))) {
-      const index = attempt(() => decodeIndex(bytes, keys.vaultId, keys.indexKey.reveal()));
-      if (index?.epoch === epoch) indexes.set(hash, index);
+    for await (const [, bytes] of remembered(join(folder, 'index'))) {
+      const index = attempt(() => openIndex(bytes, keys.vaultId, keys.indexKey.reveal()));
+      if (index?.epoch !== epoch) continue;
+      for (const { hash, size, header, table } of index.packs) {
+        if (lost.has(hash)) continue;
+        const number = map.newPack();
+        packs.set(number, { name: hash, size, session: sessionIn(header) });
+        for (const id of blobIds(table)) map.claim(id, number);
+      }
     }
-    for await (const [hash, packs] of recallPackSets(folder)) {
-      if (!packs.some((pack) => lost.has(pack.name))) packSets.set(hash, packs);
+    for await (const [hash, listed] of recallPackSets(folder)) {
+      if (!listed.some((pack) => lost.has(pack.name))) packSets.set(hash, listed);
     }
   }
-  return { indexes: [...indexes.values()], packSets, lost };
+  return { blobs, packs, packSets };
+}
+
+/** At most so many blobs are in the indexes of these folders: ids do not compress. */
+async function countBlobs(folders: readonly string[]): Promise<number> {
+  let bytes = 0;
+  for (const folder of folders) {
+    for (const file of await filesIn(join(folder, 'index'))) {
+      bytes += await stat(join(folder, 'index', file)).then(
+        ({ size }) => size,
+        () => 0,
+      );
+    }
+  }
+  return Math.ceil(bytes / ID_LENGTH);
 }
 
 /** Whether one of these pack sets lists a lost pack. */
@@ -75,16 +101,18 @@ function attempt<T>(read: () => T): T | undefined {
   }
 }
 
-async function* remembered(folder: string): AsyncGenerator<[string, Buffer]> {
-  let files: string[];
+async function filesIn(folder: string): Promise<string[]> {
   try {
-    files = await readdir(folder);
+    // Another process may be writing here: its temporary names are its own.
+    return (await readdir(folder)).filter((name) => HASH.test(name));
   } catch (error) {
-    if (errnoOf(error) === 'ENOENT') return;
+    if (errnoOf(error) === 'ENOENT') return [];
     throw error;
   }
-  // Another process may be writing here: its temporary names are its own.
-  for (const hash of files.filter((name) => HASH.test(name))) {
+}
+
+async function* remembered(folder: string): AsyncGenerator<[string, Buffer]> {
+  for (const hash of await filesIn(folder)) {
     const bytes = await readFile(join(folder, hash)).catch((error: unknown) => {
       if (errnoOf(error) !== 'ENOENT') throw error;
     });

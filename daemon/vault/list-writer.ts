@@ -30,28 +30,28 @@ export class ListWriter {
   }
 
   /** Adds the lines of one path. */
-  async add(path: Buffer, lines: Iterable<Buffer>): Promise<void> {
+  add(path: Buffer, lines: Iterable<Buffer>): void {
     if (this.#previous !== undefined && comparePaths(this.#previous, path) >= 0) this.#ordered = false;
     this.#previous = path;
     for (const line of lines) {
       this.#first ??= path;
       this.#lines.push(line);
       this.#length += line.length;
-      if (this.#length >= MAXIMUM || (this.#length >= MINIMUM && cutsAfter(this.#gear, line))) await this.#cut();
+      if (this.#length >= MAXIMUM || (this.#length >= MINIMUM && cutsAfter(this.#gear, line))) this.#cut();
     }
   }
 
-  async finish(): Promise<readonly { readonly first: Buffer; readonly at: Reference }[]> {
-    await this.#cut();
+  finish(): readonly { readonly first: Buffer; readonly at: Reference }[] {
+    this.#cut();
     return this.#pieces;
   }
 
-  async #cut(): Promise<void> {
+  #cut(): void {
     if (this.#first === undefined) return;
     // A short piece is guessed as easily as a short file: it gets a bundle of its own.
     const salt = this.#length < BUNDLE_BELOW ? [randomBytes(32)] : [];
     const plain = Buffer.concat([...salt, ...this.#lines]);
-    const blob = await this.#blobs.put(TYPE.metadata, plain);
+    const blob = this.#blobs.put(TYPE.metadata, plain);
     this.#pieces.push({ first: this.#first, at: { blob, offset: plain.length - this.#length, length: this.#length } });
     this.#lines = [];
     this.#length = 0;

@@ -1,9 +1,10 @@
 import { type BlobEntry, decodeBlobTable, encodeBlobTable, type PlacedBlob } from './blob-table.ts';
-import { deflate, inflate } from './compression.ts';
-import { derive, gcmOpen, gcmSeal, sha256Hex } from './crypto.ts';
+import { DEFAULT_LEVEL, Deflater, inflate } from './compression.ts';
+import { derive, gcmOpen, gcmSealInto, sha256Hex } from './crypto.ts';
 import {
   HEADER_LENGTH,
   MAX_BLOB,
+  PACK_TARGET,
   type PackType,
   packName,
   TAG_LENGTH,
@@ -31,20 +32,41 @@ export interface PackKeys {
   readonly indexKey: Uint8Array;
 }
 
+/** Memory for one pack after the other, and the compressor they share. */
+export class PackRoom {
+  readonly deflater: Deflater;
+  bytes = Buffer.allocUnsafeSlow(PACK_TARGET + (4 << 20));
+
+  constructor(level = DEFAULT_LEVEL) {
+    this.deflater = new Deflater(level);
+  }
+
+  /** Makes sure that `more` bytes fit after the first `used`, which are kept. */
+  reserve(used: number, more: number): void {
+    if (used + more <= this.bytes.length) return;
+    const larger = Buffer.allocUnsafeSlow(used + more + PACK_TARGET / 2);
+    this.bytes.copy(larger, 0, 0, used);
+    this.bytes = larger;
+  }
+}
+
 /** A pack in the making, all in memory. */
 export class PackWriter {
   readonly #keys: PackKeys;
+  readonly #room: PackRoom;
   readonly #header: Header;
   readonly #packKey: Buffer;
-  readonly #stored: Buffer[] = [];
   readonly #blobs: BlobEntry[] = [];
   /** Bytes so far, footer and tail not counted. */
   length = HEADER_LENGTH;
 
-  constructor(type: PackType, keys: PackKeys) {
+  /** `room` belongs to this pack until `finish`. */
+  constructor(type: PackType, keys: PackKeys, room = new PackRoom()) {
     this.#keys = keys;
+    this.#room = room;
     this.#header = newHeader(type, keys.session.id);
     this.#packKey = derive(keys.session.key, keys.vaultId, 'pack', this.#header.salt);
+    this.#header.bytes.copy(room.bytes);
   }
 
   get empty(): boolean {
@@ -54,22 +76,28 @@ export class PackWriter {
   /** Adds one blob. `plain` is not kept. */
   add(id: Buffer, plain: Uint8Array): void {
     if (plain.length > MAX_BLOB) throw new RangeError(`a blob of ${plain.length} bytes`);
-    const small = deflate(plain);
+    const small = this.#room.deflater.deflate(plain);
     const compressed = small.length < plain.length;
     const content = compressed ? small : plain;
     const entry = { id, compressed, storedLength: content.length + TAG_LENGTH, plainLength: plain.length };
     const index = this.#blobs.length;
-    this.#stored.push(gcmSeal(this.#packKey, index, blobAad(this.#keys.vaultId, this.#header, index, entry), content));
+    const aad = blobAad(this.#keys.vaultId, this.#header, index, entry);
+    this.#room.reserve(this.length, entry.storedLength);
+    this.length += gcmSealInto(this.#packKey, index, aad, content, this.#room.bytes, this.length);
     this.#blobs.push(entry);
-    this.length += entry.storedLength;
   }
 
+  /** The pack. Its bytes are valid until the next one is begun in the same room. */
   finish(): Pack {
     const { vaultId, indexKey } = this.#keys;
     const footer = sealUnder(this.#header, indexKey, 'footer', vaultId, encodeBlobTable(this.#blobs));
-    const footerLength = Buffer.alloc(4);
-    footerLength.writeUInt32BE(footer.length);
-    const bytes = Buffer.concat([this.#header.bytes, ...this.#stored, footer, footerLength, TAIL_MAGIC]);
+    this.#room.reserve(this.length, footer.length + TAIL_LENGTH);
+    const { bytes: room } = this.#room;
+    footer.copy(room, this.length);
+    const end = this.length + footer.length;
+    room.writeUInt32BE(footer.length, end);
+    TAIL_MAGIC.copy(room, end + 4);
+    const bytes = room.subarray(0, end + TAIL_LENGTH);
     const hash = sha256Hex(bytes);
     return { hash, name: packName(hash), bytes, header: this.#header, blobs: this.#blobs };
   }

@@ -33,17 +33,31 @@ function isLength(value: unknown): value is number {
   return Number.isSafeInteger(value) && (value as number) >= 0;
 }
 
-/** Bytes of a reference, kept small for files of a million pieces: id, offset, length. */
-const PACKED = ID_LENGTH + 8;
+/** Bytes of a packed reference, kept small for files of a million pieces: id, offset, length. */
+export const PACKED_REFERENCE = ID_LENGTH + 8;
 
 /** The references of one file, in order. */
 export class ReferenceList {
-  #bytes = Buffer.alloc(4 * PACKED);
+  #bytes: Buffer = Buffer.alloc(4 * PACKED_REFERENCE);
   length = 0;
 
+  /** The references in `packed`, which is kept. */
+  static from(packed: Uint8Array): ReferenceList {
+    const list = new ReferenceList();
+    list.#bytes = Buffer.from(packed.buffer, packed.byteOffset, packed.byteLength);
+    list.length = packed.length / PACKED_REFERENCE;
+    return list;
+  }
+
+  /** All of them as bytes, one after the other. */
+  get packed(): Buffer {
+    return this.#bytes.subarray(0, this.length * PACKED_REFERENCE);
+  }
+
   push(reference: Reference): void {
-    const at = this.length * PACKED;
-    if (at === this.#bytes.length) this.#bytes = Buffer.concat([this.#bytes, Buffer.alloc(at)]);
+    const at = this.length * PACKED_REFERENCE;
+    if (at >= this.#bytes.length)
+      this.#bytes = Buffer.concat([this.#bytes, Buffer.alloc(Math.max(at, PACKED_REFERENCE))]);
     reference.blob.copy(this.#bytes, at);
     this.#bytes.writeUInt32BE(reference.offset, at + ID_LENGTH);
     this.#bytes.writeUInt32BE(reference.length, at + ID_LENGTH + 4);
@@ -52,14 +66,14 @@ export class ReferenceList {
 
   /** Says which blob reference `index` is to: a bundle has no id before it is full. */
   resolve(index: number, blob: Buffer): void {
-    blob.copy(this.#bytes, index * PACKED);
+    blob.copy(this.#bytes, index * PACKED_REFERENCE);
   }
 
   /** References `from` (inclusive) to `to` (exclusive). */
   slice(from: number, to: number): Reference[] {
     const result: Reference[] = [];
     for (let index = from; index < Math.min(to, this.length); index++) {
-      const at = index * PACKED;
+      const at = index * PACKED_REFERENCE;
       result.push({
         blob: this.#bytes.subarray(at, at + ID_LENGTH),
         offset: this.#bytes.readUInt32BE(at + ID_LENGTH),

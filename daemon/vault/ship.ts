@@ -7,7 +7,7 @@ import { expectVault } from './format-object.ts';
 import { forget, recallPackSet, recallPackSets, remember } from './known-packs.ts';
 import { type LostPack, readLost, rememberLost } from './lost-packs.ts';
 import { decodePackSet, encodePackSet, type ListedPack } from './pack-set.ts';
-import { type ChainRecord, parseRecord, recordBody, recordObject } from './record.ts';
+import { type ChainRecord, type DraftBody, parseRecord, recordBody, recordObject } from './record.ts';
 import { type Batch, listBatches, readStaged, removeBatch } from './staging.ts';
 import type { Store } from './store.ts';
 import { damaged } from './vault-error.ts';
@@ -55,7 +55,7 @@ export interface Shipped {
 
 /**
  * Copies batches into the vault, reads every byte back, and commits each with a signed record. Can be killed at any
- * moment: the next run finishes what is there, and nothing committed is touched. Rejects with `vault.absent`,
+ * moment: the next run finishes what is there, and nothing committed is touched. A part brings packs for a snapshot to come, and no record. Rejects with `vault.absent`,
  * `vault.other`, `vault.head_mismatch` or `vault.forged` having written nothing; with `vault.damaged` when what was
  * written reads back differently, `vault.incomplete` when the vault lost what a batch builds on (the batch is then
  * dropped, so that the next seal writes its content again); `vault.staging`; as the store does; or with the signal's reason.
@@ -67,28 +67,33 @@ export async function ship(options: ShipOptions): Promise<Shipped> {
   let head = await readHead(store, vaultId, verifyKey, options.heads);
   await store.settle();
   const committed: Committed[] = [];
+  const total: Moved = { bytes: 0, verifiedBytes: 0, cachedBytes: 0 };
   for (const batch of await chosenBatches(options)) {
     const moved: Moved = { bytes: 0, verifiedBytes: 0, cachedBytes: 0 };
+    const { body } = batch.draft;
     // A run that was killed after its commit left the batch behind.
-    const earlier = head?.snapshot?.manifest.name === batch.draft.body.manifest.name ? head : undefined;
-    const record: ChainRecord = earlier ?? (await shipBatch(options, batch, head, moved));
-    head = record;
+    const isThere = body !== undefined && head?.snapshot?.manifest.name === body.manifest.name;
+    const record = isThere ? head : await shipBatch(options, batch, head, moved);
     for (const name of batch.draft.objects) {
       if (!/^(index|packsets)\//.test(name)) continue;
       const bytes = await readStaged(options.staging, batch.batch, name);
       if (bytes !== undefined) await remember(options.state, name, bytes);
     }
-    const { name, hash, seq } = record;
-    const done = { batch: batch.batch, snapshot: name.slice('snapshots/'.length), seq, head: hash, ...moved };
-    committed.push(done);
-    options.committed?.(done);
+    if (record !== undefined) {
+      head = record;
+      const { name, hash, seq } = record;
+      const done = { batch: batch.batch, snapshot: name.slice('snapshots/'.length), seq, head: hash, ...moved };
+      committed.push(done);
+      options.committed?.(done);
+    }
+    total.bytes += moved.bytes;
+    total.verifiedBytes += moved.verifiedBytes;
+    total.cachedBytes += moved.cachedBytes;
     await removeBatch(options.staging, batch.batch);
   }
   return {
     committed,
-    bytes: committed.reduce((sum, one) => sum + one.bytes, 0),
-    verifiedBytes: committed.reduce((sum, one) => sum + one.verifiedBytes, 0),
-    cachedBytes: committed.reduce((sum, one) => sum + one.cachedBytes, 0),
+    ...total,
     orphans: await countOrphans(options),
   };
 }
@@ -101,12 +106,17 @@ async function shipBatch(
   batch: Batch,
   head: ChainRecord | undefined,
   moved: Moved,
-): Promise<ChainRecord> {
+): Promise<ChainRecord | undefined> {
+  const { body } = batch.draft;
+  if (body === undefined) {
+    await copyObjects(options, batch, moved);
+    return undefined;
+  }
   // Before the copy, so that nothing is written for a batch that cannot be committed; and after it, for what it is built on.
   await requirePacks(options, batch, new Set(batch.draft.objects));
   await copyObjects(options, batch, moved);
   await requirePacks(options, batch, new Set());
-  return commit(options, batch, head, moved);
+  return commit(options, batch, body, head, moved);
 }
 
 async function chosenBatches(options: ShipOptions): Promise<Batch[]> {
@@ -228,7 +238,7 @@ async function requirePacks(options: ShipOptions, { batch, draft }: Batch, comin
   const lost = await readLost(options.state);
   const missing: LostPack[] = [];
   const unlisted: string[] = [];
-  for (const id of draft.body.packsets) {
+  for (const id of draft.body?.packsets ?? []) {
     const name = `packsets/${id}`;
     const packs = await readablePackSet(options, batch, id);
     if (packs === undefined) {
@@ -271,10 +281,16 @@ async function requirePacks(options: ShipOptions, { batch, draft }: Batch, comin
   );
 }
 
-async function commit(options: ShipOptions, { batch, draft }: Batch, head: ChainRecord | undefined, moved: Moved) {
+async function commit(
+  options: ShipOptions,
+  { batch }: Batch,
+  draft: DraftBody,
+  head: ChainRecord | undefined,
+  moved: Moved,
+) {
   const { store, vaultId, verifyKey, signal } = options;
   const seq = (head?.seq ?? 0) + 1;
-  const body = recordBody(draft.body, vaultId, seq, head?.hash ?? NO_RECORD);
+  const body = recordBody(draft, vaultId, seq, head?.hash ?? NO_RECORD);
   const { name, bytes } = recordObject(body, seq, await options.sign(body, batch));
   let record: ChainRecord;
   try {

@@ -3,13 +3,13 @@ import { readdir, readFile, rm } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { makeDirectory, syncDirectory, writeDurably } from '../base/durable.ts';
 import { errnoOf, PortcullisError, reasonOf } from '../base/errors.ts';
-import { integer, list, type Of, object, oneOf, text } from '../base/shape.ts';
+import { integer, list, type Of, object, oneOf, optional, text } from '../base/shape.ts';
 import { hex } from './loose.ts';
 import type { SnapshotStatus } from './record.ts';
 
 /**
- * Staging: one folder a batch, `<order>-<random>`, laid out like the vault, holding ciphertext only. Its `draft.json`
- * is written last and makes it a batch; without one it is what a killed seal left.
+ * Staging: one folder a batch, `<order>-<random>`, laid out like the vault but for packs, which lie in one folder; ciphertext only. Its
+ * `draft.json` is written last and makes it a batch; without one it is what is being sealed, or what a killed seal left.
  */
 
 const draftShape = object({
@@ -23,17 +23,19 @@ const draftShape = object({
   problems: integer(),
   /** Names of the batch's objects in the order they are shipped. */
   objects: list(text(200), Number.MAX_SAFE_INTEGER),
-  /** The record's fields; ship adds its place in the chain. */
-  body: object({
-    time: text(40),
-    source: hex(32),
-    status: oneOf<SnapshotStatus>('complete', 'partial', 'suspicious'),
-    session: hex(32),
-    manifest: object({ name: hex(32), size: integer() }),
-    packsets: list(hex(32)),
-    packs: integer(),
-    bytes: integer(),
-  }),
+  /** The record's fields; ship adds its place in the chain. Absent in a part, of which no record comes. */
+  body: optional(
+    object({
+      time: text(40),
+      source: hex(32),
+      status: oneOf<SnapshotStatus>('complete', 'partial', 'suspicious'),
+      session: hex(32),
+      manifest: object({ name: hex(32), size: integer() }),
+      packsets: list(hex(32)),
+      packs: integer(),
+      bytes: integer(),
+    }),
+  ),
 });
 
 export type Draft = Of<typeof draftShape>;
@@ -82,15 +84,13 @@ export async function listBatches(staging: string): Promise<Batch[]> {
   return batches;
 }
 
-/** Removes what killed seals left and names it. Only while no seal runs. */
-export async function sweepStaging(staging: string): Promise<string[]> {
-  const removed: string[] = [];
+/** Folders without a draft, oldest first: what killed seals left, as long as none runs. */
+export async function unfinishedBatches(staging: string): Promise<string[]> {
+  const unfinished: string[] = [];
   for (const batch of await folders(staging)) {
-    if ((await readDraft(staging, batch)) !== undefined) continue;
-    await removeBatch(staging, batch);
-    removed.push(batch);
+    if ((await readDraft(staging, batch)) === undefined) unfinished.push(batch);
   }
-  return removed;
+  return unfinished;
 }
 
 /** A new batch's folder. */
@@ -102,24 +102,37 @@ export async function createBatch(staging: string): Promise<string> {
   return batch;
 }
 
+/** Where an object of a batch lies. */
+export function stagedPath(staging: string, batch: string, name: string): string {
+  return join(staging, batch, name.replace(/^packs\/[0-9a-f]{2}\//, 'packs/'));
+}
+
 /** Stages one object, durably. */
 export async function stageObject(staging: string, batch: string, name: string, bytes: Uint8Array): Promise<void> {
-  const path = join(staging, batch, name);
+  const path = stagedPath(staging, batch, name);
   await stage(async () => {
     await makeDirectory(dirname(path));
     await writeDurably(path, bytes);
   }, path);
 }
 
-/** Turns what was staged into a batch. */
+/** The folder of a batch's packs. */
+export function packsFolder(staging: string, batch: string): string {
+  return join(staging, batch, 'packs');
+}
+
+/** Turns what was staged into a batch. The bytes of its packs have to be durable, their names become so here. */
 export async function stageDraft(staging: string, batch: string, draft: Draft): Promise<void> {
   const path = join(staging, batch, DRAFT);
-  await stage(async () => writeDurably(path, JSON.stringify(draft)), path);
+  await stage(async () => {
+    if (draft.objects.some((name) => name.startsWith('packs/'))) await syncDirectory(packsFolder(staging, batch));
+    await writeDurably(path, JSON.stringify(draft));
+  }, path);
 }
 
 /** Bytes of a staged object; undefined when it is not there. Rejects with `vault.staging`. */
 export async function readStaged(staging: string, batch: string, name: string): Promise<Buffer | undefined> {
-  const path = join(staging, batch, name);
+  const path = stagedPath(staging, batch, name);
   try {
     return await readFile(path);
   } catch (error) {
@@ -150,6 +163,7 @@ async function stage(action: () => Promise<void>, path: string): Promise<void> {
   }
 }
 
-function stagingError(path: string, error: unknown): PortcullisError {
+/** What went wrong at `path`, as `vault.staging`. */
+export function stagingError(path: string, error: unknown): PortcullisError {
   return new PortcullisError('vault.staging', `Staging failed at ${path}: ${reasonOf(error)}.`, { cause: error });
 }

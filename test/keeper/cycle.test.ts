@@ -29,6 +29,7 @@ function situation(change: Partial<Situation> = {}): Situation {
     next: tomorrow,
     sealedFor: nightly.startWall,
     sealing: false,
+    stagingFull: false,
     cutShort: 0,
     lastSealMs: 10_000,
     staged: 1,
@@ -63,6 +64,9 @@ describe('what the keeper begins', () => {
   it('waits for sealing until half of the window is gone, then ships what there is', () => {
     expect(decide(situation({ sealing: true, wall: 1_049_000 }))).toEqual([]);
     expect(decide(situation({ sealing: true, wall: 1_051_000 }))).toHaveLength(1);
+    // It would wait for ever: room comes only from shipping.
+    expect(decide(situation({ sealing: true, stagingFull: true, wall: 1_049_000 }))).toHaveLength(1);
+    expect(decide(situation({ sealing: true, stagingFull: true, staged: 0, wall: 1_049_000 }))).toEqual([]);
   });
 
   it('begins to seal ahead of the window by twice the last duration and a margin', () => {

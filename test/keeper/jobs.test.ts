@@ -1,6 +1,6 @@
 import { beforeEach, describe, expect, it } from 'vitest';
 import type { SealRequest } from '../../daemon/base/jobs.ts';
-import { runSeal, runShip } from '../../daemon/keeper/jobs.ts';
+import { runSeal, runShip, type SealHandlers } from '../../daemon/keeper/jobs.ts';
 import { until } from '../gate/rig.ts';
 import { type FakeJob, FakeRunner } from './fake-runner.ts';
 
@@ -12,6 +12,9 @@ const REQUEST: SealRequest = {
   secret: '/secret',
   recipients: [],
   vaultId: '00',
+  stagingLimit: 2 ** 40,
+  maxMemory: 128 << 20,
+  compression: 3,
   wall: 0,
 };
 const SHIP = {
@@ -49,10 +52,12 @@ beforeEach(() => {
   };
 });
 
+const DEAF: SealHandlers = { progress: () => {}, part: () => {}, full: () => {} };
+
 describe('a job', () => {
   it('is told its request, heard out, and ended', async () => {
     const progress: number[] = [];
-    const sealed = runSeal(runner, REQUEST, stopper.signal, ({ files }) => progress.push(files));
+    const sealed = runSeal(runner, REQUEST, stopper.signal, { ...DEAF, progress: ({ files }) => progress.push(files) });
     await until(() => job().received.length === 1);
     expect(job().received[0]).toEqual(REQUEST);
     job().say({ type: 'progress', files: 5, bytes: 1, newBytes: 1 });
@@ -63,17 +68,17 @@ describe('a job', () => {
   });
 
   it('that dies without a word is job.died', async () => {
-    const sealed = runSeal(runner, REQUEST, stopper.signal, () => {});
+    const sealed = runSeal(runner, REQUEST, stopper.signal, DEAF);
     job().die();
     await expect(sealed).rejects.toMatchObject({ code: 'job.died' });
     expect(job().killed).toBe(true);
   });
 
   it('that says why it failed is rejected with its own code; an unknown code does not pass as ours', async () => {
-    const first = runSeal(runner, REQUEST, stopper.signal, () => {});
+    const first = runSeal(runner, REQUEST, stopper.signal, DEAF);
     job().say({ type: 'failed', code: 'source.failed', what: 'The origin is gone.' });
     await expect(first).rejects.toMatchObject({ code: 'source.failed', what: 'The origin is gone.' });
-    const second = runSeal(runner, REQUEST, stopper.signal, () => {});
+    const second = runSeal(runner, REQUEST, stopper.signal, DEAF);
     runner.jobs[1]?.say({ type: 'failed', code: 'toString', what: 'Strange.' });
     await expect(second).rejects.toMatchObject({ code: 'job.died', what: 'Strange.' });
   });
@@ -81,7 +86,7 @@ describe('a job', () => {
   it.each(['nonsense\n', '{"type":"done"}\n', '{"type":"unheard"}\n', 'x'.repeat((1 << 20) + 1)])(
     'that breaks the protocol (%#) is killed',
     async (bytes) => {
-      const sealed = runSeal(runner, REQUEST, stopper.signal, () => {});
+      const sealed = runSeal(runner, REQUEST, stopper.signal, DEAF);
       job().babble(bytes);
       await expect(sealed).rejects.toMatchObject({ code: 'job.died' });
       expect(job().killed).toBe(true);
@@ -117,7 +122,7 @@ describe('a job', () => {
 
   it('is not even started once the connection is lost', async () => {
     stopper.abort('gone');
-    await expect(runSeal(runner, REQUEST, stopper.signal, () => {})).rejects.toMatchObject({ code: 'job.stopped' });
+    await expect(runSeal(runner, REQUEST, stopper.signal, DEAF)).rejects.toMatchObject({ code: 'job.stopped' });
     expect(runner.jobs).toEqual([]);
   });
 

@@ -118,10 +118,13 @@ describe('a bucket as the vault of an appliance', () => {
         secret: paths.sealingSecret,
         recipients: identity.recipients,
         vaultId: identity.vaultId,
+        stagingLimit: 2 ** 40,
+        maxMemory: 128 << 20,
+        compression: 3,
         wall: systemClock.wall(),
       },
       signal,
-      () => {},
+      { progress: () => {}, part: () => {}, full: () => {} },
     );
     const signing = new Secret(await readFile(paths.signingSeed));
     const request = {

@@ -12,6 +12,9 @@ const REQUEST = {
   secret: '/dev/null/secret',
   recipients: [],
   vaultId: '00',
+  stagingLimit: 2 ** 40,
+  maxMemory: 128 << 20,
+  compression: 3,
   wall: 0,
 };
 
@@ -26,9 +29,11 @@ afterEach(() => {
   process.execArgv = argv;
 });
 
+const DEAF = { progress: () => {}, part: () => {}, full: () => {} };
+
 describe('a job process', () => {
   it('says why it failed, and the keeper hears it', async () => {
-    await expect(runSeal(childJobs, REQUEST, new AbortController().signal, () => {})).rejects.toThrow('ENOTDIR');
+    await expect(runSeal(childJobs, REQUEST, new AbortController().signal, DEAF)).rejects.toThrow('ENOTDIR');
   });
 
   it.each(['seal', 'ship'] as const)('of %s is gone at once when it is killed', async (kind) => {
@@ -49,7 +54,7 @@ describe('a job process', () => {
     const path = process.execPath;
     process.execPath = '/nowhere/at/all';
     try {
-      await expect(runSeal(childJobs, REQUEST, new AbortController().signal, () => {})).rejects.toMatchObject({
+      await expect(runSeal(childJobs, REQUEST, new AbortController().signal, DEAF)).rejects.toMatchObject({
         code: 'job.died',
       });
     } finally {

@@ -5,7 +5,7 @@ import { DirectoryStore } from '../../daemon/store/directory.ts';
 import { createVault } from '../../daemon/vault/create.ts';
 import { createRecoveryKey, formatRecoveryKey } from '../../daemon/vault/recovery-key.ts';
 import { restore } from '../../daemon/vault/restore.ts';
-import { listBatches } from '../../daemon/vault/staging.ts';
+import { listBatches, stagedPath } from '../../daemon/vault/staging.ts';
 import type { Store } from '../../daemon/vault/store.ts';
 import { openVault } from '../../daemon/vault/vault.ts';
 import { verify } from '../../daemon/vault/verify.ts';
@@ -197,7 +197,7 @@ describe('bad input', () => {
     const sealed = await world.seal({ x: noise(100_000, 9) });
     const [batch] = await listBatches(world.staging);
     const pack = batch?.draft.objects.find((name) => name.startsWith('packs/')) ?? '';
-    const path = join(world.staging, sealed.batch, pack);
+    const path = stagedPath(world.staging, sealed.batch, pack);
     const bytes = await readFile(path);
     bytes[100] = (bytes[100] ?? 0) ^ 1;
     await writeFile(path, bytes);

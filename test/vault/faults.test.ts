@@ -14,6 +14,10 @@ vi.mock('../../daemon/base/durable.ts', async (original) => {
       if (++disk.writes >= disk.failAt) throw new Error('ENOSPC: no space left on device');
       return real.writeDurably(...args);
     },
+    writeSoon: (...args: Parameters<typeof real.writeSoon>) => {
+      if (++disk.writes >= disk.failAt) throw new Error('ENOSPC: no space left on device');
+      return real.writeSoon(...args);
+    },
   };
 });
 

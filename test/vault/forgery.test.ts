@@ -9,7 +9,7 @@ import { encodeApplianceObject } from '../../daemon/vault/key-objects.ts';
 import { recordBody, recordObject, signRecord } from '../../daemon/vault/record.ts';
 import { formatRecoveryKey } from '../../daemon/vault/recovery-key.ts';
 import { signBody } from '../../daemon/vault/signed.ts';
-import { listBatches } from '../../daemon/vault/staging.ts';
+import { listBatches, stagedPath } from '../../daemon/vault/staging.ts';
 import { findSnapshot, openVault } from '../../daemon/vault/vault.ts';
 import { verify } from '../../daemon/vault/verify.ts';
 import { python, runReader } from './reader.ts';
@@ -29,9 +29,10 @@ async function forge(world: World): Promise<string> {
     const { batch, draft } = staged!;
     const appliance = await encodeApplianceObject(forger.secrets, vaultId, recipients, isoTime(WALL));
     await world.store.put(appliance.name, appliance.bytes);
-    for (const name of draft.objects) await world.store.put(name, await readFile(join(forger.staging, batch, name)));
+    for (const name of draft.objects)
+      await world.store.put(name, await readFile(stagedPath(forger.staging, batch, name)));
     const seq = (await world.snapshots()).length + 1;
-    const body = recordBody(draft.body, vaultId, seq, world.heads.at(-1) ?? NO_RECORD);
+    const body = recordBody(draft.body!, vaultId, seq, world.heads.at(-1) ?? NO_RECORD);
     const record = recordObject(body, seq, signBody(forger.secrets.signing.reveal(), 'record', body));
     await world.store.put(record.name, record.bytes);
     return record.name;

@@ -1,6 +1,6 @@
 import { randomBytes } from 'node:crypto';
 import { describe, expect, it } from 'vitest';
-import { cutWindow, DATA_CUT, gearTable, pieces } from '../../daemon/vault/gear.ts';
+import { Cutter, DATA_CUT, gearTable, pieces } from '../../daemon/vault/gear.ts';
 import { noise } from './world.ts';
 
 const vaultId = Buffer.alloc(16, 1);
@@ -11,7 +11,7 @@ async function cutUp(bytes: Buffer, step: number, gear = table): Promise<Buffer[
     for (let at = 0; at < bytes.length; at += step) yield bytes.subarray(at, at + step);
   };
   const result: Buffer[] = [];
-  for await (const piece of pieces(gear, cutWindow(), source())) result.push(Buffer.from(piece));
+  for await (const piece of pieces(new Cutter(gear), source())) result.push(Buffer.from(piece));
   return result;
 }
 

@@ -1,0 +1,48 @@
+import type { ListWriter } from './list-writer.ts';
+
+/** A place in the list that an entry keeps until its lines can be written. */
+export interface Place {
+  readonly path: Buffer;
+  /** Undefined until what they say is known. */
+  lines?: () => Iterable<Buffer>;
+  /** Called when its lines have been written. */
+  written?: () => void;
+}
+
+/** Brings entries that become ready in any order into the list in the order in which they came. */
+export class ListOrder {
+  readonly #list: ListWriter;
+  #places: Place[] = [];
+  #next = 0;
+
+  constructor(list: ListWriter) {
+    this.#list = list;
+  }
+
+  /** How many entries have no lines yet, or come after such a one. */
+  get waiting(): number {
+    return this.#places.length - this.#next;
+  }
+
+  /** The next entry's place. */
+  place(path: Buffer, lines?: () => Iterable<Buffer>, written?: () => void): Place {
+    const place: Place = { path };
+    if (lines !== undefined) place.lines = lines;
+    if (written !== undefined) place.written = written;
+    this.#places.push(place);
+    return place;
+  }
+
+  /** Writes every entry before which none is waiting. */
+  drain(): void {
+    for (let place = this.#places[this.#next]; place?.lines !== undefined; place = this.#places[this.#next]) {
+      this.#list.add(place.path, place.lines());
+      place.written?.();
+      this.#next++;
+    }
+    if (this.#next > 1024 || this.#next === this.#places.length) {
+      this.#places = this.#places.slice(this.#next);
+      this.#next = 0;
+    }
+  }
+}

@@ -1,0 +1,124 @@
+import type { Worker } from 'node:worker_threads';
+import { PortcullisError, reasonOf } from '../base/errors.ts';
+import { startThread } from '../base/thread.ts';
+import type { WrittenPack } from './blob-writer.ts';
+import type { SealedFiles } from './file-sealer.ts';
+import { DATA_CUT } from './gear.ts';
+import type { Lane } from './lane.ts';
+import type { ThreadAnswer, ThreadRequest, ThreadSetup } from './seal-thread.ts';
+
+/** So much may wait for a thread that is busy. */
+const ASKED = 2;
+
+/** What threads make is soon garbage: left to itself the engine lets it grow by 48 MiB a thread first. */
+const YOUNG = { maxYoungGenerationSizeMb: 4 };
+
+interface Thread {
+  readonly worker: Worker;
+  readonly asked: Map<number, (answer: { files?: SealedFiles; blob?: Uint8Array }) => void>;
+}
+
+/** Several threads that each read files and write packs of their own. Only pieces of long contents are handed to them, in shared memory. */
+export class SealThreads implements Lane {
+  readonly #threads: Thread[];
+  readonly #ring: SharedArrayBuffer;
+  readonly #freeSlots: number[];
+  readonly #waiting: (() => void)[] = [];
+  #ids = 0;
+  #failure: Error | undefined;
+  #stopped = false;
+
+  /** `wrote` is called for each pack when it is whole under its name. */
+  constructor(count: number, setup: Omit<ThreadSetup, 'ring' | 'slotBytes'>, wrote: (pack: WrittenPack) => void) {
+    const slots = count * ASKED;
+    this.#ring = new SharedArrayBuffer(slots * DATA_CUT.maximum);
+    this.#freeSlots = Array.from({ length: slots }, (_, index) => index);
+    const workerData: ThreadSetup = { ...setup, ring: this.#ring, slotBytes: DATA_CUT.maximum };
+    this.#threads = Array.from({ length: count }, () => {
+      const thread: Thread = {
+        worker: startThread(import.meta.url, 'seal-thread', { workerData, resourceLimits: YOUNG }),
+        asked: new Map(),
+      };
+      thread.worker.on('message', (answer: ThreadAnswer) => {
+        if ('wrote' in answer) wrote(answer.wrote);
+        else if ('failed' in answer) this.#fail(failureOf(answer.failed));
+        else {
+          const done = thread.asked.get(answer.id);
+          thread.asked.delete(answer.id);
+          done?.(answer);
+        }
+        this.#wake();
+      });
+      thread.worker.on('error', (error) => this.#fail(error));
+      thread.worker.on('exit', (code) => this.#fail(new Error(`a thread of the sealing ended with ${code}`)));
+      return thread;
+    });
+  }
+
+  async files(paths: readonly Buffer[], done: (sealed: SealedFiles) => void): Promise<void> {
+    this.#ask(await this.#idle(), { do: 'files', paths }, ({ files }) => {
+      if (files !== undefined) done(files);
+    });
+    await this.#idle();
+  }
+
+  async piece(bytes: Buffer, done: (id: Buffer) => void): Promise<void> {
+    const thread = await this.#idle();
+    // As many slots as may be asked for, and files take none.
+    const slot = this.#freeSlots.pop() ?? 0;
+    bytes.copy(Buffer.from(this.#ring, slot * DATA_CUT.maximum, bytes.length));
+    this.#ask(thread, { do: 'piece', slot, length: bytes.length }, ({ blob }) => {
+      this.#freeSlots.push(slot);
+      if (blob !== undefined) done(Buffer.from(blob));
+    });
+  }
+
+  async turnTo(next: string): Promise<void> {
+    for (const thread of this.#threads) this.#ask(thread, { do: 'turn', next }, () => {});
+    while (this.#threads.some(({ asked }) => asked.size > 0)) await this.#change();
+  }
+
+  async stop(): Promise<void> {
+    this.#stopped = true;
+    await Promise.all(this.#threads.map(({ worker }) => worker.terminate()));
+  }
+
+  /** The thread with the least to do, once it can take more. */
+  async #idle(): Promise<Thread> {
+    for (;;) {
+      if (this.#failure !== undefined) throw this.#failure;
+      const [least] = [...this.#threads].sort((a, b) => a.asked.size - b.asked.size);
+      if (least !== undefined && least.asked.size < ASKED) return least;
+      await this.#change();
+    }
+  }
+
+  #ask(
+    { worker, asked }: Thread,
+    request: ThreadRequest extends infer R ? (R extends unknown ? Omit<R, 'id'> : never) : never,
+    done: (answer: { files?: SealedFiles; blob?: Uint8Array }) => void,
+  ): void {
+    const id = ++this.#ids;
+    asked.set(id, done);
+    worker.postMessage({ id, ...request });
+  }
+
+  /** Resolves after the next answer. Rejects when a thread has failed. */
+  async #change(): Promise<void> {
+    if (this.#failure === undefined) await new Promise<void>((resolve) => this.#waiting.push(resolve));
+    if (this.#failure !== undefined) throw this.#failure;
+  }
+
+  #wake(): void {
+    for (const resolve of this.#waiting.splice(0)) resolve();
+  }
+
+  #fail(error: unknown): void {
+    if (!this.#stopped) this.#failure ??= error instanceof Error ? error : new Error(reasonOf(error));
+    this.#wake();
+  }
+}
+
+function failureOf({ code, what }: Extract<ThreadAnswer, { failed: unknown }>['failed']): Error {
+  return code === undefined ? new Error(what) : new PortcullisError(code, what);
+}

@@ -1,0 +1,136 @@
+import { statfsSync } from 'node:fs';
+import type { FileIdentity } from '../base/entry.ts';
+import { ID_LENGTH } from './format.ts';
+import type { KnownBlobs } from './known-blobs.ts';
+import { PACKED_REFERENCE } from './reference.ts';
+import { type Remembered, UnchangedReader, UnchangedWriter } from './unchanged.ts';
+
+/** A file that was read. */
+export interface ReadFile {
+  /** Its path in the source. */
+  readonly path: Buffer;
+  /** Its path on this machine. */
+  readonly at: Buffer;
+  readonly identity: FileIdentity;
+  /** A time before it was read, milliseconds since the epoch. */
+  readonly readWall: number;
+  readonly sha256: string | undefined;
+  /** Packed (`ReferenceList`). */
+  readonly references: Uint8Array;
+}
+
+/** Times of a file are at most so coarse, and this machine's clock and its disks' agree that well. */
+const COARSE_MS = 2000;
+/** File systems whose times are this machine's: ext, xfs, btrfs, tmpfs, overlay, f2fs, ZFS. */
+const LOCAL = new Set([0xef53, 0x58465342, 0x9123683e, 0x01021994, 0x794c7630, 0xf2f52010, 0x2fc12fc1]);
+
+/**
+ * Which files of a source are what they were when they were sealed last: size, mtime, ctime and inode are the same, and every blob of the
+ * content is still known (so a lost pack, other recipients or a cleared memory have the file read again).
+ *
+ * A file that changed so short a time before it was read that a later change could leave the same times is not *settled*, and is read again
+ * the next time. It is settled when it was older than the coarsest times by this machine's clock, where that is its file system's
+ * clock too; or, whatever the clocks say, when two sealings have found it the same.
+ */
+export class SeenFiles {
+  readonly #now: () => number;
+  readonly #old: UnchangedReader | undefined;
+  readonly #new: UnchangedWriter | undefined;
+  /** Files that are read although they look the same. */
+  readonly #again = new Set<string>();
+  /** Whether a device's file system is of this machine. */
+  readonly #local = new Map<bigint, boolean>();
+
+  /** `memory` says where it lies, and the secret and vault it belongs to; without one nothing is remembered. `now` gives milliseconds since the epoch. */
+  constructor(
+    now: () => number,
+    memory?: { readonly path: string; readonly secret: Uint8Array; readonly vaultId: Buffer },
+  ) {
+    this.#now = now;
+    if (memory === undefined) return;
+    this.#old = new UnchangedReader(memory.path, memory.secret, memory.vaultId);
+    this.#new = new UnchangedWriter(memory.path, memory.secret, memory.vaultId, now());
+  }
+
+  now(): number {
+    return this.#now();
+  }
+
+  /** What the file at `path` consists of, if it need not be read; the packs of its blobs are then needed. Paths are asked for in tree order. */
+  find(path: Buffer, identity: FileIdentity | undefined, blobs: KnownBlobs): Remembered | undefined {
+    const old = identity === undefined ? undefined : this.#old?.find(path);
+    if (old === undefined || identity === undefined || !isSame(old.identity, identity)) return undefined;
+    const packs = old.settled ? packsOf(old.references, blobs) : undefined;
+    if (packs === undefined) {
+      this.#again.add(path.toString('latin1'));
+      return undefined;
+    }
+    for (const pack of packs) blobs.need(pack);
+    return old;
+  }
+
+  /** Remembers a file that was read, in tree order. */
+  remember({ path, at, identity, readWall, sha256, references }: ReadFile): void {
+    if (this.#new === undefined) return;
+    const found = this.#again.delete(path.toString('latin1')) && this.#secondLook(readWall);
+    const settled = found || (this.#isLocal(at, identity.dev) && isOlder(identity, readWall));
+    this.#new.add({ path, identity, settled, sha256, references });
+  }
+
+  /** Remembers a file that was not read. */
+  keep(old: Remembered): void {
+    this.#new?.add(old);
+  }
+
+  /** From now on this is what is remembered. */
+  finish(): void {
+    this.#old?.close();
+    this.#new?.finish();
+  }
+
+  /** What was remembered before stays. Does nothing after `finish`. */
+  abandon(): void {
+    this.#old?.close();
+    this.#new?.abandon();
+  }
+
+  #secondLook(readWall: number): boolean {
+    return Math.abs(readWall - (this.#old?.wall ?? readWall)) > COARSE_MS;
+  }
+
+  #isLocal(at: Buffer, dev: bigint): boolean {
+    let local = this.#local.get(dev);
+    if (local === undefined) {
+      try {
+        local = LOCAL.has(statfsSync(at).type);
+      } catch {
+        // It has vanished. Another file of its device may tell.
+        return false;
+      }
+      this.#local.set(dev, local);
+    }
+    return local;
+  }
+}
+
+function isSame(a: Omit<FileIdentity, 'dev'>, b: FileIdentity): boolean {
+  return a.size === b.size && a.mtimeNs === b.mtimeNs && a.ctimeNs === b.ctimeNs && a.ino === b.ino;
+}
+
+/** Whether its last change was well before `wall`. A time to come is not: the clock may get there again. */
+function isOlder({ mtimeNs, ctimeNs }: FileIdentity, wall: number): boolean {
+  const limit = BigInt(Math.floor(wall - COARSE_MS)) * 1_000_000n;
+  return mtimeNs < limit && ctimeNs < limit;
+}
+
+/** The packs of all blobs, or undefined when one of them is not known. */
+function packsOf(references: Uint8Array, blobs: KnownBlobs): number[] | undefined {
+  const packed = Buffer.from(references.buffer, references.byteOffset, references.byteLength);
+  const packs: number[] = [];
+  for (let at = 0; at < packed.length; at += PACKED_REFERENCE) {
+    const pack = blobs.find(packed.subarray(at, at + ID_LENGTH));
+    if (pack === undefined) return undefined;
+    packs.push(pack);
+  }
+  return packs;
+}
