@@ -222,6 +222,8 @@ const window = z.strictObject({
   timezone: timezone.default('UTC').describe('IANA time zone the expression is in.'),
 });
 
+const kept = (about: string) => whole(0, 100_000).optional().describe(about);
+
 const vault = z.strictObject({
   store: z
     .discriminatedUnion('kind', [
@@ -264,6 +266,25 @@ const vault = z.strictObject({
       }),
     ])
     .describe('Where packs go.'),
+  keep: z
+    .strictObject({
+      last: kept('The newest so many snapshots of each source.'),
+      hourly: kept('The newest of each of the last so many hours in which there is one, in UTC.'),
+      daily: kept('The same for days.'),
+      weekly: kept('The same for weeks, from Monday.'),
+      monthly: kept('The same for months.'),
+      yearly: kept('The same for years.'),
+      floor: whole(1, 10_000)
+        .default(3)
+        .describe(
+          'So many newest complete snapshots of each source that nobody doubts are kept whatever else is said.',
+        ),
+      grace: duration('1h', '3650d')
+        .default('7d')
+        .describe('How long a snapshot stays whole after the vault has been told that it goes.'),
+    })
+    .optional()
+    .describe('What is kept; the rest expires, in a window, by a trusted clock. Default: everything is kept.'),
   staging: path
     .optional()
     .describe('Directory of finished ciphertext waiting for a window. Default: staging/ in the state directory.'),

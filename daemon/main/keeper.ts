@@ -7,6 +7,7 @@ import { durationMs } from '../base/duration.ts';
 import { PortcullisError, reasonOf } from '../base/errors.ts';
 import { Secret } from '../base/secret.ts';
 import { windowsOf } from '../config/gate.ts';
+import { keepRules } from '../config/keep.ts';
 import { loadConfig } from '../config/load.ts';
 import type { Config } from '../config/schema.ts';
 import { readIdentity, statePaths } from '../config/state.ts';
@@ -79,6 +80,7 @@ async function start(): Promise<Running> {
         vaultId: identity.vaultId,
         verifyKey: identity.verifyKey,
       },
+      ...(vault.keep === undefined ? {} : { keep: keepRules(vault.keep) }),
     },
     {
       clock: systemClock,
@@ -107,12 +109,14 @@ async function start(): Promise<Running> {
           wall: Date.parse(draft.body.time),
           files: draft.files,
           bytes: draft.bytes,
-          partial: draft.body.status !== 'complete',
+          partial: draft.body.status === 'partial',
+          suspicious: draft.body.status === 'suspicious',
         })),
       lost: async () => [...(await readLost(paths.index))].map(([pack, problem]) => ({ pack, problem })),
       heads: (chain) => acceptableHeads(chain, NO_RECORD),
-      sign: (heads, body) => {
-        const { signature, seq, hash } = signRecord(body, signing, { vaultId, heads });
+      sign: (heads, body, graceEnds) => {
+        const expect = { vaultId, heads, ...(graceEnds === undefined ? {} : { graceEnds }) };
+        const { signature, seq, hash } = signRecord(body, signing, expect);
         return { signature, seq, head: hash };
       },
     },

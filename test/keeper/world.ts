@@ -5,7 +5,13 @@ import type { GateRecord, GateView } from '../../daemon/base/protocol.ts';
 import { acceptableHeads } from '../../daemon/keeper/chain.ts';
 import type { Interval } from '../../daemon/keeper/cycle.ts';
 import type { Connection, Report } from '../../daemon/keeper/gate-link.ts';
-import { Keeper, type KeeperPorts, type Lease } from '../../daemon/keeper/keeper.ts';
+import {
+  Keeper,
+  type KeeperPorts,
+  type KeeperSetup,
+  type Lease,
+  type StagedBatch,
+} from '../../daemon/keeper/keeper.ts';
 import type { LedgerEntry, LedgerReads, LedgerWrites } from '../../daemon/ledger/ports.ts';
 import { FakeClock } from '../base/fake-clock.ts';
 import { gateRecord, gateView } from './fake-gate.ts';
@@ -172,12 +178,15 @@ export class World {
   readonly clock = new FakeClock();
   readonly ledger = new FakeLedger();
   runner = new FakeRunner();
-  staged: { batch: string; source: string; wall: number; files: number; bytes: number; partial: boolean }[] = [];
+  staged: StagedBatch[] = [];
+  /** What each new batch is taken for. */
+  suspicious = false;
+  keep: KeeperSetup['keep'];
   windows: Interval[] = [];
   sources = ['a', 'b'];
   lost: { pack: string; problem: string }[] = [];
   clockTrusted: () => Promise<boolean> = async () => true;
-  signed: { heads: readonly string[]; body: string }[] = [];
+  signed: { heads: readonly string[]; body: string; graceEnds: number | undefined }[] = [];
   readonly proofs = new FakeProofs();
   link!: FakeLink;
   keeper!: Keeper;
@@ -213,8 +222,8 @@ export class World {
       staged: async () => [...this.staged],
       lost: async () => [...this.lost],
       heads: (chain) => acceptableHeads(chain, 'none'),
-      sign: (heads, body) => {
-        this.signed.push({ heads, body });
+      sign: (heads, body, graceEnds) => {
+        this.signed.push({ heads, body, graceEnds });
         this.#seq += 1;
         return { signature: `signed ${body}`, seq: this.#seq, head: `head of ${body}` };
       },
@@ -227,6 +236,7 @@ export class World {
         sources: this.sources.map((name) => ({ name, kind: 'git', network: name !== 'local', request: { name } })),
         seal: { staging: '', index: '', work: '', secret: '', recipients: [], vaultId: '' },
         ship: { store: {}, staging: '', index: '', vaultId: '', verifyKey: '' },
+        ...(this.keep === undefined ? {} : { keep: this.keep }),
       },
       ports,
     );
@@ -246,6 +256,8 @@ export class World {
       this.finishSeal(job);
       return;
     }
+    if (message['type'] === 'sweep') job.say({ type: 'done', buried: [], removed: 0, bytes: 0, held: 0, left: 0 });
+    if (message['type'] === 'signature' && job.kind === 'sweep') return;
     if (message['type'] === 'ship') for (const batch of message['batches'] as string[]) this.askSignature(job, batch);
     if (message['type'] === 'signature') this.commit(job, String(message['signature']).slice('signed '.length));
   }
@@ -254,7 +266,15 @@ export class World {
     const name = sourceOf(job);
     this.#batches += 1;
     const batch = `${name}${this.#batches}`;
-    this.staged.push({ batch, source: name, wall: this.clock.wall(), files: 1, bytes: 10, partial: false });
+    this.staged.push({
+      batch,
+      source: name,
+      wall: this.clock.wall(),
+      files: 1,
+      bytes: 10,
+      partial: false,
+      suspicious: this.suspicious,
+    });
     const figures = { batch, files: 1, bytes: 10, newBytes: 10, packs: 1, problemCount: 0, problems: [] };
     job.say({ type: 'done', ...figures });
   }
