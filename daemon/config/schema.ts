@@ -230,6 +230,11 @@ const vault = z.strictObject({
       z.strictObject({
         kind: z.literal('directory').describe('A mounted disk or share.'),
         path: path.describe('Directory of the vault; it exists only while connected.'),
+        mount: matching(/^[A-Za-z0-9:_.\\-]{1,240}\.mount$/, 'a mount unit such as srv-vault.mount')
+          .optional()
+          .describe(
+            'Mount unit of systemd that is started when the vault is connected and stopped before it is isolated. Default: whoever else mounts it.',
+          ),
       }),
       z.strictObject({
         kind: z.literal('s3').describe('A bucket that keeps versions, behind the switched link.'),

@@ -12,6 +12,7 @@ import { count, NO_FIGURES } from './figures.ts';
 import type { Connection, GateLink, GateLinkPorts } from './gate-link.ts';
 import { type JobRunner, runSeal, runShip, runSweep } from './jobs.ts';
 import type { LinkProofs } from './link-proofs.ts';
+import type { VaultMount } from './mount-unit.ts';
 import { outcomeOf } from './outcome.ts';
 import type { Figures, KeeperReads, KeeperStatus, SourceStatus } from './ports.ts';
 import { proofTestAttention } from './proof-test.ts';
@@ -75,6 +76,7 @@ export interface KeeperPorts {
   nextWindow(wall: number): Interval | undefined;
   clockTrusted(): Promise<boolean>;
   readonly proofs: Pick<LinkProofs, 'read' | 'caveats' | 'start' | 'follow' | 'stop'>;
+  readonly mount: VaultMount;
   /** Finished batches in staging, oldest first. */
   staged(): Promise<readonly StagedBatch[]>;
   /** Packs that ship or `verify` found damaged or gone in the vault, oldest finding first. */
@@ -156,6 +158,8 @@ export class Keeper implements KeeperReads {
     this.#clockTrusted = await this.#ports.clockTrusted();
     await this.#append('keeper.started', { version: this.#setup.version, staged: this.#staged.length }, true);
     this.#activity = WAITING;
+    // What a keeper that was killed has left; its lease has lapsed.
+    await this.#unmount();
     // A reading that changes is the gate's in the same turn: it is what isolates.
     this.#ports.proofs.start(() => {
       this.#link.report();
@@ -461,18 +465,32 @@ export class Keeper implements KeeperReads {
   async #connect(purpose: string, seconds: number, stay: boolean): Promise<void> {
     const link = await this.#link.connect(purpose, seconds);
     const over = AbortSignal.any([link.lost, this.#stopping.signal]);
-    const failure = await this.#shipAll(over).then(
-      () => undefined,
-      (error: unknown) => ({ error, what: over.aborted ? String(over.reason) : reasonOf(error) }),
-    );
+    const failure = await this.#ports.mount
+      .up(over)
+      .then(() => this.#shipAll(over))
+      .then(
+        () => undefined,
+        (error: unknown) => ({ error, what: over.aborted ? String(over.reason) : reasonOf(error) }),
+      );
     if (failure !== undefined) this.#note('ship.failed', { what: failure.what, cut: over.aborted });
     else await this.#sweep(over);
     if (stay) await this.#stay(link, over);
+    await this.#unmount();
     link.release(
       failure === undefined ? 'Everything staged is in the vault and verified.' : `Shipping failed: ${failure.what}`,
     );
     this.#staged = await this.#ports.staged();
     if (failure !== undefined) throw failure.error;
+  }
+
+  /** Whatever is left mounted leads nowhere once the link is dead. It is never waited for longer than that takes. */
+  async #unmount(): Promise<void> {
+    try {
+      await this.#ports.mount.down();
+    } catch (error) {
+      this.#ports.log.error('the vault is still mounted', { error });
+      this.#note('vault.unmount_failed', { what: reasonOf(error) });
+    }
   }
 
   async #shipAll(over: AbortSignal): Promise<void> {

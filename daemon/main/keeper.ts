@@ -18,6 +18,7 @@ import { acceptableHeads } from '../keeper/chain.ts';
 import { GateLink } from '../keeper/gate-link.ts';
 import { Keeper } from '../keeper/keeper.ts';
 import { LinkProofs } from '../keeper/link-proofs.ts';
+import { MountUnit, NO_MOUNT } from '../keeper/mount-unit.ts';
 import { Probe, tcpDial } from '../keeper/probe.ts';
 import { KeeperSockets } from '../keeper/sockets.ts';
 import { openLedger } from '../ledger/ledger.ts';
@@ -101,6 +102,7 @@ async function start(): Promise<Running> {
       windowAt: (wall) => calendar.at(wall),
       nextWindow: (wall) => calendar.next(wall),
       proofs: linkProofs(config.board),
+      mount: 'mount' in vault.store && vault.store.mount !== undefined ? new MountUnit(vault.store.mount) : NO_MOUNT,
       clockTrusted: async () => appliance.clock === 'system' || (await clockSynchronised()),
       staged: async () =>
         (await listBatches(paths.staging)).map(({ batch, draft }) => ({

@@ -22,6 +22,49 @@ afterEach(async () => {
   expect(rejections).toEqual([]);
 });
 
+describe('a vault that has to be mounted', () => {
+  it('is mounted before the first byte and unmounted before the link goes', async () => {
+    world.window(5000, 60_000);
+    await world.boot();
+    // What a keeper before has left.
+    expect(world.mount.asked).toEqual(['down']);
+    const shipping: boolean[] = [];
+    world.runner.received = (job, message) => {
+      if (job.kind === 'ship') shipping.push(world.mount.mounted);
+      world.play(job, message);
+    };
+    await world.until(() => world.link.released.length === 1);
+    expect(new Set(shipping)).toEqual(new Set([true]));
+    expect(world.mount.asked).toEqual(['down', 'up', 'down']);
+    expect(world.mount.mounted).toBe(false);
+  });
+
+  it('is unmounted when a trip takes it away', async () => {
+    world.window(5000, 60_000);
+    await world.boot();
+    world.runner.received = (job, message) => {
+      if (job.kind === 'ship') world.link.cut('Trip: an agent destroys.');
+      else world.play(job, message);
+    };
+    await world.until(() => world.mount.asked.length === 3);
+    expect(world.mount.mounted).toBe(false);
+    expect(world.ledger.of('ship.failed')[0]).toMatchObject({ cut: true });
+  });
+
+  it('that cannot be mounted costs the window and nothing else', async () => {
+    world.window(5000, 60_000);
+    world.mount.failure = new PortcullisError('store.mount', 'systemctl start srv-vault.mount failed: no such device.');
+    await world.boot();
+    await world.until(() => world.link.released.length > 0);
+    expect(world.runner.of('ship')).toHaveLength(0);
+    expect(world.ledger.of('ship.failed')[0]).toMatchObject({
+      what: 'systemctl start srv-vault.mount failed: no such device.',
+      cut: false,
+    });
+    expect(world.keeper.status().sources.map(({ state }) => state)).toEqual(['staged', 'staged']);
+  });
+});
+
 describe('the cycle', () => {
   it('seals ahead, connects for the window, ships, lets go, and tells the whole story', async () => {
     const window = world.window(5000, 60_000);

@@ -12,6 +12,7 @@ import {
   type Lease,
   type StagedBatch,
 } from '../../daemon/keeper/keeper.ts';
+import type { VaultMount } from '../../daemon/keeper/mount-unit.ts';
 import type { LedgerEntry, LedgerReads, LedgerWrites } from '../../daemon/ledger/ports.ts';
 import { FakeClock } from '../base/fake-clock.ts';
 import { gateRecord, gateView } from './fake-gate.ts';
@@ -77,6 +78,25 @@ export class FakeProofs {
     this.readings = readings;
     this.attention = attention;
     this.#changed();
+  }
+}
+
+/** A file system that is mounted while somebody says so, and what was asked of it. */
+export class FakeMount implements VaultMount {
+  mounted = false;
+  readonly asked: string[] = [];
+  /** What mounting says; undefined mounts. */
+  failure: Error | undefined;
+
+  async up(): Promise<void> {
+    this.asked.push('up');
+    if (this.failure !== undefined) throw this.failure;
+    this.mounted = true;
+  }
+
+  async down(): Promise<void> {
+    this.asked.push('down');
+    this.mounted = false;
   }
 }
 
@@ -188,6 +208,7 @@ export class World {
   clockTrusted: () => Promise<boolean> = async () => true;
   signed: { heads: readonly string[]; body: string; graceEnds: number | undefined }[] = [];
   readonly proofs = new FakeProofs();
+  readonly mount = new FakeMount();
   link!: FakeLink;
   keeper!: Keeper;
   readonly gate: FakeGateMemory = { seq: 0, view: {} };
@@ -219,6 +240,7 @@ export class World {
       nextWindow: (wall) => this.windows.find(({ startWall }) => startWall > wall),
       clockTrusted: () => this.clockTrusted(),
       proofs: this.proofs,
+      mount: this.mount,
       staged: async () => [...this.staged],
       lost: async () => [...this.lost],
       heads: (chain) => acceptableHeads(chain, 'none'),
