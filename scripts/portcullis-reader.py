@@ -7,6 +7,7 @@ cryptography and zstandard (Debian: python3-cryptography python3-zstandard).
 
 import argparse
 import base64
+import calendar
 import hashlib
 import hmac
 import json
@@ -14,6 +15,7 @@ import os
 import re
 import struct
 import sys
+import time
 
 try:
     import zstandard
@@ -305,6 +307,7 @@ class Vault:
 
     def read_chain(self, expect_head):
         self.snapshots = []
+        self.expires = {}  # from hash of a record to the time from which its objects may be gone
         number, previous = 0, "0" * 64
         seen = set()
         for name in sorted(self.store.names("snapshots")):
@@ -335,8 +338,23 @@ class Vault:
             if body["kind"] == "snapshot":
                 body["hash"] = previous
                 self.snapshots.append(body)
+            elif body["kind"] == "tombstone":
+                try:
+                    at = moment(body["from"])
+                    named, kept = body["snapshots"], body["kept"]
+                    for one in kept:
+                        self.expires.pop(one, None)
+                    known = {snapshot["hash"] for snapshot in self.snapshots}
+                    self.expires.update({one: at for one in named if one in known})
+                except (ValueError, KeyError, TypeError) as error:
+                    self.refused.append(f"{name} is a tombstone that cannot be used: {error}")
         if expect_head and expect_head not in seen:
             self.refused.append(f"snapshots/ does not hold the expected head {expect_head}")
+
+    def expired(self, snapshot):
+        """Whether what is gone of it is no damage."""
+        at = self.expires.get(snapshot["hash"])
+        return at is not None and at <= time.time()
 
     def snapshot(self, meant):
         found = [
@@ -519,6 +537,11 @@ class Vault:
             problems.append((waiting["path"], "a part of its content list is lost"))
 
 
+def moment(text):
+    """Seconds since 1970 of a time in RFC 3339, UTC, as records carry them."""
+    return calendar.timegm(time.strptime(re.sub(r"(\.\d+)?Z$", "", text), "%Y-%m-%dT%H:%M:%S"))
+
+
 def path_of(value):
     return value.encode("utf-8") if isinstance(value, str) else base64.b64decode(value["base64"], validate=True)
 
@@ -545,13 +568,15 @@ def printable(text):
 def command_list(vault, _):
     status = 0
     for snapshot in vault.snapshots:
+        expires = vault.expires.get(snapshot["hash"])
+        note = "" if expires is None else time.strftime("\tmay be gone from %Y-%m-%dT%H:%M:%SZ on", time.gmtime(expires))
         try:
             manifest = vault.manifest(snapshot)
             source = f"{printable(manifest['source']['name'])}\t{manifest['files']} files\t{manifest['bytes']} bytes"
         except Damaged as error:
-            source = f"(unreadable: {error})"
-            status = 1
-        print(f"{snapshot['seq']}\t{snapshot['time']}\t{snapshot['status']}\t{source}")
+            source = "(expired)" if vault.expired(snapshot) else f"(unreadable: {error})"
+            status = status if vault.expired(snapshot) else 1
+        print(f"{snapshot['seq']}\t{snapshot['time']}\t{snapshot['status']}\t{source}{note}")
     return status
 
 
@@ -578,6 +603,8 @@ def tell(problems):
 
 def command_restore(vault, options):
     snapshot = vault.snapshot(options.snapshot)
+    if vault.expired(snapshot):
+        print("portcullis-reader: this snapshot has expired: parts of it may be gone", file=sys.stderr)
     prefix = os.fsencode(options.path or "").strip(b"/")
     root = os.fsencode(options.destination)
     try:
@@ -673,7 +700,8 @@ def command_verify(vault, _):
             except Damaged as error:
                 findings.append(str(error))
     bad = set()
-    for snapshot in vault.snapshots:
+    live = [one for one in vault.snapshots if not vault.expired(one)]
+    for snapshot in live:
         for pack_set in snapshot["packsets"]:
             try:
                 packs = json.loads(vault.store.whole(f"packsets/{pack_set}"))["packs"]
@@ -698,7 +726,7 @@ def command_verify(vault, _):
                 opened.add(blob[0])
             except Damaged as error:
                 findings.append(f"{pack.path}, blob {index}: {error}")
-    for snapshot in vault.snapshots:
+    for snapshot in live:
         problems = []
         try:
             for entry in vault.entries(snapshot, problems):
@@ -710,7 +738,10 @@ def command_verify(vault, _):
     for finding in dict.fromkeys(findings):
         print(finding)
     if not findings:
-        print(f"{len(vault.snapshots)} snapshots, {len(vault.packs)} packs: every byte is as it was written")
+        gone = len(vault.snapshots) - len(live)
+        packs = sum(vault.store.size(pack.path) is not None for pack in vault.packs.values())
+        expired = f", {gone} of them expired" if gone else ""
+        print(f"{len(vault.snapshots)} snapshots{expired}, {packs} packs: every byte is as it was written")
     return 1 if findings else 0
 
 

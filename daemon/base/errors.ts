@@ -130,6 +130,11 @@ const REGISTER = {
     remedy: 'Connect the vault, and check what `vault.store` names and whether this box reaches it.',
   },
   'store.missing': { exit: 1, status: 404, remedy: 'Run `portcullis verify` to see what else is missing.' },
+  'store.mount': {
+    exit: 1,
+    status: 503,
+    remedy: "Look at `systemctl status` of the unit and at the kernel's log; `portcullis doctor` examines the unit.",
+  },
   'store.refused': {
     exit: 1,
     status: 502,

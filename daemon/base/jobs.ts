@@ -2,7 +2,7 @@
  * What the keeper and its jobs say to each other over a job's standard input and output, newline-delimited JSON.
  * One job, one conversation. A job ends when its standard input does.
  */
-import { anything, integer, list, number, type Of, object, record, text, variants } from './shape.ts';
+import { anything, integer, list, number, type Of, object, optional, record, text, variants } from './shape.ts';
 
 const path = text(4096);
 
@@ -88,3 +88,54 @@ export const shipMessage = variants('type', {
   failed: { code: text(60), what: text(4000) },
 });
 export type ShipMessage = Of<typeof shipMessage>;
+
+/** Sweep: name in a signed record what is to expire, and remove what has expired. */
+export const sweepRequest = variants('type', {
+  sweep: {
+    /** As in the configuration, secrets still references. */
+    store: record(anything),
+    staging: path,
+    index: path,
+    vaultId: text(64),
+    verifyKey: text(64),
+    heads: list(text(64), 10_000),
+    /** How many of each are kept: see `daemon/vault/retention.ts`. */
+    rules: object({
+      last: optional(integer()),
+      hourly: optional(integer()),
+      daily: optional(integer()),
+      weekly: optional(integer()),
+      monthly: optional(integer()),
+      yearly: optional(integer()),
+      floor: integer(1),
+    }),
+    graceMs: number(0),
+    /** A trusted time, milliseconds since the epoch. */
+    wall: number(),
+    /** Hashes of suspicious snapshots that a person has cleared. */
+    cleared: list(text(64), 10_000),
+    /** Most objects to remove. */
+    most: integer(),
+  },
+  signature: { id: integer(), signature: text(200) },
+  refused: { id: integer(), reason: text(500) },
+});
+export type SweepRequest = Of<typeof sweepRequest>;
+
+export const sweepMessage = variants('type', {
+  /** Please sign this tombstone's canonical body. */
+  sign: { id: integer(), body: text(200_000) },
+  /** The tombstone is in the vault. */
+  committed: { seq: integer(), head: text(64) },
+  done: {
+    paused: optional(text(1000)),
+    /** Sequence numbers of the snapshots that were named. */
+    buried: list(integer(), 1000),
+    removed: integer(),
+    bytes: integer(),
+    held: integer(),
+    left: integer(),
+  },
+  failed: { code: text(60), what: text(4000) },
+});
+export type SweepMessage = Of<typeof sweepMessage>;

@@ -189,6 +189,7 @@ export type Delivery = Of<typeof delivery>;
 export const controlRequest = variants('type', {
   status: { id },
   sync: { id, source: optional(text(100)) },
+  clear: { id, seq: integer() },
 });
 export type ControlRequest = Of<typeof controlRequest>;
 

@@ -4,7 +4,7 @@ import { configCommand } from './config-command.ts';
 import { doctorCommand } from './doctor.ts';
 import { connectCommand, resetCommand, tripCommand } from './gate-commands.ts';
 import { initCommand } from './init.ts';
-import { syncCommand, windowsCommand } from './keeper-commands.ts';
+import { clearCommand, syncCommand, windowsCommand } from './keeper-commands.ts';
 import { ledgerCommand } from './ledger-command.ts';
 import { runCommands } from './run-commands.ts';
 import { statusCommand } from './status.ts';
@@ -21,6 +21,7 @@ export const COMMANDS: readonly Command[] = [
   connectCommand,
   windowsCommand,
   syncCommand,
+  clearCommand,
   ...vaultCommands,
   ledgerCommand,
   configCommand,

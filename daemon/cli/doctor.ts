@@ -5,6 +5,7 @@ import { isIP } from 'node:net';
 import { isDeepStrictEqual, promisify } from 'node:util';
 import { isoTime } from '../base/clock.ts';
 import { hasCode, PortcullisError, reasonOf } from '../base/errors.ts';
+import { showUnit } from '../base/systemctl.ts';
 import { coverage, type Failure } from '../board/coverage.ts';
 import { behindUplink } from '../config/board-rules.ts';
 import type { Config } from '../config/schema.ts';
@@ -12,6 +13,7 @@ import { readIdentity, statePaths } from '../config/state.ts';
 import { gateConfig } from '../gate/config.ts';
 import { GateFiles } from '../gate/files.ts';
 import { readCarrier } from '../keeper/carrier.ts';
+import { judgeMount, MOUNT_PROPERTIES } from '../keeper/mount-unit.ts';
 import type { Command, Context } from './command.ts';
 import { compileFor, judgeOnDisk } from './gate-file.ts';
 import { gateView } from './sockets.ts';
@@ -288,6 +290,10 @@ async function workingCopies(config: Config): Promise<Finding> {
 /** A bucket can be asked only while it can be reached, which is seldom, and no fault. */
 async function store(config: Config, context: Context): Promise<Finding> {
   const { store: at } = config.vault;
+  if (at.kind === 'directory' && at.mount !== undefined) {
+    const [problem] = judgeMount(at.mount, await showUnit(at.mount, MOUNT_PROPERTIES), at.path);
+    if (problem !== undefined) return bad('store', problem.detail, problem.remedy);
+  }
   if (at.kind === 'directory')
     return ok('store', `The directory ${at.path}: what keeps it is that it is isolated, nothing in it is locked.`);
   try {

@@ -30,6 +30,23 @@ export const syncCommand: Command = {
   },
 };
 
+export const clearCommand: Command = {
+  name: 'clear',
+  about: 'Say that a suspicious snapshot was looked at: what has expired may go again.',
+  positionals: ['SEQ'],
+  options: {},
+  examples: ['portcullis clear 12'],
+  async run(args, context) {
+    const seq = Number(args.positionals[0]);
+    if (!Number.isSafeInteger(seq) || seq < 1)
+      throw new PortcullisError('usage.wrong', `clear takes the number of a snapshot, not "${args.positionals[0]}".`);
+    const { appliance } = await context.loadConfig(args.configPath);
+    await askKeeper(appliance.runtime, { type: 'clear', id: 1, seq }, context.interrupted);
+    context.out(args.json ? `${JSON.stringify({ cleared: seq })}\n` : `Snapshot ${seq} is cleared.\n`);
+    return 0;
+  },
+};
+
 export const windowsCommand: Command = {
   name: 'windows',
   about: 'Show the next windows.',

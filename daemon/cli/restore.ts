@@ -42,7 +42,7 @@ export const restoreCommand: Command = {
     if (path !== undefined && branch !== undefined)
       throw new PortcullisError('usage.wrong', '--path and --branch exclude each other.');
     const vault = await openGiven(args, context);
-    const snapshot = await chosen(vault, args);
+    const snapshot = await chosen(vault, args, context);
     const result =
       branch === undefined
         ? await restoreFiles(context, vault, snapshot, to, path)

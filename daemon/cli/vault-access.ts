@@ -24,8 +24,16 @@ export async function openGiven(args: Arguments, context: Context): Promise<Vaul
   return vault;
 }
 
-/** The snapshot that is meant: SNAPSHOT, or --at TIME, or the newest. */
-export async function chosen(vault: Vault, args: Arguments): Promise<Snapshot> {
+/** The snapshot that is meant: SNAPSHOT, or --at TIME, or the newest. Says so when it has expired. */
+export async function chosen(vault: Vault, args: Arguments, context: Context): Promise<Snapshot> {
+  const snapshot = await meantSnapshot(vault, args);
+  const { seq, expires = Number.POSITIVE_INFINITY } = snapshot;
+  if (expires <= context.clock.wall())
+    context.err(`Snapshot ${seq} expired at ${isoTime(expires)}: parts of it may be gone.`);
+  return snapshot;
+}
+
+async function meantSnapshot(vault: Vault, args: Arguments): Promise<Snapshot> {
   const [meant] = args.positionals;
   const snapshots = await vault.snapshots();
   if (meant !== undefined) return findSnapshot(snapshots, vault.refused, meant);

@@ -1,27 +1,53 @@
 import { existsSync } from 'node:fs';
 import { isoTime } from '../base/clock.ts';
 import { PortcullisError } from '../base/errors.ts';
-import { statePaths } from '../config/state.ts';
+import { readIdentity, statePaths } from '../config/state.ts';
 import { exportLedger } from '../ledger/export.ts';
+import { readChain } from '../vault/chain.ts';
+import { expectVault } from '../vault/format-object.ts';
 import { showPath } from '../vault/paths.ts';
 import { findSnapshot } from '../vault/vault.ts';
 import type { Arguments, Command, Context } from './command.ts';
+import { type Fate, fateText, foretell } from './fates.ts';
 import { restoreCommand } from './restore.ts';
-import { nameOf, openGiven, trimmed, VAULT_OPTIONS } from './vault-access.ts';
+import { nameOf, openGiven, ownVerifyKey, storeOf, trimmed, VAULT_OPTIONS } from './vault-access.ts';
 import { verifyCommand } from './verify.ts';
 import { amount, table } from './words.ts';
 
 const snapshotsCommand: Command = {
   name: 'snapshots',
-  about: 'List the snapshots: with a key, what the vault holds; without, what the ledger of this appliance says.',
+  about:
+    'List the snapshots: with a key, what the vault holds; without, what the ledger of this appliance says; with --dry-run, what goes, when, and why the rest stays.',
   positionals: [],
-  options: { ...VAULT_OPTIONS, source: { type: 'string', short: 's', value: 'NAME', about: 'Only of this source.' } },
-  examples: ['portcullis snapshots', 'portcullis snapshots --store /mnt/vault --key recovery.key --json'],
+  options: {
+    ...VAULT_OPTIONS,
+    source: { type: 'string', short: 's', value: 'NAME', about: 'Only of this source.' },
+    'dry-run': { type: 'boolean', about: 'On the appliance, while connected: what the next sweep would do.' },
+  },
+  examples: [
+    'portcullis snapshots',
+    'portcullis snapshots --dry-run',
+    'portcullis snapshots --store /mnt/vault --key recovery.key --json',
+  ],
   async run(args, context) {
-    const rows = (args.text('key') === undefined ? await recorded(args, context) : await held(args, context)).filter(
+    const given = args.flag('dry-run') ? foretold : args.text('key') === undefined ? recorded : held;
+    const rows = (await given(args, context)).filter(
       ({ source }) => args.text('source') === undefined || source === args.text('source'),
     );
     if (args.json) context.out(`${JSON.stringify(rows)}\n`);
+    else if (args.flag('dry-run') && rows.length > 0)
+      context.out(
+        table(
+          ['seq', 'time', 'source', 'status', 'what becomes of it'],
+          rows.map((row) => [
+            String(row.seq),
+            row.time,
+            row.source,
+            row.status,
+            row.fate === undefined ? '' : fateText(row.fate),
+          ]),
+        ),
+      );
     else if (rows.length === 0) context.out('There is no snapshot yet.\n');
     else
       context.out(
@@ -40,6 +66,27 @@ interface Row {
   readonly source: string;
   readonly status: string;
   readonly snapshot: string;
+  readonly fate?: Fate;
+}
+
+/** From the chain in the vault, which needs no recovery key; names of sources from the ledger. */
+async function foretold(args: Arguments, context: Context): Promise<Row[]> {
+  if (args.text('store') !== undefined || args.text('key') !== undefined)
+    throw new PortcullisError('usage.wrong', '--dry-run is for the appliance: without --store and --key.');
+  const config = await context.loadConfig(args.configPath);
+  const { vaultId } = await readIdentity(statePaths(config).identity);
+  const store = await storeOf(args, context);
+  await expectVault(store, Buffer.from(vaultId, 'hex'));
+  const chain = await readChain(store, Buffer.from(vaultId, 'hex'), await ownVerifyKey(args, context));
+  const fates = await foretell(chain, config, context);
+  if (fates.paused !== undefined) context.err(`Nothing expires: ${fates.paused}.`);
+  const sources = new Map((await recorded(args, context)).map(({ seq, source }) => [seq, source]));
+  return chain.records.flatMap(({ seq, hash, name, time, snapshot }) => {
+    const fate = fates.of.get(hash);
+    if (snapshot === undefined || fate === undefined) return [];
+    const source = sources.get(seq) ?? `(${snapshot.source.slice(0, 12)})`;
+    return [{ seq, time, source, status: snapshot.status, snapshot: name.slice('snapshots/'.length), fate }];
+  });
 }
 
 async function held(args: Arguments, context: Context): Promise<Row[]> {
@@ -61,7 +108,7 @@ async function recorded(args: Arguments, context: Context): Promise<Row[]> {
   await exportLedger(ledger, (line) => {
     const { type, data } = JSON.parse(line) as { type: string; data: Record<string, unknown> };
     if (type !== 'snapshot.committed') return;
-    const status = data['partial'] === true ? 'partial' : 'complete';
+    const status = data['suspicious'] === true ? 'suspicious' : data['partial'] === true ? 'partial' : 'complete';
     rows.push({
       seq: Number(data['seq']),
       time: isoTime(Number(data['sealedWall'])),

@@ -63,6 +63,7 @@ export const verifyCommand: Command = {
             verified: await verify({
               ...common,
               ...withKey,
+              wall: context.clock.wall(),
               ...(own === undefined ? {} : { known: await readLost(own.state) }),
               readData: args.flag('read-data'),
             }),
@@ -83,7 +84,7 @@ export const verifyCommand: Command = {
             : 'packs looked for, not read';
       const cached = figures.cachedBytes > 0 ? `, ${amount(figures.cachedBytes)} of it from memory (cached)` : '';
       context.out(
-        `${verdict}: ${figures.snapshots} snapshots, ${figures.objects} objects, ${amount(figures.bytes)} hashed${cached} (${packs}), ${figures.orphans} packs no snapshot needs.\n`,
+        `${verdict}: ${figures.snapshots} snapshots${figures.expired > 0 ? `, ${figures.expired} of them expired` : ''}, ${figures.objects} objects, ${amount(figures.bytes)} hashed${cached} (${packs}), ${figures.orphans} packs no snapshot needs.\n`,
       );
       if (progress !== undefined) context.out(roundText(progress));
     }

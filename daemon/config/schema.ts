@@ -223,12 +223,19 @@ const window = z.strictObject({
   timezone: timezone.default('UTC').describe('IANA time zone the expression is in.'),
 });
 
+const kept = (about: string) => whole(0, 100_000).optional().describe(about);
+
 const vault = z.strictObject({
   store: z
     .discriminatedUnion('kind', [
       z.strictObject({
         kind: z.literal('directory').describe('A mounted disk or share.'),
         path: path.describe('Directory of the vault; it exists only while connected.'),
+        mount: matching(/^[A-Za-z0-9:_.\\-]{1,240}\.mount$/, 'a mount unit such as srv-vault.mount')
+          .optional()
+          .describe(
+            'Mount unit of systemd that is started when the vault is connected and stopped before it is isolated. Default: whoever else mounts it.',
+          ),
       }),
       z.strictObject({
         kind: z.literal('s3').describe('A bucket that keeps versions, behind the switched link.'),
@@ -265,6 +272,25 @@ const vault = z.strictObject({
       }),
     ])
     .describe('Where packs go.'),
+  keep: z
+    .strictObject({
+      last: kept('The newest so many snapshots of each source.'),
+      hourly: kept('The newest of each of the last so many hours in which there is one, in UTC.'),
+      daily: kept('The same for days.'),
+      weekly: kept('The same for weeks, from Monday.'),
+      monthly: kept('The same for months.'),
+      yearly: kept('The same for years.'),
+      floor: whole(1, 10_000)
+        .default(3)
+        .describe(
+          'So many newest complete snapshots of each source that nobody doubts are kept whatever else is said.',
+        ),
+      grace: duration('1h', '3650d')
+        .default('7d')
+        .describe('How long a snapshot stays whole after the vault has been told that it goes.'),
+    })
+    .optional()
+    .describe('What is kept; the rest expires, in a window, by a trusted clock. Default: everything is kept.'),
   staging: path
     .optional()
     .describe('Directory of finished ciphertext waiting for a window. Default: staging/ in the state directory.'),

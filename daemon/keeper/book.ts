@@ -29,6 +29,10 @@ export interface Book {
   readonly sealedFor: number;
   /** How many packs are known to be lost from the vault, as far as the ledger has been told. */
   readonly lostPacks: number;
+  /** Suspicious snapshots that nobody has cleared, by sequence number: the record's hash. */
+  readonly suspicious: ReadonlyMap<number, string>;
+  /** Hashes of those that somebody has. */
+  readonly cleared: readonly string[];
   /** Newest gate record in the ledger, to recognise one that is sent again. */
   readonly gate: { readonly boot: string; readonly seq: number } | undefined;
 }
@@ -41,6 +45,8 @@ export const EMPTY_BOOK: Book = {
   chain: { committed: undefined, signed: [] },
   sealedFor: 0,
   lostPacks: 0,
+  suspicious: new Map(),
+  cleared: [],
   gate: undefined,
 };
 
@@ -81,6 +87,10 @@ export function note(book: Book, entry: Pick<LedgerEntry, 'type' | 'data' | 'wal
         committed: window.committed + 1,
         bytes: window.bytes + count(data, 'shippedBytes'),
       }));
+    case 'snapshots.buried':
+      return { ...book, chain: { committed: { seq: count(data, 'seq'), head: text(data, 'head') }, signed: [] } };
+    case 'snapshot.cleared':
+      return clear(book, count(data, 'seq'));
     case 'vault.lost':
       return { ...book, lostPacks: count(data, 'total') };
     case 'window.finished':
@@ -110,12 +120,23 @@ function committed(book: Book, data: Data): Book {
   const failure = book.lastFailures.get(source);
   const failures = new Map(book.lastFailures);
   if (failure !== undefined && failure.wall <= snapshot.wall) failures.delete(source);
+  const suspicious = new Map(book.suspicious);
+  if (data['suspicious'] === true) suspicious.set(snapshot.seq, text(data, 'head'));
   return {
     ...book,
+    suspicious,
     lastSnapshots: set(book.lastSnapshots, source, snapshot),
     lastFailures: failures,
     chain: { committed: { seq: snapshot.seq, head: text(data, 'head') }, signed: [] },
   };
+}
+
+function clear(book: Book, seq: number): Book {
+  const hash = book.suspicious.get(seq);
+  if (hash === undefined) return book;
+  const suspicious = new Map(book.suspicious);
+  suspicious.delete(seq);
+  return { ...book, suspicious, cleared: [...book.cleared, hash] };
 }
 
 function set<V>(map: ReadonlyMap<string, V>, key: string, value: V): Map<string, V> {
@@ -143,6 +164,8 @@ export async function recall(ledger: LedgerReads): Promise<Book> {
     'seal.failed',
     'snapshot.signed',
     'snapshot.committed',
+    'snapshot.cleared',
+    'snapshots.buried',
     'vault.lost',
     'window.finished',
   ];

@@ -5,20 +5,26 @@ import {
   type SealRequest,
   type ShipMessage,
   type ShipRequest,
+  type SweepMessage,
+  type SweepRequest,
   sealMessage,
   shipMessage,
+  sweepMessage,
 } from '../base/jobs.ts';
 import { type Lines, openLines } from '../base/lines.ts';
 import type { Shape } from '../base/shape.ts';
 
+export type Job = 'seal' | 'ship' | 'sweep';
+
 /** Starts job processes: each is one conversation over a stream, and ends when the stream does. */
 export interface JobRunner {
   /** `kill` ends the process at once, whatever it is doing; one stuck in the kernel is not waited for. */
-  start(job: 'seal' | 'ship'): { readonly stream: Duplex; kill(): void };
+  start(job: Job): { readonly stream: Duplex; kill(): void };
 }
 
 export type Sealed = Extract<SealMessage, { type: 'done' }>;
 export type Shipped = Extract<ShipMessage, { type: 'done' }>;
+export type Swept = Extract<SweepMessage, { type: 'done' }>;
 
 /** What a seal says before it is done. */
 export interface SealHandlers {
@@ -77,10 +83,7 @@ export function runShip(
         handlers.committed(message);
         return undefined;
       case 'sign':
-        handlers.sign(message).then(
-          (signature) => lines.send({ type: 'signature', id: message.id, signature }),
-          (error: unknown) => lines.send({ type: 'refused', id: message.id, reason: String(error).slice(0, 500) }),
-        );
+        answerSign(message.id, handlers.sign(message), lines);
         return undefined;
       case 'done':
         return message;
@@ -92,11 +95,38 @@ export function runShip(
   });
 }
 
+/** Runs one sweep. `sign` returns the signature of a tombstone's body, or throws to refuse it. */
+export function runSweep(
+  runner: JobRunner,
+  request: Extract<SweepRequest, { type: 'sweep' }>,
+  signal: AbortSignal,
+  handlers: {
+    sign(message: Extract<SweepMessage, { type: 'sign' }>): Promise<string>;
+    committed(message: Extract<SweepMessage, { type: 'committed' }>): void;
+  },
+): Promise<Swept> {
+  const handle = (message: SweepMessage, lines: Lines<SweepRequest>) => {
+    if (message.type === 'committed') handlers.committed(message);
+    if (message.type === 'sign') answerSign(message.id, handlers.sign(message), lines);
+    return message.type === 'done' ? message : undefined;
+  };
+  return converse<SweepMessage, SweepRequest, Swept>(runner, 'sweep', sweepMessage, request, signal, handle);
+}
+
+type Answer = { type: 'signature'; id: number; signature: string } | { type: 'refused'; id: number; reason: string };
+
+function answerSign(id: number, signed: Promise<string>, lines: Lines<Answer>): void {
+  signed.then(
+    (signature) => lines.send({ type: 'signature', id, signature }),
+    (error: unknown) => lines.send({ type: 'refused', id, reason: String(error).slice(0, 500) }),
+  );
+}
+
 type Failed = { readonly type: 'failed'; readonly code: string; readonly what: string };
 
 function converse<In extends { type: string }, Out, Done>(
   runner: JobRunner,
-  job: 'seal' | 'ship',
+  job: Job,
   shape: Shape<In | Failed>,
   request: Out,
   signal: AbortSignal,

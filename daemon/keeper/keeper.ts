@@ -1,7 +1,7 @@
 import type { Json } from '../base/canonical.ts';
 import type { Clock } from '../base/clock.ts';
 import { PortcullisError, reasonOf } from '../base/errors.ts';
-import type { SealRequest, ShipRequest } from '../base/jobs.ts';
+import type { SealRequest, ShipRequest, SweepRequest } from '../base/jobs.ts';
 import type { Log } from '../base/log.ts';
 import type { Delivery, GateRecord, Interlock } from '../base/protocol.ts';
 import type { LedgerEntry, LedgerReads, LedgerWrites } from '../ledger/ports.ts';
@@ -10,8 +10,9 @@ import type { Chain } from './chain.ts';
 import { decide, type Interval, type Move } from './cycle.ts';
 import { count, NO_FIGURES } from './figures.ts';
 import type { Connection, GateLink, GateLinkPorts } from './gate-link.ts';
-import { type JobRunner, runSeal, runShip } from './jobs.ts';
+import { type JobRunner, runSeal, runShip, runSweep } from './jobs.ts';
 import type { LinkProofs } from './link-proofs.ts';
+import type { VaultMount } from './mount-unit.ts';
 import { outcomeOf } from './outcome.ts';
 import type { Figures, KeeperReads, KeeperStatus, SourceStatus } from './ports.ts';
 import { proofTestAttention } from './proof-test.ts';
@@ -23,6 +24,9 @@ const RETRY_MS = 1000;
 const LONGEST_RETRY_MS = 15 * 60_000;
 /** A ledger that has not answered for this long cannot be counted on. */
 const LEDGER_MS = 10_000;
+
+/** Most objects that one connection is prolonged for to remove. */
+const MOST_REMOVED = 2000;
 
 /** So many lost packs are named in one entry; `verify` names them all. */
 const LOST_TOLD = 20;
@@ -47,6 +51,19 @@ export interface KeeperSetup {
   readonly sources: readonly SourceSetup[];
   readonly seal: Omit<SealRequest, 'source' | 'wall'>;
   readonly ship: Pick<Extract<ShipRequest, { type: 'ship' }>, 'store' | 'staging' | 'index' | 'vaultId' | 'verifyKey'>;
+  /** What is kept, and how long it stays after it was said to go; absent where nothing ever expires. */
+  readonly keep?: Pick<Extract<SweepRequest, { type: 'sweep' }>, 'rules' | 'graceMs'>;
+}
+
+export interface StagedBatch {
+  readonly batch: string;
+  readonly source: string;
+  readonly wall: number;
+  readonly files: number;
+  readonly bytes: number;
+  readonly partial: boolean;
+  /** The appliance doubts the source. */
+  readonly suspicious: boolean;
 }
 
 export interface KeeperPorts {
@@ -59,14 +76,16 @@ export interface KeeperPorts {
   nextWindow(wall: number): Interval | undefined;
   clockTrusted(): Promise<boolean>;
   readonly proofs: Pick<LinkProofs, 'read' | 'caveats' | 'start' | 'follow' | 'stop'>;
+  readonly mount: VaultMount;
   /** Finished batches in staging, oldest first. */
-  staged(): Promise<
-    readonly { batch: string; source: string; wall: number; files: number; bytes: number; partial: boolean }[]
-  >;
+  staged(): Promise<readonly StagedBatch[]>;
   /** Packs that ship or `verify` found damaged or gone in the vault, oldest finding first. */
   lost(): Promise<readonly { pack: string; problem: string }[]>;
-  /** Signs a commit record's body, or throws saying why not. `head` is the hash the finished record will have. */
-  sign(heads: readonly string[], body: string): { signature: string; seq: number; head: string };
+  /**
+   * Signs a record's body, or throws saying why not. `head` is the hash the finished record will have. A tombstone is signed only with
+   * `graceEnds`, milliseconds since the epoch: nothing it names may go sooner.
+   */
+  sign(heads: readonly string[], body: string, graceEnds?: number): { signature: string; seq: number; head: string };
   /** Hashes the newest commit record in the store may have. */
   heads(chain: Chain): string[];
 }
@@ -102,8 +121,7 @@ export class Keeper implements KeeperReads {
   #lastConnectionEnded = Number.NEGATIVE_INFINITY;
   #failedConnections = 0;
   #lastSealMs: number | undefined;
-  #staged: readonly { batch: string; source: string; wall: number; files: number; bytes: number; partial: boolean }[] =
-    [];
+  #staged: readonly StagedBatch[] = [];
   #clockTrusted = false;
   #ledgerFault: string | undefined;
   #activity = 'Starting.';
@@ -141,6 +159,8 @@ export class Keeper implements KeeperReads {
     this.#clockTrusted = await this.#ports.clockTrusted();
     await this.#append('keeper.started', { version: this.#setup.version, staged: this.#staged.length }, true);
     this.#activity = WAITING;
+    // What a keeper that was killed has left; its lease has lapsed.
+    await this.#unmount();
     // A reading that changes is the gate's in the same turn: it is what isolates.
     this.#ports.proofs.start(() => {
       this.#link.report();
@@ -206,6 +226,13 @@ export class Keeper implements KeeperReads {
     }
   }
 
+  /** A person has looked at a suspicious snapshot, and retention goes on. Rejects with `vault.snapshot` when none of that number waits. */
+  async clear(seq: number): Promise<void> {
+    if (!this.#book.suspicious.has(seq))
+      throw new PortcullisError('vault.snapshot', `No suspicious snapshot ${seq} waits to be cleared.`);
+    await this.#append('snapshot.cleared', { seq, hash: this.#book.suspicious.get(seq) ?? '' }, true);
+  }
+
   /** What intake says arrived, after it has acted. */
   async recordDelivery(delivery: Delivery): Promise<void> {
     const { wall, ...rest } = delivery;
@@ -254,6 +281,7 @@ export class Keeper implements KeeperReads {
       ...this.#ports.proofs.caveats().map((caveat) => caveat.slice(0, 500)),
       ...proofTestAttention(this.#link.view?.proofTest, this.#setup.proofTestMs, this.#ports.clock.wall()),
       ...lostAttention(this.#book.lostPacks),
+      ...suspicionAttention([...this.#book.suspicious.keys()]),
       ...[...this.#book.lastFailures].map(([source, { what }]) => `${source}: ${what}`.slice(0, 500)),
     ];
   }
@@ -463,17 +491,32 @@ export class Keeper implements KeeperReads {
   async #connect(purpose: string, seconds: number, stay: boolean): Promise<void> {
     const link = await this.#link.connect(purpose, seconds);
     const over = AbortSignal.any([link.lost, this.#stopping.signal]);
-    const failure = await this.#shipAll(over).then(
-      () => undefined,
-      (error: unknown) => ({ error, what: over.aborted ? String(over.reason) : reasonOf(error) }),
-    );
+    const failure = await this.#ports.mount
+      .up(over)
+      .then(() => this.#shipAll(over))
+      .then(
+        () => undefined,
+        (error: unknown) => ({ error, what: over.aborted ? String(over.reason) : reasonOf(error) }),
+      );
     if (failure !== undefined) this.#note('ship.failed', { what: failure.what, cut: over.aborted });
+    else await this.#sweep(over);
     if (stay) await this.#stay(link, over);
+    await this.#unmount();
     link.release(
       failure === undefined ? 'Everything staged is in the vault and verified.' : `Shipping failed: ${failure.what}`,
     );
     this.#staged = await this.#ports.staged();
     if (failure !== undefined) throw failure.error;
+  }
+
+  /** Whatever is left mounted leads nowhere once the link is dead. It is never waited for longer than that takes. */
+  async #unmount(): Promise<void> {
+    try {
+      await this.#ports.mount.down();
+    } catch (error) {
+      this.#ports.log.error('the vault is still mounted', { error });
+      this.#note('vault.unmount_failed', { what: reasonOf(error) });
+    }
   }
 
   async #shipAll(over: AbortSignal): Promise<void> {
@@ -482,6 +525,41 @@ export class Keeper implements KeeperReads {
     } finally {
       for (const [source, { state }] of this.#running) if (state === 'shipping') this.#running.delete(source);
     }
+  }
+
+  /** After everything is shipped. What goes wrong here is told, and is no failure of the connection: the next one sweeps again. */
+  async #sweep(over: AbortSignal): Promise<void> {
+    const { keep, ship } = this.#setup;
+    if (keep === undefined) return;
+    try {
+      // Asked now: what was true ten seconds ago is not enough to delete by.
+      if (!(await this.#ports.clockTrusted()) || over.aborted) return;
+      this.#activity = 'Looking for what has expired.';
+      const wall = this.#ports.clock.wall();
+      const request = {
+        ...ship,
+        ...keep,
+        type: 'sweep' as const,
+        heads: this.#ports.heads(this.#book.chain),
+        wall,
+        cleared: [...this.#book.cleared],
+        most: MOST_REMOVED,
+      };
+      const { type: _, ...swept } = await runSweep(this.#ports.runner, request, over, {
+        sign: ({ body }) => this.#sign(body, wall + keep.graceMs),
+        committed: ({ seq, head }) => this.#note('snapshots.buried', { seq, head }, true),
+      });
+      this.#note('sweep.done', swept);
+    } catch (error) {
+      this.#note('sweep.failed', { what: over.aborted ? String(over.reason) : reasonOf(error), cut: over.aborted });
+    }
+  }
+
+  /** Durable in the ledger before the signature leaves this process: after a crash the chain still knows what it may meet. */
+  async #sign(body: string, graceEnds?: number): Promise<string> {
+    const { signature, seq, head } = this.#ports.sign(this.#ports.heads(this.#book.chain), body, graceEnds);
+    await this.#append('snapshot.signed', { seq, head }, true);
+    return signature;
   }
 
   /** A person asked for the link: it stays connected until the gate ends it. */
@@ -514,15 +592,18 @@ export class Keeper implements KeeperReads {
         if (source !== undefined) this.#running.set(source, { state: 'shipping', files: 0, bytes });
         this.#changed();
       },
-      sign: async ({ body }) => {
-        const { signature, seq, head } = this.#ports.sign(this.#ports.heads(this.#book.chain), body);
-        // Durable before the signature leaves this process: after a crash the chain still knows what it may meet.
-        await this.#append('snapshot.signed', { seq, head }, true);
-        return signature;
-      },
+      sign: ({ body }) => this.#sign(body),
       committed: ({ type: _, batch, ...rest }) => {
-        const { source = '', wall = 0, files = 0, bytes = 0, partial = false } = batches.get(batch) ?? {};
-        const entry = { ...rest, source, sealedWall: wall, files, bytes, partial, shippedBytes: rest.bytes };
+        const {
+          source = '',
+          wall = 0,
+          files = 0,
+          bytes = 0,
+          partial = false,
+          suspicious = false,
+        } = batches.get(batch) ?? {};
+        const shippedBytes = rest.bytes;
+        const entry = { ...rest, source, sealedWall: wall, files, bytes, partial, suspicious, shippedBytes };
         this.#note('snapshot.committed', entry, true);
       },
     });
@@ -610,6 +691,14 @@ export class Keeper implements KeeperReads {
   #changed(): void {
     for (const watcher of this.#watchers) watcher();
   }
+}
+
+function suspicionAttention(seqs: readonly number[]): string[] {
+  if (seqs.length === 0) return [];
+  const [what, first] = [seqs.length === 1 ? 'Snapshot' : 'Snapshots', seqs.slice(0, 20).join(', ')];
+  return [
+    `${what} ${first} may hold a damaged source, and nothing expires meanwhile: look at the source, then \`portcullis clear ${seqs[0]}\`.`,
+  ];
 }
 
 function lostAttention(packs: number): string[] {

@@ -8,11 +8,11 @@ import type { Keeper } from './keeper.ts';
 
 /** The keeper's two sockets: `control` for the command line, `records` for intake, which can say but not ask. */
 export class KeeperSockets {
-  readonly #keeper: Pick<Keeper, 'status' | 'sync' | 'recordDelivery'>;
+  readonly #keeper: Pick<Keeper, 'status' | 'sync' | 'clear' | 'recordDelivery'>;
   readonly #sockets: SocketDirectory;
   readonly #log: Log;
 
-  constructor(keeper: Pick<Keeper, 'status' | 'sync' | 'recordDelivery'>, directory: string, log: Log) {
+  constructor(keeper: Pick<Keeper, 'status' | 'sync' | 'clear' | 'recordDelivery'>, directory: string, log: Log) {
     this.#keeper = keeper;
     this.#sockets = new SocketDirectory(directory);
     this.#log = log;
@@ -35,7 +35,8 @@ export class KeeperSockets {
           lines.send({ type: 'status', id, status: this.#keeper.status() });
           return;
         }
-        this.#keeper.sync(message.source).then(
+        const done = message.type === 'clear' ? this.#keeper.clear(message.seq) : this.#keeper.sync(message.source);
+        done.then(
           () => lines.send({ type: 'done', id }),
           (error: unknown) => {
             const code = error instanceof PortcullisError ? error.code : 'job.died';

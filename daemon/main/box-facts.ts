@@ -1,8 +1,7 @@
-import { execFile } from 'node:child_process';
 import { existsSync } from 'node:fs';
 import { readFile } from 'node:fs/promises';
-import { promisify } from 'node:util';
 import { PortcullisError, reasonOf } from '../base/errors.ts';
+import { showUnit } from '../base/systemctl.ts';
 import type { BoxFacts } from '../board/coverage.ts';
 import { type GpioLine, outputsPersist } from '../board/gpio-chip.ts';
 import { loadKernel } from '../board/gpiochip-kernel.ts';
@@ -11,7 +10,6 @@ import { sysfsNumber } from '../board/onoff-lookup.ts';
 import { namesAllRelays, RELAY_OFF_FILE } from '../board/relay-off.ts';
 import type { Config } from '../config/schema.ts';
 
-const run = promisify(execFile);
 const UNIT = 'portcullis-gate.service';
 
 type Hardware = Extract<Config['board'], { driver: 'hardware' }>;
@@ -27,8 +25,8 @@ export async function boxFacts({ board }: Config): Promise<BoxFacts> {
         );
   const persisting = chips.map((chip) => outputsPersist(chip));
   const [unit, manager, missing] = await Promise.all([
-    show(UNIT, ['ExecStopPost', 'WatchdogUSec', 'ActiveState']),
-    show(undefined, ['RuntimeWatchdogUSec']),
+    showUnit(UNIT, ['ExecStopPost', 'WatchdogUSec', 'ActiveState']),
+    showUnit(undefined, ['RuntimeWatchdogUSec']),
     board.driver === 'simulated' ? [] : missingParts(board),
   ]);
   const runs = unit.get('ActiveState') === 'active';
@@ -98,23 +96,4 @@ function partsOf({ relay, relay2, contacts, button, supply, heartbeat, uplink }:
 
 function isSet(span: string | undefined): boolean {
   return span !== undefined && !['', '0', 'infinity'].includes(span);
-}
-
-/** Properties of a unit, or of the service manager itself; empty where systemd does not run. */
-async function show(unit: string | undefined, properties: readonly string[]): Promise<Map<string, string>> {
-  try {
-    const { stdout } = await run(
-      'systemctl',
-      ['show', ...(unit === undefined ? [] : [unit]), `--property=${properties.join(',')}`],
-      { timeout: 3000 },
-    );
-    return new Map(
-      stdout
-        .trim()
-        .split('\n')
-        .map((line) => [line.slice(0, line.indexOf('=')), line.slice(line.indexOf('=') + 1)]),
-    );
-  } catch {
-    return new Map();
-  }
 }

@@ -8,6 +8,7 @@ import { PortcullisError, reasonOf } from '../base/errors.ts';
 import { Secret } from '../base/secret.ts';
 import { sizeBytes } from '../base/size.ts';
 import { windowsOf } from '../config/gate.ts';
+import { keepRules } from '../config/keep.ts';
 import { loadConfig } from '../config/load.ts';
 import type { Config } from '../config/schema.ts';
 import { readIdentity, statePaths } from '../config/state.ts';
@@ -18,6 +19,7 @@ import { acceptableHeads } from '../keeper/chain.ts';
 import { GateLink } from '../keeper/gate-link.ts';
 import { Keeper } from '../keeper/keeper.ts';
 import { LinkProofs } from '../keeper/link-proofs.ts';
+import { MountUnit, NO_MOUNT } from '../keeper/mount-unit.ts';
 import { Probe, tcpDial } from '../keeper/probe.ts';
 import { KeeperSockets } from '../keeper/sockets.ts';
 import { openLedger } from '../ledger/ledger.ts';
@@ -83,6 +85,7 @@ async function start(): Promise<Running> {
         vaultId: identity.vaultId,
         verifyKey: identity.verifyKey,
       },
+      ...(vault.keep === undefined ? {} : { keep: keepRules(vault.keep) }),
     },
     {
       clock: systemClock,
@@ -103,6 +106,7 @@ async function start(): Promise<Running> {
       windowAt: (wall) => calendar.at(wall),
       nextWindow: (wall) => calendar.next(wall),
       proofs: linkProofs(config.board),
+      mount: 'mount' in vault.store && vault.store.mount !== undefined ? new MountUnit(vault.store.mount) : NO_MOUNT,
       clockTrusted: async () => appliance.clock === 'system' || (await clockSynchronised()),
       staged: async () =>
         (await listBatches(paths.staging)).map(({ batch, draft }) => ({
@@ -111,12 +115,14 @@ async function start(): Promise<Running> {
           wall: draft.body === undefined ? 0 : Date.parse(draft.body.time),
           files: draft.files,
           bytes: draft.bytes,
-          partial: draft.body?.status !== 'complete',
+          partial: draft.body === undefined || draft.body.status === 'partial',
+          suspicious: draft.body?.status === 'suspicious',
         })),
       lost: async () => [...(await readLost(paths.index))].map(([pack, problem]) => ({ pack, problem })),
       heads: (chain) => acceptableHeads(chain, NO_RECORD),
-      sign: (heads, body) => {
-        const { signature, seq, hash } = signRecord(body, signing, { vaultId, heads });
+      sign: (heads, body, graceEnds) => {
+        const expect = { vaultId, heads, ...(graceEnds === undefined ? {} : { graceEnds }) };
+        const { signature, seq, hash } = signRecord(body, signing, expect);
         return { signature, seq, head: hash };
       },
     },

@@ -5,20 +5,13 @@ import type { Lines } from '../base/lines.ts';
 import type { StoreConfig } from '../config/schema.ts';
 import { ship } from '../vault/ship.ts';
 import { type Failed, serveJob } from './job.ts';
+import { Signatures } from './signatures.ts';
 import { openStore } from './stores.ts';
 
-/** Signatures asked for and not yet given. */
-const awaited = new Map<number, { resolve(signature: string): void; reject(error: Error): void }>();
-let ids = 0;
+const signatures = new Signatures();
 
 async function work(message: ShipRequest, lines: Lines<ShipMessage | Failed>): Promise<void> {
-  if (message.type !== 'ship') {
-    const waiting = awaited.get(message.id);
-    awaited.delete(message.id);
-    if (message.type === 'signature') waiting?.resolve(message.signature);
-    else waiting?.reject(new Error(`The keeper refused to sign: ${message.reason}`));
-    return;
-  }
+  if (message.type !== 'ship') return signatures.answered(message);
   const { bytes, verifiedBytes, cachedBytes, orphans } = await ship({
     // The keeper has checked it: it is the store of its own configuration, credentials still references.
     store: await openStore(message.store as unknown as StoreConfig, { environment: process.env, clock: systemClock }),
@@ -28,12 +21,7 @@ async function work(message: ShipRequest, lines: Lines<ShipMessage | Failed>): P
     vaultId: Buffer.from(message.vaultId, 'hex'),
     verifyKey: Buffer.from(message.verifyKey, 'base64'),
     heads: message.heads,
-    sign: (body, batch) =>
-      new Promise((resolve, reject) => {
-        const id = ++ids;
-        awaited.set(id, { resolve, reject });
-        lines.send({ type: 'sign', id, batch, body });
-      }),
+    sign: (body, batch) => signatures.ask((id) => lines.send({ type: 'sign', id, batch, body })),
     committed: (snapshot) => lines.send({ type: 'committed', ...snapshot }),
     progress: (progress) => lines.send({ type: 'progress', ...progress }),
   });

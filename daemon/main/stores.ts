@@ -5,7 +5,7 @@ import { type Environment, loadSecret } from '../config/secret.ts';
 import type { Protection } from '../store/canary.ts';
 import { DirectoryStore } from '../store/directory.ts';
 import type { Bucket } from '../store/s3-bucket.ts';
-import type { Store } from '../vault/store.ts';
+import type { Remover, Store } from '../vault/store.ts';
 
 export interface StorePorts {
   readonly environment: Environment;
@@ -15,7 +15,7 @@ export interface StorePorts {
 }
 
 /** The store that the configuration names. Reads its credentials (rejects with `config.secret`), and touches nothing else yet. */
-export async function openStore(config: StoreConfig, ports: StorePorts): Promise<Store> {
+export async function openStore(config: StoreConfig, ports: StorePorts): Promise<Store & Remover> {
   if (config.kind === 'directory') return new DirectoryStore(config.path);
   const { S3Store } = await import('../store/s3.ts');
   const { RetryStore } = await import('../store/retry.ts');

@@ -4,7 +4,7 @@ import { access, type FileHandle, link, mkdir, open, readdir, rm, stat, unlink }
 import { dirname, join } from 'node:path';
 import { syncDirectory } from '../base/durable.ts';
 import { type ErrorCode, errnoOf, PortcullisError, reasonOf } from '../base/errors.ts';
-import type { Store } from '../vault/store.ts';
+import type { Remover, Store } from '../vault/store.ts';
 import { DirectReader } from './direct-read.ts';
 import { requireName } from './name.ts';
 
@@ -16,7 +16,7 @@ const TEMPORARY = 'tmp';
  * A store in the directory `root`, for one writer at a time. An object is written to `tmp/`, synced, linked to its name,
  * and its directories are synced. `root` has to exist; all objects but FORMAT need FORMAT to be there first.
  */
-export class DirectoryStore implements Store {
+export class DirectoryStore implements Store, Remover {
   readonly #root: string;
   readonly #reader = new DirectReader();
   #settled = false;
@@ -92,6 +92,26 @@ export class DirectoryStore implements Store {
     }
     // A disk that went away in the middle looks like an empty directory. It must not pass for one.
     await this.#requireMark();
+  }
+
+  async remove(name: string): Promise<'gone' | 'held'> {
+    try {
+      const path = this.#path(name);
+      await this.#requireMark();
+      try {
+        await unlink(path);
+      } catch (error) {
+        // An immutable file, or one in a directory that only takes more.
+        if (errnoOf(error) === 'EPERM') return 'held';
+        if (errnoOf(error) !== 'ENOENT') throw error;
+      }
+      // Also when it was gone: who unlinked it may have been killed before this.
+      if (await exists(dirname(path))) await syncDirectory(dirname(path));
+      await this.#requireMark();
+      return 'gone';
+    } catch (error) {
+      throw await this.#failure(error, `Removing ${name} failed`);
+    }
   }
 
   #path(name: string): string {

@@ -1,6 +1,6 @@
 import { type Clock, delay } from '../base/clock.ts';
 import { type ErrorCode, hasCode, PortcullisError } from '../base/errors.ts';
-import type { Store } from '../vault/store.ts';
+import type { Remover, Store } from '../vault/store.ts';
 
 const DELAYS_MS = [250, 1000, 3000] as const;
 
@@ -10,11 +10,11 @@ export function retryDelay(code: ErrorCode, failures: number): number | undefine
 }
 
 /** Tries again what failed in a way that may pass. Everything else is the inner store's. */
-export class RetryStore implements Store {
-  readonly #inner: Store;
+export class RetryStore implements Store, Remover {
+  readonly #inner: Store & Remover;
   readonly #clock: Clock;
 
-  constructor(inner: Store, clock: Clock) {
+  constructor(inner: Store & Remover, clock: Clock) {
     this.#inner = inner;
     this.#clock = clock;
   }
@@ -47,6 +47,10 @@ export class RetryStore implements Store {
 
   size(name: string): Promise<number | undefined> {
     return this.#retrying(() => this.#inner.size(name));
+  }
+
+  remove(name: string): Promise<'gone' | 'held'> {
+    return this.#retrying(() => this.#inner.remove(name));
   }
 
   async *list(prefix: string): AsyncGenerator<{ name: string; size: number }> {

@@ -1,6 +1,6 @@
 import { isoTime } from '../base/clock.ts';
 import { PortcullisError } from '../base/errors.ts';
-import type { Store } from '../vault/store.ts';
+import type { Remover, Store } from '../vault/store.ts';
 import { requireName } from './name.ts';
 import type { Bucket, Head, Version } from './s3-bucket.ts';
 
@@ -23,7 +23,7 @@ interface Found {
  * A name is taken by looking, putting and looking again: of several versions put at once the first in the server's list wins. No
  * condition of a request is relied on, for not every server heeds it.
  */
-export class S3Store implements Store {
+export class S3Store implements Store, Remover {
   readonly #bucket: Bucket;
   readonly #found = new Map<string, Found>();
   #keepsVersions = false;
@@ -94,6 +94,22 @@ export class S3Store implements Store {
       versions.push(version);
     }
     yield* await object(versions);
+  }
+
+  /**
+   * The object itself first, then what somebody put on top of it, which nobody needs. What counts is not the answers but whether the object
+   * is still there.
+   */
+  async remove(name: string): Promise<'gone' | 'held'> {
+    const key = this.#key(name);
+    const found = await this.#find(key);
+    if (found !== undefined) {
+      await this.#bucket.tryDelete(key, found.version, false);
+      if ((await this.#bucket.head(key, found.version)) !== undefined) return 'held';
+      this.#found.delete(key);
+    }
+    for (const { id } of await this.#versionsOf(key)) await this.#bucket.tryDelete(key, id, false);
+    return 'gone';
   }
 
   #key(name: string): string {

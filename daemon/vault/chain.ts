@@ -18,7 +18,7 @@ export interface Chain {
 
 /** Reads and checks every record. Rejects only as the store does: what is wrong with records is in the result. */
 export async function readChain(
-  store: Store,
+  store: Pick<Store, 'get' | 'list'>,
   vaultId: Buffer,
   verifyKey: Uint8Array,
   expectHead?: string,
@@ -59,7 +59,7 @@ function range(from: number, to: number): string {
 }
 
 /** Names under `snapshots/`, in order of sequence. */
-async function recordNames(store: Store): Promise<string[]> {
+async function recordNames(store: Pick<Store, 'list'>): Promise<string[]> {
   const names: string[] = [];
   for await (const { name } of store.list('snapshots')) names.push(name);
   return names.sort();

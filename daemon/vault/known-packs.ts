@@ -3,9 +3,10 @@ import { join } from 'node:path';
 import { makeDirectory, writeDurably } from '../base/durable.ts';
 import { errnoOf } from '../base/errors.ts';
 import type { SealingKeys } from './appliance-secrets.ts';
+import { readAvoided } from './avoided-packs.ts';
 import { blobIds } from './blob-table.ts';
 import { sha256Hex } from './crypto.ts';
-import { ID_LENGTH } from './format.ts';
+import { ID_LENGTH, parseRecordName } from './format.ts';
 import { sessionIn } from './header.ts';
 import { openIndex } from './index-object.ts';
 import { KnownBlobs, type SharedBlobs, shareBlobs } from './known-blobs.ts';
@@ -13,6 +14,7 @@ import { readLost } from './lost-packs.ts';
 import { decodePackSet, type ListedPack } from './pack-set.ts';
 import { PackTable } from './pack-table.ts';
 import { listBatches } from './staging.ts';
+import type { Store } from './store.ts';
 
 /**
  * What the appliance remembers of the vault, so that sealing can leave out what is there: copies of the indexes and pack
@@ -42,6 +44,8 @@ export async function readKnown(state: string, staging: string, keys: SealingKey
     } else folders.push(folder);
   }
   folders.push(state);
+  // Only now: a batch that was sealed before a pack was to be avoided is as good as it was.
+  for (const pack of await readAvoided(state)) lost.add(pack);
   const blobs = shareBlobs(await countBlobs(folders));
   const map = new KnownBlobs(blobs);
   const packs = new PackTable();
@@ -140,6 +144,25 @@ export async function* recallPackSets(folder: string): AsyncGenerator<[string, r
     const packs = attempt(() => decodePackSet(hash, bytes));
     if (packs !== undefined) yield [hash, packs];
   }
+}
+
+/**
+ * The chain's records as they were when they were first read: each is read from the vault once. Another one under its name would not have
+ * the name's hash, and `list` is always the vault's.
+ */
+export function recallingRecords(store: Pick<Store, 'get' | 'list'>, state: string): Pick<Store, 'get' | 'list'> {
+  return {
+    list: (prefix) => store.list(prefix),
+    async get(name) {
+      const hash = parseRecordName(name)?.hash;
+      const path = join(state, name);
+      const known = hash === undefined ? undefined : await readFile(path).catch(() => undefined);
+      if (known !== undefined && sha256Hex(known) === hash) return known;
+      const bytes = await store.get(name);
+      if (sha256Hex(bytes) === hash) await remember(state, name, bytes);
+      return bytes;
+    },
+  };
 }
 
 /** A pack set from memory, or undefined. */

@@ -1,4 +1,5 @@
 import { canonical } from '../base/canonical.ts';
+import { parseTime } from '../base/clock.ts';
 import { PortcullisError, reasonOf } from '../base/errors.ts';
 import type { Secret } from '../base/secret.ts';
 import { integer, list, type Of, oneOf, text } from '../base/shape.ts';
@@ -10,6 +11,9 @@ import { joinSigned, readSigned, signBody } from './signed.ts';
 /** Records of the chain: docs/vault-format.md section 3.10. */
 
 export type SnapshotStatus = 'complete' | 'partial' | 'suspicious';
+
+/** Most snapshots that one tombstone names. */
+export const MAX_BURIED = 1000;
 
 const common = {
   format: exactly('portcullis-record'),
@@ -33,7 +37,17 @@ const snapshotRecord = loose({
   bytes: integer(),
 });
 
+const tombstoneRecord = loose({
+  ...common,
+  kind: exactly('tombstone'),
+  from: text(40),
+  snapshots: list(hex(32), MAX_BURIED),
+  kept: list(hex(32), MAX_BURIED),
+});
+const passRecord = loose({ ...common, kind: exactly('pass'), snapshot: hex(32) });
+
 type SnapshotBody = Of<typeof snapshotRecord>;
+type TombstoneBody = Of<typeof tombstoneRecord>;
 type AnyBody = Of<typeof anyRecord>;
 
 /** What a draft knows of its record; ship adds the place in the chain. */
@@ -50,9 +64,18 @@ export interface ChainRecord {
   readonly seq: number;
   readonly previous: string;
   readonly time: string;
-  /** Absent in records of another kind. */
+  /** Of kind `snapshot`. */
   readonly snapshot?: DraftBody;
+  /**
+   * Of kind `tombstone`, all by the hashes of their records: the objects of `snapshots` may be gone from the time `from` on; those in `kept`
+   * an earlier tombstone named, and they stay after all.
+   */
+  readonly tombstone?: Tombstone;
+  /** Of kind `pass`: the hash of the snapshot's record that passed a drill. */
+  readonly pass?: string;
 }
+
+export type Tombstone = Pick<TombstoneBody, 'from' | 'snapshots' | 'kept'>;
 
 export function recordBody(draft: DraftBody, vaultId: Buffer, seq: number, previous: string): string {
   const { time, source, status, session, manifest, packsets, packs, bytes } = draft;
@@ -74,6 +97,27 @@ export function recordBody(draft: DraftBody, vaultId: Buffer, seq: number, previ
   });
 }
 
+export function tombstoneBody(
+  { from, snapshots, kept }: Tombstone,
+  vaultId: Buffer,
+  time: string,
+  seq: number,
+  previous: string,
+): string {
+  return canonical({
+    format: 'portcullis-record',
+    version: VERSION,
+    vaultId: vaultId.toString('hex'),
+    kind: 'tombstone',
+    seq,
+    previous,
+    time,
+    from,
+    snapshots,
+    kept,
+  });
+}
+
 /** The object a signed body becomes. */
 export function recordObject(body: string, seq: number, signature: string): { name: string; bytes: Buffer } {
   const bytes = joinSigned(body, signature);
@@ -83,21 +127,18 @@ export function recordObject(body: string, seq: number, signature: string): { na
 /**
  * Signs the body of a record, for the keeper. `heads` are the hashes the record may follow (NO_RECORD for the first).
  * Returns the signature (hex) and the hash the record will have: keep that durably as a possible head **before** giving the
- * signature away. Throws `vault.forged` when the body is not a snapshot record of this vault,
- * `vault.head_mismatch` when it does not follow one of `heads`.
+ * signature away. Throws `vault.forged` when the body is no snapshot or tombstone record of this vault,
+ * `vault.head_mismatch` when it does not follow one of `heads`. A tombstone is signed only where the caller says from when on it may
+ * count at the earliest (`graceEnds`, milliseconds since the epoch); one that counts sooner is refused with `vault.forged`.
  */
 export function signRecord(
   body: string,
   signing: Secret,
-  expect: { readonly vaultId: Buffer; readonly heads: readonly string[] },
+  expect: { readonly vaultId: Buffer; readonly heads: readonly string[]; readonly graceEnds?: number },
 ): { readonly signature: string; readonly hash: string; readonly seq: number } {
-  let parsed: SnapshotBody;
+  let parsed: Pick<AnyBody, 'seq' | 'previous'>;
   try {
-    parsed = snapshotRecord(JSON.parse(body), 'record');
-    if (parsed.vaultId !== expect.vaultId.toString('hex')) throw new Error('it is of another vault');
-    // What is signed is what was read here: no member more, none twice, in the one form there is.
-    if (recordBody(parsed, expect.vaultId, parsed.seq, parsed.previous) !== body)
-      throw new Error('it is not canonical');
+    parsed = readOwn(body, expect);
   } catch (error) {
     throw new PortcullisError('vault.forged', `Asked to sign what is no record: ${reasonOf(error)}.`, { cause: error });
   }
@@ -111,6 +152,23 @@ export function signRecord(
   return { signature, hash: sha256Hex(joinSigned(body, signature)), seq: parsed.seq };
 }
 
+/** What is signed is what is read here: no member more, none twice, in the one form there is. Throws otherwise. */
+function readOwn(body: string, { vaultId, graceEnds }: { vaultId: Buffer; graceEnds?: number }): AnyBody {
+  const value: unknown = JSON.parse(body);
+  const parsed = anyRecord(value, 'record');
+  if (parsed.vaultId !== vaultId.toString('hex')) throw new Error('it is of another vault');
+  let again: string;
+  if (parsed.kind === 'tombstone') {
+    const tombstone = tombstoneRecord(value, 'record');
+    if (graceEnds === undefined) throw new Error('nothing is to expire now');
+    if (!((parseTime(tombstone.from) ?? Number.NaN) >= graceEnds))
+      throw new Error(`it would count from ${tombstone.from} on`);
+    again = tombstoneBody(tombstone, vaultId, parsed.time, parsed.seq, parsed.previous);
+  } else again = recordBody(snapshotRecord(value, 'record'), vaultId, parsed.seq, parsed.previous);
+  if (again !== body) throw new Error('it is not canonical');
+  return parsed;
+}
+
 /** Throws, saying in what it is none, unless the object is a record of this vault signed by this appliance. */
 export function parseRecord(name: string, bytes: Buffer, vaultId: Buffer, verifyKey: Uint8Array): ChainRecord {
   const place = parseRecordName(name);
@@ -121,6 +179,14 @@ export function parseRecord(name: string, bytes: Buffer, vaultId: Buffer, verify
   if (body.vaultId !== vaultId.toString('hex')) throw new Error('is a record of another vault');
   if (body.seq !== place.seq) throw new Error(`says it is record ${body.seq}`);
   const record = { name, hash: place.hash, seq: body.seq, previous: body.previous, time: body.time };
-  if (body.kind !== 'snapshot') return record;
-  return { ...record, snapshot: snapshotRecord(value, 'record') };
+  switch (body.kind) {
+    case 'snapshot':
+      return { ...record, snapshot: snapshotRecord(value, 'record') };
+    case 'tombstone':
+      return { ...record, tombstone: tombstoneRecord(value, 'record') };
+    case 'pass':
+      return { ...record, pass: passRecord(value, 'record').snapshot };
+    default:
+      return record;
+  }
 }

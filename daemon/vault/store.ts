@@ -2,7 +2,7 @@
  * The vault's port to storage. One contract suite (`test/store/contract.ts`) runs over every store and every wrapper.
  *
  * Names are relative, `/`-separated, of `[A-Za-z0-9._-]`. Objects are write-once: nothing is ever rewritten or, through
- * this port, deleted.
+ * this port, deleted. What takes away expired objects is a port of its own, `Remover`.
  */
 export interface Store {
   /**
@@ -28,4 +28,14 @@ export interface Store {
   size(name: string): Promise<number | undefined>;
   /** Every object below `prefix` (a folder name without the slash), in no particular order. Unfinished objects are not listed. */
   list(prefix: string): AsyncIterable<{ name: string; size: number }>;
+}
+
+/** Takes objects away. Only the sweep holds one. */
+export interface Remover {
+  /**
+   * Removes the object `name`. `held` when the store holds on to it, for it is locked or protected: nothing has happened, and a later attempt
+   * may succeed. `gone` when it is not there any more, also when it was not before; durable when the promise resolves. Rejects as `put`,
+   * and then it is there or gone.
+   */
+  remove(name: string): Promise<'gone' | 'held'>;
 }

@@ -2,6 +2,7 @@ import { PortcullisError } from '../base/errors.ts';
 import type { Secret } from '../base/secret.ts';
 import { type SealingKeys, sealingKeys } from './appliance-secrets.ts';
 import { BlobReader } from './blob-reader.ts';
+import { buried } from './buried.ts';
 import { type Chain, type Refusal, readChain } from './chain.ts';
 import { sha256Hex } from './crypto.ts';
 import { decodeList, type ListEvent, type Listed } from './file-list.ts';
@@ -28,6 +29,8 @@ export interface Snapshot {
   readonly sourceId: string;
   readonly status: DraftBody['status'];
   readonly record: DraftBody;
+  /** A tombstone names it: from this time on, milliseconds since the epoch, parts of it may be gone. */
+  readonly expires?: number;
 }
 
 /** An opened vault: everything a recovery key can read. */
@@ -46,6 +49,11 @@ export class Vault {
     this.keys = keys;
     this.#chain = chain;
     this.blobs = new BlobReader(store, keys, (id) => this.sessionKey(id));
+  }
+
+  /** The records the snapshots come from. */
+  get chain(): Chain {
+    return this.#chain;
   }
 
   /** What claims to be a snapshot and is none, and what is missing in the chain. Show it to whoever asks for snapshots. */
@@ -121,6 +129,7 @@ export class Vault {
   async #readSnapshots(): Promise<Snapshot[]> {
     const sources = new Map<string, { name: string; kind: string }>();
     const result: Snapshot[] = [];
+    const from = buried(this.#chain.records);
     for (const { seq, hash, name, time, snapshot } of [...this.#chain.records].reverse()) {
       if (snapshot === undefined) continue;
       // One good manifest tells the name of every snapshot with this id.
@@ -130,7 +139,9 @@ export class Vault {
       }
       const short = name.slice('snapshots/'.length);
       const { source: sourceId, status } = snapshot;
-      result.push({ seq, hash, name: short, time, source: undefined, sourceId, status, record: snapshot });
+      const expires = from.get(hash);
+      const base = { seq, hash, name: short, time, source: undefined, sourceId, status, record: snapshot };
+      result.push({ ...base, ...(expires === undefined ? {} : { expires }) });
     }
     return result.reverse().map((one) => ({ ...one, source: sources.get(one.sourceId) }));
   }

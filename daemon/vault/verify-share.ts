@@ -38,7 +38,7 @@ export interface Progress {
   readonly finished?: { readonly began: number; readonly ended: number };
 }
 
-export interface ShareOptions extends Omit<VerifyOptions, 'readData' | 'key' | 'known'> {
+export interface ShareOptions extends Omit<VerifyOptions, 'readData' | 'key' | 'known' | 'wall'> {
   /** Where progress and lost packs are remembered. */
   readonly state: string;
   readonly vaultId: Buffer;
@@ -75,6 +75,7 @@ export async function verifyShare(options: ShareOptions): Promise<{ verified: Ve
     verified = await verify({
       ...common,
       store,
+      wall: wall(),
       known: await readLost(state),
       readData: {
         after: round.after,

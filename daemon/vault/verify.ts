@@ -1,4 +1,5 @@
 import { hasCode, PortcullisError } from '../base/errors.ts';
+import { expiredAt } from './buried.ts';
 import { readChain } from './chain.ts';
 import { sha256Hex } from './crypto.ts';
 import { FORMAT_NAME, hashInName, packName, parseRecordName } from './format.ts';
@@ -7,6 +8,7 @@ import { signedAppliances } from './key-objects.ts';
 import type { LostPack } from './lost-packs.ts';
 import { decodePackSet, type ListedPack } from './pack-set.ts';
 import { showPath } from './paths.ts';
+import type { ChainRecord } from './record.ts';
 import type { RecoveryKey } from './recovery-key.ts';
 import type { Reference } from './reference.ts';
 import type { Store } from './store.ts';
@@ -27,6 +29,8 @@ export interface Finding {
 export interface Verified {
   readonly findings: readonly Finding[];
   readonly snapshots: number;
+  /** Of these, those that have expired: what is gone of them is no damage. */
+  readonly expired: number;
   readonly objects: number;
   /** Bytes that were read and hashed. */
   readonly bytes: number;
@@ -52,6 +56,8 @@ export interface VerifyOptions {
   /** With it, the content of every snapshot is checked as well. */
   readonly key?: RecoveryKey;
   readonly expectHead?: string;
+  /** Milliseconds since the epoch: what is gone of a snapshot that has expired by then is no damage. Without it nothing has expired. */
+  readonly wall?: number;
   /** Reads and hashes every pack, or a share of them; the others are only looked for, with their size. */
   readonly readData: boolean | Share;
   /** Packs that earlier runs found bad, with what is wrong: told again of those that this run does not read. */
@@ -148,7 +154,9 @@ export async function verify(options: VerifyOptions): Promise<Verified> {
   } else if (!appliances.some((signed) => encodeFormat(signed.vaultId, signed.created).equals(format))) {
     findings.push({ object: FORMAT_NAME, problem: 'is not what the appliance signed for', snapshots: [] });
   }
-  const need = (name: string, seq: number, size?: number) => {
+  const expired = expiredAt(chain.records, options.wall ?? Number.NEGATIVE_INFINITY);
+  const need = (name: string, { seq, hash }: ChainRecord, size?: number) => {
+    if (!present.has(name) && expired.has(hash)) return;
     const seqs = needs.get(name) ?? new Set();
     needs.set(name, seqs.add(seq));
     const found = present.get(name);
@@ -157,17 +165,18 @@ export async function verify(options: VerifyOptions): Promise<Verified> {
   };
   const sets = new Map<string, readonly ListedPack[]>();
   const lost = new Map<string, string>();
-  for (const { seq, snapshot } of chain.records) {
+  for (const record of chain.records) {
+    const { snapshot } = record;
     if (snapshot === undefined) continue;
-    need(`keys/session-${snapshot.session}`, seq);
-    need(`manifests/${snapshot.manifest.name}`, seq, snapshot.manifest.size);
+    need(`keys/session-${snapshot.session}`, record);
+    need(`manifests/${snapshot.manifest.name}`, record, snapshot.manifest.size);
     for (const id of snapshot.packsets) {
       const name = `packsets/${id}`;
-      need(name, seq);
+      need(name, record);
       if (!sets.has(id)) sets.set(id, bad.has(name) ? [] : await readSet(store, id));
       for (const pack of sets.get(id) ?? []) {
-        need(packName(pack.name), seq, pack.size);
-        need(`keys/session-${pack.session}`, seq);
+        need(packName(pack.name), record, pack.size);
+        need(`keys/session-${pack.session}`, record);
       }
     }
   }
@@ -180,11 +189,12 @@ export async function verify(options: VerifyOptions): Promise<Verified> {
     const key = `keys/session-${session}`;
     if (bad.has(key) && !lost.has(name)) lost.set(name, `cannot be opened: ${key} ${bad.get(key)}`);
   }
-  if (vault !== undefined) findings.push(...(await verifyContent(vault, options, bad, needs, lost)));
+  if (vault !== undefined) findings.push(...(await verifyContent(vault, options, { bad, needs, lost, expired })));
 
   return {
     findings,
     snapshots: chain.records.filter((record) => record.snapshot !== undefined).length,
+    expired: expired.size,
     objects: present.size + 1,
     bytes,
     cachedBytes,
@@ -216,14 +226,20 @@ async function read(store: Store, name: string): Promise<{ bytes: Buffer; direct
   }
 }
 
-/** What is wrong with the files in the snapshots, given the objects that are `bad` already. Packs whose content is no good go into `lost`. */
-async function verifyContent(
-  vault: Vault,
-  options: VerifyOptions,
-  bad: ReadonlyMap<string, string>,
-  needs: ReadonlyMap<string, ReadonlySet<number>>,
-  lost: Map<string, string>,
-): Promise<Finding[]> {
+/** What is known before contents are looked at. */
+interface Known {
+  /** Objects that are named in a finding already. */
+  readonly bad: ReadonlyMap<string, string>;
+  readonly needs: ReadonlyMap<string, ReadonlySet<number>>;
+  /** Packs whose content is no good go in here. */
+  readonly lost: Map<string, string>;
+  /** Hashes of expired snapshots, whose files nobody looks for. */
+  readonly expired: ReadonlySet<string>;
+}
+
+/** What is wrong with the files in the snapshots. */
+async function verifyContent(vault: Vault, options: VerifyOptions, known: Known): Promise<Finding[]> {
+  const { bad, needs, lost, expired } = known;
   const { store, signal } = options;
   const found = new Map<string, Finding>();
   const tell = (object: string, problem: string, seqs: Iterable<number>, path?: Buffer) => {
@@ -232,7 +248,7 @@ async function verifyContent(
     const snapshots = [...new Set([...(found.get(id)?.snapshots ?? []), ...seqs])];
     found.set(id, { object, problem, snapshots, ...place });
   };
-  const snapshots = await vault.snapshots();
+  const snapshots = (await vault.snapshots()).filter(({ hash }) => !expired.has(hash));
   for (const { record } of snapshots) await vault.blobs.locate(record);
 
   // A damaged pack may still hold good blobs: with the bytes at hand each is tried.

@@ -1,17 +1,17 @@
 import { Duplex, PassThrough } from 'node:stream';
 import { type Lines, openLines } from '../../daemon/base/lines.ts';
 import { anything } from '../../daemon/base/shape.ts';
-import type { JobRunner } from '../../daemon/keeper/jobs.ts';
+import type { Job, JobRunner } from '../../daemon/keeper/jobs.ts';
 
 /** One job as a test plays it. */
 export class FakeJob {
-  readonly kind: 'seal' | 'ship';
+  readonly kind: Job;
   readonly received: Record<string, unknown>[] = [];
   killed = false;
   readonly #lines: Lines<unknown>;
   readonly #raw: Duplex;
 
-  constructor(kind: 'seal' | 'ship', raw: Duplex, received: (job: FakeJob, message: Record<string, unknown>) => void) {
+  constructor(kind: Job, raw: Duplex, received: (job: FakeJob, message: Record<string, unknown>) => void) {
     this.kind = kind;
     this.#raw = raw;
     this.#lines = openLines<unknown, unknown>(raw, anything, {
@@ -43,7 +43,7 @@ export class FakeRunner implements JobRunner {
   readonly jobs: FakeJob[] = [];
   received: (job: FakeJob, message: Record<string, unknown>) => void = () => {};
 
-  start(kind: 'seal' | 'ship'): { stream: Duplex; kill(): void } {
+  start(kind: Job): { stream: Duplex; kill(): void } {
     const [toJob, fromJob] = [new PassThrough(), new PassThrough()];
     const job = new FakeJob(kind, Duplex.from({ readable: toJob, writable: fromJob }), (each, message) =>
       this.received(each, message),
@@ -57,7 +57,7 @@ export class FakeRunner implements JobRunner {
     };
   }
 
-  of(kind: 'seal' | 'ship'): FakeJob[] {
+  of(kind: Job): FakeJob[] {
     return this.jobs.filter((job) => job.kind === kind);
   }
 }

@@ -22,6 +22,49 @@ afterEach(async () => {
   expect(rejections).toEqual([]);
 });
 
+describe('a vault that has to be mounted', () => {
+  it('is mounted before the first byte and unmounted before the link goes', async () => {
+    world.window(5000, 60_000);
+    await world.boot();
+    // What a keeper before has left.
+    expect(world.mount.asked).toEqual(['down']);
+    const shipping: boolean[] = [];
+    world.runner.received = (job, message) => {
+      if (job.kind === 'ship') shipping.push(world.mount.mounted);
+      world.play(job, message);
+    };
+    await world.until(() => world.link.released.length === 1);
+    expect(new Set(shipping)).toEqual(new Set([true]));
+    expect(world.mount.asked).toEqual(['down', 'up', 'down']);
+    expect(world.mount.mounted).toBe(false);
+  });
+
+  it('is unmounted when a trip takes it away', async () => {
+    world.window(5000, 60_000);
+    await world.boot();
+    world.runner.received = (job, message) => {
+      if (job.kind === 'ship') world.link.cut('Trip: an agent destroys.');
+      else world.play(job, message);
+    };
+    await world.until(() => world.mount.asked.length === 3);
+    expect(world.mount.mounted).toBe(false);
+    expect(world.ledger.of('ship.failed')[0]).toMatchObject({ cut: true });
+  });
+
+  it('that cannot be mounted costs the window and nothing else', async () => {
+    world.window(5000, 60_000);
+    world.mount.failure = new PortcullisError('store.mount', 'systemctl start srv-vault.mount failed: no such device.');
+    await world.boot();
+    await world.until(() => world.link.released.length > 0);
+    expect(world.runner.of('ship')).toHaveLength(0);
+    expect(world.ledger.of('ship.failed')[0]).toMatchObject({
+      what: 'systemctl start srv-vault.mount failed: no such device.',
+      cut: false,
+    });
+    expect(world.keeper.status().sources.map(({ state }) => state)).toEqual(['staged', 'staged']);
+  });
+});
+
 describe('the cycle', () => {
   it('seals ahead, connects for the window, ships, lets go, and tells the whole story', async () => {
     const window = world.window(5000, 60_000);
@@ -160,13 +203,92 @@ describe('the cycle', () => {
   });
 });
 
+describe('retention', () => {
+  const keep = { rules: { floor: 1 }, graceMs: 1000 };
+
+  it('sweeps after everything is shipped, goes on from its tombstone, and signs it only with its grace', async () => {
+    world.keep = keep;
+    world.window(5000, 60_000);
+    await world.boot();
+    let sweptAt = 0;
+    world.runner.received = (job, message) => {
+      if (message['type'] === 'sweep') {
+        expect(world.staged).toEqual([]);
+        expect(message).toMatchObject({ ...keep, cleared: [] });
+        sweptAt = Number(message['wall']);
+        job.say({ type: 'sign', id: 1, body: 'tombstone' });
+      } else if (message['type'] === 'signature' && job.kind === 'sweep') {
+        job.say({ type: 'committed', seq: 9, head: 'head of tombstone' });
+        job.say({ type: 'done', buried: [1], removed: 2, bytes: 3, held: 0, left: 0 });
+      } else world.play(job, message);
+    };
+    await world.until(() => world.link.released.length === 1);
+    expect(world.runner.of('sweep')).toHaveLength(1);
+    expect(world.signed.map(({ graceEnds }) => graceEnds)).toEqual([undefined, undefined, sweptAt + 1000]);
+    expect(world.ledger.of('sweep.done')).toEqual([{ buried: [1], removed: 2, bytes: 3, held: 0, left: 0 }]);
+    world.window(60_000, 60_000);
+    await world.until(() => world.runner.of('ship').length === 2);
+    expect(world.runner.of('ship')[1]?.received[0]?.['heads']).toEqual(['head of tombstone']);
+  });
+
+  it('never sweeps by a clock that is not trusted at that moment, after a failure, or without rules', async () => {
+    world.keep = keep;
+    world.window(5000, 60_000);
+    await world.boot();
+    world.clockTrusted = async () => false;
+    await world.until(() => world.link.released.length === 1);
+    expect(world.runner.of('sweep')).toEqual([]);
+
+    world.clockTrusted = async () => true;
+    world.runner.received = (job, message) =>
+      job.kind === 'ship' ? job.say({ type: 'failed', code: 'store.failed', what: 'Full.' }) : world.play(job, message);
+    world.window(120_000, 1000);
+    await world.until(() => world.link.released.length === 2);
+    expect(world.runner.of('sweep')).toEqual([]);
+  });
+
+  it('tells of a sweep that failed, and counts the window as complete', async () => {
+    world.keep = keep;
+    world.window(5000, 60_000);
+    await world.boot();
+    world.runner.received = (job, message) =>
+      job.kind === 'sweep' ? job.say({ type: 'failed', code: 'store.gone', what: 'Away.' }) : world.play(job, message);
+    await world.until(() => world.link.released.length === 1);
+    await world.pass(1000);
+    expect(world.ledger.of('sweep.failed')).toEqual([{ what: 'Away.', cut: false }]);
+    expect(world.keeper.status().lastWindow).toMatchObject({ outcome: 'complete' });
+  });
+
+  it('calls for a person over a suspicious snapshot, until it is cleared, also after a restart', async () => {
+    world.keep = keep;
+    world.sources = ['a'];
+    world.suspicious = true;
+    world.window(5000, 60_000);
+    await world.boot();
+    await world.until(() => world.link.released.length === 1);
+    await world.pass(1000);
+    expect(world.keeper.status().attention).toEqual([expect.stringContaining('portcullis clear 1')]);
+    await world.boot();
+    expect(world.keeper.status().attention).toEqual([expect.stringContaining('portcullis clear 1')]);
+    await expect(world.keeper.clear(7)).rejects.toMatchObject({ code: 'vault.snapshot' });
+    await world.keeper.clear(1);
+    expect(world.keeper.status().attention).toEqual([]);
+    await world.boot();
+    expect(world.keeper.status().attention).toEqual([]);
+    world.window(5000, 60_000);
+    await world.until(() => world.runner.of('sweep').length === 1);
+    await world.settle();
+    expect(world.runner.of('sweep')[0]?.received[0]?.['cleared']).toEqual([expect.stringMatching(/^head of/)]);
+  });
+});
+
 describe('a person at the box', () => {
   const approved = {
     presence: { kind: 'approved', verb: 'connect', reason: 'restore', until: 1e9, seconds: 60 },
   } as const;
 
   it('gets the link for as long as was asked, though shipping fails and failures are being waited out', async () => {
-    world.staged = [{ batch: 'x', source: 'a', wall: 0, files: 1, bytes: 1, partial: false }];
+    world.staged = [{ batch: 'x', source: 'a', wall: 0, files: 1, bytes: 1, partial: false, suspicious: false }];
     await world.boot();
     world.runner.received = (job) => job.say({ type: 'failed', code: 'store.failed', what: 'Full.' });
     world.link.show(approved);

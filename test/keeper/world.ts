@@ -5,7 +5,14 @@ import type { GateRecord, GateView } from '../../daemon/base/protocol.ts';
 import { acceptableHeads } from '../../daemon/keeper/chain.ts';
 import type { Interval } from '../../daemon/keeper/cycle.ts';
 import type { Connection, Report } from '../../daemon/keeper/gate-link.ts';
-import { Keeper, type KeeperPorts, type Lease } from '../../daemon/keeper/keeper.ts';
+import {
+  Keeper,
+  type KeeperPorts,
+  type KeeperSetup,
+  type Lease,
+  type StagedBatch,
+} from '../../daemon/keeper/keeper.ts';
+import type { VaultMount } from '../../daemon/keeper/mount-unit.ts';
 import type { LedgerEntry, LedgerReads, LedgerWrites } from '../../daemon/ledger/ports.ts';
 import { FakeClock } from '../base/fake-clock.ts';
 import { gateRecord, gateView } from './fake-gate.ts';
@@ -71,6 +78,25 @@ export class FakeProofs {
     this.readings = readings;
     this.attention = attention;
     this.#changed();
+  }
+}
+
+/** A file system that is mounted while somebody says so, and what was asked of it. */
+export class FakeMount implements VaultMount {
+  mounted = false;
+  readonly asked: string[] = [];
+  /** What mounting says; undefined mounts. */
+  failure: Error | undefined;
+
+  async up(): Promise<void> {
+    this.asked.push('up');
+    if (this.failure !== undefined) throw this.failure;
+    this.mounted = true;
+  }
+
+  async down(): Promise<void> {
+    this.asked.push('down');
+    this.mounted = false;
   }
 }
 
@@ -172,13 +198,17 @@ export class World {
   readonly clock = new FakeClock();
   readonly ledger = new FakeLedger();
   runner = new FakeRunner();
-  staged: { batch: string; source: string; wall: number; files: number; bytes: number; partial: boolean }[] = [];
+  staged: StagedBatch[] = [];
+  /** What each new batch is taken for. */
+  suspicious = false;
+  keep: KeeperSetup['keep'];
   windows: Interval[] = [];
   sources = ['a', 'b'];
   lost: { pack: string; problem: string }[] = [];
   clockTrusted: () => Promise<boolean> = async () => true;
-  signed: { heads: readonly string[]; body: string }[] = [];
+  signed: { heads: readonly string[]; body: string; graceEnds: number | undefined }[] = [];
   readonly proofs = new FakeProofs();
+  readonly mount = new FakeMount();
   link!: FakeLink;
   keeper!: Keeper;
   readonly gate: FakeGateMemory = { seq: 0, view: {} };
@@ -210,11 +240,12 @@ export class World {
       nextWindow: (wall) => this.windows.find(({ startWall }) => startWall > wall),
       clockTrusted: () => this.clockTrusted(),
       proofs: this.proofs,
+      mount: this.mount,
       staged: async () => [...this.staged],
       lost: async () => [...this.lost],
       heads: (chain) => acceptableHeads(chain, 'none'),
-      sign: (heads, body) => {
-        this.signed.push({ heads, body });
+      sign: (heads, body, graceEnds) => {
+        this.signed.push({ heads, body, graceEnds });
         this.#seq += 1;
         return { signature: `signed ${body}`, seq: this.#seq, head: `head of ${body}` };
       },
@@ -237,6 +268,7 @@ export class World {
           compression: 3,
         },
         ship: { store: {}, staging: '', index: '', vaultId: '', verifyKey: '' },
+        ...(this.keep === undefined ? {} : { keep: this.keep }),
       },
       ports,
     );
@@ -256,6 +288,8 @@ export class World {
       this.finishSeal(job);
       return;
     }
+    if (message['type'] === 'sweep') job.say({ type: 'done', buried: [], removed: 0, bytes: 0, held: 0, left: 0 });
+    if (message['type'] === 'signature' && job.kind === 'sweep') return;
     if (message['type'] === 'ship') for (const batch of message['batches'] as string[]) this.askSignature(job, batch);
     if (message['type'] === 'signature') this.commit(job, String(message['signature']).slice('signed '.length));
   }
@@ -264,7 +298,15 @@ export class World {
     const name = sourceOf(job);
     this.#batches += 1;
     const batch = `${name}${this.#batches}`;
-    this.staged.push({ batch, source: name, wall: this.clock.wall(), files: 1, bytes: 10, partial: false });
+    this.staged.push({
+      batch,
+      source: name,
+      wall: this.clock.wall(),
+      files: 1,
+      bytes: 10,
+      partial: false,
+      suspicious: this.suspicious,
+    });
     const figures = { batch, files: 1, bytes: 10, newBytes: 10, packs: 1, problemCount: 0, problems: [] };
     job.say({ type: 'done', ...figures });
   }

@@ -82,7 +82,13 @@ describe.skipIf(reason !== undefined)(`on a real Ceph gateway${reason === undefi
       const store = new S3Store(bucket(settings));
       return retries ? new RetryStore(store, hasty) : store;
     };
-    return { store: open(), reopen: open, takeAway: () => line.cut(), cleanUp: () => line.cut() };
+    return {
+      store: open(),
+      locks: settings.objectLock !== 'none',
+      reopen: open,
+      takeAway: () => line.cut(),
+      cleanUp: () => line.cut(),
+    };
   }
   storeContract('a locked bucket', () => underTest({}));
   storeContract('a locked bucket behind retries', () => underTest({}, true));

@@ -1,10 +1,12 @@
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { hasCode } from '../../daemon/base/errors.ts';
-import type { Store } from '../../daemon/vault/store.ts';
+import type { Remover, Store } from '../../daemon/vault/store.ts';
 
 /** A store under test, empty but for nothing at all. */
 export interface StoreUnderTest {
-  readonly store: Store;
+  readonly store: Store & Remover;
+  /** Whether what was put a moment ago is held by a lock. */
+  readonly locks?: boolean;
   /** Another handle on the same objects, as after a restart. */
   reopen(): Store;
   /** Takes the whole store away, as a cut link does. */
@@ -22,7 +24,7 @@ async function names(store: Store, prefix: string): Promise<Record<string, numbe
 export function storeContract(kind: string, create: () => Promise<StoreUnderTest>): void {
   describe(`${kind} as a store`, () => {
     let under: StoreUnderTest;
-    let store: Store;
+    let store: Store & Remover;
     beforeEach(async () => {
       under = await create();
       store = under.store;
@@ -86,10 +88,22 @@ export function storeContract(kind: string, create: () => Promise<StoreUnderTest
       expect(await store.size('packs/no')).toBeUndefined();
     });
 
+    it('removes an object, and what is not there is gone; what is locked it holds', async () => {
+      await store.put('packs/ab/abc', Buffer.alloc(3));
+      await store.put('packs/ab/abd', Buffer.alloc(4));
+      expect(await store.remove('packs/ab/abc')).toBe(under.locks === true ? 'held' : 'gone');
+      expect(await store.remove('packs/no/no')).toBe('gone');
+      for (const one of [store, under.reopen()]) {
+        expect(await one.size('packs/ab/abc')).toBe(under.locks === true ? 3 : undefined);
+        expect(await one.size('packs/ab/abd')).toBe(4);
+      }
+    });
+
     it('refuses names that are none', async () => {
       for (const name of ['../out', '/etc/passwd', 'a//b', '', 'a/../../b', 'a b', 'ü', '.', 'a/.']) {
         await expect(store.put(name, Buffer.alloc(1))).rejects.toSatisfy((e) => hasCode(e, 'store.failed'));
         await expect(store.get(name)).rejects.toSatisfy((e) => hasCode(e, 'store.failed'));
+        await expect(store.remove(name)).rejects.toSatisfy((e) => hasCode(e, 'store.failed'));
         await expect(store.readBack(name)).rejects.toSatisfy((e) => hasCode(e, 'store.failed'));
       }
     });
@@ -102,6 +116,7 @@ export function storeContract(kind: string, create: () => Promise<StoreUnderTest
       await expect(store.get('packs/ab/abc')).rejects.toSatisfy(gone);
       await expect(store.readBack('packs/ab/abc')).rejects.toSatisfy(gone);
       await expect(store.size('packs/ab/abc')).rejects.toSatisfy(gone);
+      await expect(store.remove('packs/ab/abc')).rejects.toSatisfy(gone);
       await expect(names(store, 'packs')).rejects.toSatisfy(gone);
       await expect(store.put('packs/ab/abd', Buffer.alloc(3))).rejects.toSatisfy(gone);
     });

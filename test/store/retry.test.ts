@@ -5,7 +5,7 @@ import { describe, expect, it } from 'vitest';
 import { ERROR_REGISTER, type ErrorCode, PortcullisError } from '../../daemon/base/errors.ts';
 import { DirectoryStore } from '../../daemon/store/directory.ts';
 import { RetryStore, retryDelay } from '../../daemon/store/retry.ts';
-import type { Store } from '../../daemon/vault/store.ts';
+import type { Remover, Store } from '../../daemon/vault/store.ts';
 import { storeContract } from './contract.ts';
 import { hasty } from './s3-helpers.ts';
 
@@ -23,7 +23,7 @@ storeContract('retries around a directory', async () => {
 });
 
 /** A store in memory of which each operation fails as often as told, before it acts or after. */
-class Shaky implements Store {
+class Shaky implements Store, Remover {
   readonly objects = new Map<string, Buffer>();
   code: ErrorCode = 'store.busy';
   failures = 0;
@@ -45,6 +45,11 @@ class Shaky implements Store {
   }
   async readBack(name: string): Promise<{ bytes: Buffer; direct: boolean }> {
     return { bytes: await this.get(name), direct: true };
+  }
+  async remove(name: string): Promise<'gone' | 'held'> {
+    this.#shake();
+    this.objects.delete(name);
+    return 'gone';
   }
   async size(name: string): Promise<number | undefined> {
     this.#shake();
@@ -71,7 +76,7 @@ describe('retries', () => {
     expect(delays).toEqual([250, 1000, 3000, undefined]);
   });
 
-  it.each(['put', 'settle', 'get', 'size', 'list'] as const)(
+  it.each(['put', 'settle', 'get', 'size', 'list', 'remove'] as const)(
     '%s succeeds after three failures, and not after four',
     async (what) => {
       for (const [failures, succeeds] of [

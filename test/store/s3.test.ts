@@ -3,19 +3,23 @@ import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { systemClock } from '../../daemon/base/clock.ts';
 import { RetryStore } from '../../daemon/store/retry.ts';
 import { S3Store } from '../../daemon/store/s3.ts';
-import type { Store } from '../../daemon/vault/store.ts';
+import type { Remover, Store } from '../../daemon/vault/store.ts';
 import { FakeClock } from '../base/fake-clock.ts';
 import { storeContract } from './contract.ts';
 import { type Disturbance, FakeS3 } from './fake-s3.ts';
 import { bucketAt, DAY_MS, hasty, listed, storeAt } from './s3-helpers.ts';
 
-async function underTest(wrap: (store: S3Store) => Store, options: { prefix?: string; pageSize?: number } = {}) {
+async function underTest(
+  wrap: (store: S3Store) => Store & Remover,
+  options: { prefix?: string; pageSize?: number } = {},
+) {
   const server = new FakeS3();
   await server.start();
   server.pageSize = options.pageSize ?? 1000;
   const open = () => wrap(storeAt(server, options.prefix === undefined ? {} : { prefix: options.prefix }));
   return {
     store: open(),
+    locks: true,
     reopen: open,
     takeAway: () => server.stop(),
     cleanUp: () => server.stop().catch(() => {}),
@@ -30,6 +34,7 @@ storeContract('a bucket that is removed', async () => {
   await server.start();
   return {
     store: storeAt(server),
+    locks: true,
     reopen: () => storeAt(server),
     takeAway: async () => {
       server.exists = false;

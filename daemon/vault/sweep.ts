@@ -1,0 +1,230 @@
+import { join } from 'node:path';
+import { isoTime } from '../base/clock.ts';
+import { hasCode, PortcullisError, reasonOf } from '../base/errors.ts';
+import { readAvoided, writeAvoided } from './avoided-packs.ts';
+import { type Chain, readChain, readHead } from './chain.ts';
+import { NO_RECORD, packName } from './format.ts';
+import { expectVault } from './format-object.ts';
+import { forget, recallingRecords, recallPackSet, remember } from './known-packs.ts';
+import { decodePackSet, type ListedPack } from './pack-set.ts';
+import { type ChainRecord, parseRecord, recordObject, type Tombstone, tombstoneBody } from './record.ts';
+import type { KeepRules } from './retention.ts';
+import { listBatches } from './staging.ts';
+import type { Remover, Store } from './store.ts';
+import { planSweep, type SweepPlan } from './sweep-plan.ts';
+import { damaged } from './vault-error.ts';
+
+export interface SweepOptions {
+  readonly store: Store & Remover;
+  readonly staging: string;
+  /** Where the vault's memory lies (`known-packs.ts`). */
+  readonly state: string;
+  readonly vaultId: Buffer;
+  /** Raw Ed25519 public key. */
+  readonly verifyKey: Buffer;
+  /** Hashes the newest record may have: see `readHead`. */
+  readonly heads: readonly string[];
+  readonly rules: KeepRules;
+  /** How long a snapshot stays whole after a tombstone has named it, milliseconds. */
+  readonly graceMs: number;
+  /** A **trusted** time, milliseconds since the epoch. Without one, do not sweep. */
+  readonly wall: number;
+  /** Hashes of suspicious snapshots that a person has cleared. */
+  readonly cleared: ReadonlySet<string>;
+  /** Most objects to remove now: each is time in which the vault is connected. */
+  readonly most: number;
+  /** Returns the signature (hex) over a tombstone's body, or rejects to refuse. */
+  sign(body: string): Promise<string>;
+  /** A tombstone is in the vault. */
+  committed?(record: { readonly seq: number; readonly head: string; readonly tombstone: Tombstone }): void;
+  readonly signal?: AbortSignal;
+}
+
+export interface Swept {
+  /** Why nothing expires, for people. */
+  readonly paused?: string;
+  /** Sequence numbers of the snapshots named by a tombstone now. */
+  readonly buried: readonly number[];
+  /** Objects removed now, and their sizes' sum where it is known: that of the packs. */
+  readonly removed: number;
+  readonly bytes: number;
+  /** Objects that the store holds on to, locked or protected. */
+  readonly held: number;
+  /** Objects of expired snapshots that are still to be removed, by a later sweep. */
+  readonly left: number;
+}
+
+/**
+ * Names what is to expire in a signed tombstone, and removes the objects that only expired snapshots needed: whole packs, manifests and pack
+ * sets, never one that a snapshot still counted on, or a batch in staging, needs. Can be killed at any moment: the next sweep goes on. Keys,
+ * indexes and records stay. Rejects with `vault.absent`, `vault.other`, `vault.head_mismatch` or `vault.forged` having changed nothing, with
+ * `vault.damaged` having removed nothing when a pack set of a snapshot that stays cannot be read, or as the store does.
+ */
+export async function sweep(options: SweepOptions): Promise<Swept> {
+  const { store, state, vaultId, verifyKey, rules, wall, cleared, signal } = options;
+  signal?.throwIfAborted();
+  await expectVault(store, vaultId);
+  const head = await readHead(store, vaultId, verifyKey, options.heads);
+  await store.settle();
+  const chain = await readChain(recallingRecords(store, state), vaultId, verifyKey, head?.hash);
+  const plan = planSweep({ chain, rules, wall, cleared });
+  if (plan.paused !== undefined) {
+    return { paused: plan.paused, buried: [], removed: 0, bytes: 0, held: 0, left: 0 };
+  }
+
+  const needed = await neededObjects(options, chain, plan);
+  const staged = await stagedObjects(options, chain);
+  // Nothing is built on what is to go, from before it is said to go.
+  const avoided = await readAvoided(state);
+  const going = new Set([...plan.bury, ...[...plan.from.keys()].filter((hash) => !plan.unbury.includes(hash))]);
+  const stays = new Set<string>();
+  for (const [hash, names] of needed) {
+    for (const name of names.keys()) {
+      if (!going.has(hash)) stays.add(name);
+      else if (name.startsWith('packs/')) avoided.add(name.slice(-64));
+    }
+  }
+  for (const pack of avoided) if (stays.has(packName(pack)) || staged.has(packName(pack))) avoided.delete(pack);
+  await writeAvoided(state, avoided);
+
+  const buried = await bury(options, plan, head);
+  // A snapshot in its grace may still be kept after all: all of it stays.
+  const live = new Set(staged);
+  for (const { hash } of plan.live) for (const name of needed.get(hash)?.keys() ?? []) live.add(name);
+  const gone = new Map<string, number>();
+  for (const { hash } of plan.expired) {
+    for (const [name, size] of needed.get(hash) ?? []) if (!live.has(name)) gone.set(name, size);
+  }
+  return { buried, ...(await remove(options, gone)) };
+}
+
+/** Signs and writes the tombstone, when there is something to name. */
+async function bury(options: SweepOptions, plan: SweepPlan, head: ChainRecord | undefined): Promise<number[]> {
+  const { store, vaultId, verifyKey, state, wall, graceMs, signal } = options;
+  if (plan.bury.length + plan.unbury.length === 0) return [];
+  const seq = (head?.seq ?? 0) + 1;
+  const tombstone = { from: isoTime(wall + graceMs), snapshots: [...plan.bury], kept: [...plan.unbury] };
+  const body = tombstoneBody(tombstone, vaultId, isoTime(wall), seq, head?.hash ?? NO_RECORD);
+  const { name, bytes } = recordObject(body, seq, await options.sign(body));
+  let record: ChainRecord;
+  try {
+    record = parseRecord(name, bytes, vaultId, verifyKey);
+  } catch (error) {
+    throw new PortcullisError('vault.forged', `The signature for a tombstone is no good: ${reasonOf(error)}.`);
+  }
+  signal?.throwIfAborted();
+  await store.put(name, bytes);
+  if (!(await store.readBack(name)).bytes.equals(bytes)) {
+    throw damaged(name, new Error('the vault gives back other bytes than were written'));
+  }
+  await remember(state, name, bytes);
+  options.committed?.({ seq, head: record.hash, tombstone });
+  const bySeq = new Map(plan.live.map((one) => [one.hash, one.seq]));
+  return plan.bury.flatMap((hash) => bySeq.get(hash) ?? []);
+}
+
+/** Packs first and pack sets last: as long as a pack is there, so is what says that it is to go. */
+async function remove(
+  options: SweepOptions,
+  gone: ReadonlyMap<string, number>,
+): Promise<Pick<Swept, 'removed' | 'bytes' | 'held' | 'left'>> {
+  const { store, state, wall, signal } = options;
+  const present = new Map<string, number>();
+  for (const folder of gone.size === 0 ? [] : ['packs', 'manifests', 'packsets']) {
+    for await (const { name, size } of store.list(folder)) if (gone.has(name)) present.set(name, size);
+  }
+  let removed = 0;
+  let bytes = 0;
+  let held = 0;
+  let tried = 0;
+  for (const folder of ['packs/', 'manifests/', 'packsets/']) {
+    // A pack that stays keeps the lists that name it.
+    if (folder !== 'packs/' && held > 0) break;
+    // Not always from the same one: those that are held must not keep the others from their turn.
+    for (const [name, size] of rotated(
+      [...present].filter(([name]) => name.startsWith(folder)),
+      wall,
+    )) {
+      if (tried >= options.most) break;
+      signal?.throwIfAborted();
+      tried++;
+      if ((await store.remove(name)) === 'held') {
+        held++;
+        continue;
+      }
+      if (folder === 'packsets/') await forget(state, name);
+      removed++;
+      bytes += size;
+    }
+    if (tried >= options.most) break;
+  }
+  return { removed, bytes, held, left: present.size - removed };
+}
+
+function rotated<T>(all: readonly T[], by: number): T[] {
+  const start = all.length === 0 ? 0 : by % all.length;
+  return [...all.slice(start), ...all.slice(0, start)];
+}
+
+/** What each snapshot needs, by the hash of its record: the names of its packs, manifest and pack sets, with their sizes. */
+async function neededObjects(
+  options: SweepOptions,
+  chain: Chain,
+  plan: SweepPlan,
+): Promise<Map<string, Map<string, number>>> {
+  const expired = new Set(plan.expired.map(({ hash }) => hash));
+  const listed = new Set<string>();
+  if (expired.size > 0) for await (const { name } of options.store.list('packsets')) listed.add(name);
+  const sets = new Map<string, readonly ListedPack[]>();
+  const needed = new Map<string, Map<string, number>>();
+  for (const { hash, snapshot } of chain.records) {
+    if (snapshot === undefined) continue;
+    const names = new Map([[`manifests/${snapshot.manifest.name}`, snapshot.manifest.size]]);
+    for (const id of snapshot.packsets) {
+      // Of an expired snapshot: removed already, after what it listed.
+      if (expired.has(hash) && !listed.has(`packsets/${id}`)) continue;
+      const packs = sets.get(id) ?? (await readSet(options, id, expired.has(hash)));
+      if (packs === undefined) continue;
+      sets.set(id, packs);
+      names.set(`packsets/${id}`, 0);
+      for (const pack of packs) names.set(packName(pack.name), pack.size);
+    }
+    needed.set(hash, names);
+  }
+  return needed;
+}
+
+async function readSet(
+  { store, state }: SweepOptions,
+  id: string,
+  mayBeGone: boolean,
+): Promise<readonly ListedPack[] | undefined> {
+  const known = await recallPackSet(state, id);
+  if (known !== undefined) return known;
+  const name = `packsets/${id}`;
+  try {
+    return decodePackSet(id, await store.get(name));
+  } catch (error) {
+    if (error instanceof PortcullisError && !hasCode(error, 'store.missing')) throw error;
+    if (mayBeGone) return undefined;
+    // Without it nobody knows which packs have to stay.
+    throw damaged(name, error);
+  }
+}
+
+/** What batches that wait in staging will need. */
+async function stagedObjects(options: SweepOptions, chain: Chain): Promise<Set<string>> {
+  const names = new Set<string>();
+  const committed = new Set(chain.records.map(({ snapshot }) => snapshot?.manifest.name));
+  for (const { batch, draft } of await listBatches(options.staging)) {
+    for (const name of draft.objects) names.add(name);
+    // A part is only its objects. For what a ship left behind that was killed after its commit, its record speaks.
+    if (draft.body === undefined || committed.has(draft.body.manifest.name)) continue;
+    for (const id of draft.body.packsets) {
+      const packs = (await recallPackSet(join(options.staging, batch), id)) ?? (await readSet(options, id, true)) ?? [];
+      names.add(`packsets/${id}`);
+      for (const pack of packs) names.add(packName(pack.name));
+    }
+  }
+  return names;
+}
