@@ -13,6 +13,7 @@ import type { Connection, GateLink, GateLinkPorts } from './gate-link.ts';
 import { type JobRunner, runSeal, runShip } from './jobs.ts';
 import type { LinkProofs } from './link-proofs.ts';
 import { outcomeOf } from './outcome.ts';
+import { paceOf } from './pace.ts';
 import type { Figures, KeeperReads, KeeperStatus, SourceStatus } from './ports.ts';
 import { proofTestAttention } from './proof-test.ts';
 
@@ -84,7 +85,10 @@ export class Keeper implements KeeperReads {
   readonly #link: Lease;
   readonly #cancels: (() => void)[] = [];
   readonly #watchers = new Set<() => void>();
-  readonly #running = new Map<string, { state: 'sealing' | 'shipping'; files: number; bytes: number }>();
+  readonly #running = new Map<
+    string,
+    { readonly state: 'sealing' | 'shipping' } & NonNullable<SourceStatus['progress']>
+  >();
   readonly #stopping = new AbortController();
   #book: Book = EMPTY_BOOK;
   #figures: Figures = NO_FIGURES;
@@ -230,7 +234,7 @@ export class Keeper implements KeeperReads {
       name,
       kind,
       state: running?.state ?? (waits ? 'staged' : 'idle'),
-      ...(running === undefined ? {} : { progress: { files: running.files, bytes: running.bytes } }),
+      ...(running === undefined ? {} : { progress: progressOf(running) }),
       ...(lastSnapshot === undefined ? {} : { lastSnapshot }),
       ...(lastFailure === undefined ? {} : { lastFailure }),
     };
@@ -508,10 +512,22 @@ export class Keeper implements KeeperReads {
       batches: [...batches.keys()],
       heads: this.#ports.heads(this.#book.chain),
     };
+    /** The batch that is being shipped, since its first object was. */
+    let current: { readonly batch: string; readonly began: number; readonly before: number } | undefined;
     const shipped = await runShip(this.#ports.runner, request, over, {
-      progress: ({ batch, bytes }) => {
+      progress: ({ batch, bytes, total }) => {
+        const now = this.#ports.clock.monotonic();
+        if (current?.batch !== batch) current = { batch, began: now, before: bytes };
         const source = batches.get(batch)?.source;
-        if (source !== undefined) this.#running.set(source, { state: 'shipping', files: 0, bytes });
+        const pace = paceOf(bytes - current.before, total - current.before, now - current.began);
+        const progress = {
+          state: 'shipping' as const,
+          files: 0,
+          bytes,
+          total,
+          ...(pace === undefined ? {} : { pace }),
+        };
+        if (source !== undefined) this.#running.set(source, progress);
         this.#changed();
       },
       sign: async ({ body }) => {
@@ -610,6 +626,13 @@ export class Keeper implements KeeperReads {
   #changed(): void {
     for (const watcher of this.#watchers) watcher();
   }
+}
+
+function progressOf({
+  state: _,
+  ...progress
+}: { readonly state: string } & NonNullable<SourceStatus['progress']>): NonNullable<SourceStatus['progress']> {
+  return progress;
 }
 
 function lostAttention(packs: number): string[] {
