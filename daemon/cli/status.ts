@@ -1,6 +1,6 @@
 import { isoTime } from '../base/clock.ts';
 import type { GateView } from '../base/protocol.ts';
-import type { KeeperStatus } from '../keeper/ports.ts';
+import type { KeeperStatus, SourceStatus } from '../keeper/ports.ts';
 import type { Command } from './command.ts';
 import { askKeeper, gateView } from './sockets.ts';
 import { ago, amount } from './words.ts';
@@ -69,16 +69,23 @@ export function statusText(gate: GateView, keeper: KeeperStatus | undefined, wal
     );
   }
   lines.push('', 'Sources:');
-  for (const { name, state, lastSnapshot, lastFailure } of keeper.sources) {
+  for (const { name, state, progress, lastSnapshot, lastFailure } of keeper.sources) {
     const last =
       lastSnapshot === undefined
         ? 'no snapshot yet'
         : `snapshot ${lastSnapshot.seq}, ${isoTime(lastSnapshot.wall)} (${ago(wall - lastSnapshot.wall)}), ${amount(lastSnapshot.bytes)}${lastSnapshot.partial ? ', partial' : ''}${lastSnapshot.readBack === 'cached' ? ', read back from memory only (cached)' : ''}`;
     lines.push(`  ${name.padEnd(20)} ${state.padEnd(8)} ${last}`);
+    if (progress !== undefined) lines.push(`  ${''.padEnd(29)} ${progressLine(progress)}`);
     if (lastFailure !== undefined)
       lines.push(`  ${''.padEnd(20)} FAILED   ${isoTime(lastFailure.wall)}: ${lastFailure.what}`);
   }
   return `${lines.join('\n')}\n`;
+}
+
+function progressLine({ files, bytes, total, pace }: NonNullable<SourceStatus['progress']>): string {
+  if (total === undefined) return `${files} files, ${amount(bytes)} so far`;
+  const rate = pace === undefined ? '' : `, ${amount(pace.bytesPerSecond)}/s, ${ago(pace.leftMs)} left`;
+  return `${amount(bytes)} of ${amount(total)}${rate}`;
 }
 
 function measuredLines({ readings, uplink }: GateView, proofs: KeeperStatus['proofs']): string[] {

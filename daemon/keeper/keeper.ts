@@ -14,6 +14,7 @@ import { type JobRunner, runSeal, runShip, runSweep } from './jobs.ts';
 import type { LinkProofs } from './link-proofs.ts';
 import type { VaultMount } from './mount-unit.ts';
 import { outcomeOf } from './outcome.ts';
+import { paceOf } from './pace.ts';
 import type { Figures, KeeperReads, KeeperStatus, SourceStatus } from './ports.ts';
 import { proofTestAttention } from './proof-test.ts';
 
@@ -103,7 +104,10 @@ export class Keeper implements KeeperReads {
   readonly #link: Lease;
   readonly #cancels: (() => void)[] = [];
   readonly #watchers = new Set<() => void>();
-  readonly #running = new Map<string, { state: 'sealing' | 'shipping'; files: number; bytes: number }>();
+  readonly #running = new Map<
+    string,
+    { readonly state: 'sealing' | 'shipping' } & NonNullable<SourceStatus['progress']>
+  >();
   readonly #stopping = new AbortController();
   #book: Book = EMPTY_BOOK;
   #figures: Figures = NO_FIGURES;
@@ -257,7 +261,7 @@ export class Keeper implements KeeperReads {
       name,
       kind,
       state: running?.state ?? (waits ? 'staged' : 'idle'),
-      ...(running === undefined ? {} : { progress: { files: running.files, bytes: running.bytes } }),
+      ...(running === undefined ? {} : { progress: progressOf(running) }),
       ...(lastSnapshot === undefined ? {} : { lastSnapshot }),
       ...(lastFailure === undefined ? {} : { lastFailure }),
     };
@@ -586,10 +590,22 @@ export class Keeper implements KeeperReads {
       batches: [...batches.keys()],
       heads: this.#ports.heads(this.#book.chain),
     };
+    /** The batch that is being shipped, since its first object was. */
+    let current: { readonly batch: string; readonly began: number; readonly before: number } | undefined;
     const shipped = await runShip(this.#ports.runner, request, over, {
-      progress: ({ batch, bytes }) => {
+      progress: ({ batch, bytes, total }) => {
+        const now = this.#ports.clock.monotonic();
+        if (current?.batch !== batch) current = { batch, began: now, before: bytes };
         const source = batches.get(batch)?.source;
-        if (source !== undefined) this.#running.set(source, { state: 'shipping', files: 0, bytes });
+        const pace = paceOf(bytes - current.before, total - current.before, now - current.began);
+        const progress = {
+          state: 'shipping' as const,
+          files: 0,
+          bytes,
+          total,
+          ...(pace === undefined ? {} : { pace }),
+        };
+        if (source !== undefined) this.#running.set(source, progress);
         this.#changed();
       },
       sign: ({ body }) => this.#sign(body),
@@ -699,6 +715,13 @@ function suspicionAttention(seqs: readonly number[]): string[] {
   return [
     `${what} ${first} may hold a damaged source, and nothing expires meanwhile: look at the source, then \`portcullis clear ${seqs[0]}\`.`,
   ];
+}
+
+function progressOf({
+  state: _,
+  ...progress
+}: { readonly state: string } & NonNullable<SourceStatus['progress']>): NonNullable<SourceStatus['progress']> {
+  return progress;
 }
 
 function lostAttention(packs: number): string[] {

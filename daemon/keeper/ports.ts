@@ -1,4 +1,5 @@
 import type { Cause, GateView, Reading, ReportedProof } from '../base/protocol.ts';
+import type { Pace } from './pace.ts';
 
 /** What the page, the metrics and the command line read from the keeper. Times are milliseconds since the epoch. */
 export interface KeeperStatus {
@@ -46,7 +47,13 @@ export interface SourceStatus {
   readonly name: string;
   readonly kind: string;
   readonly state: 'idle' | 'sealing' | 'staged' | 'shipping';
-  readonly progress?: { readonly files: number; readonly bytes: number };
+  /** While shipping, `files` is 0, `total` is what there is to ship of it, and `pace` is known after a moment. */
+  readonly progress?: {
+    readonly files: number;
+    readonly bytes: number;
+    readonly total?: number;
+    readonly pace?: Pace;
+  };
   readonly lastSnapshot?: {
     readonly snapshot: string;
     readonly seq: number;

@@ -6,7 +6,8 @@ import { errnoOf } from '../base/errors.ts';
 const BLOCK = 4096;
 /** Of a WebAssembly.Memory, the one thing in Node whose memory begins at a page, as the kernel wants it. */
 const WASM_PAGE = 1 << 16;
-const BUFFER = 1 << 20;
+/** A pack in one read, nearly always. */
+const BUFFER = 9 << 20;
 /** Node has it, its types have not. */
 const { WebAssembly: Wasm } = globalThis as unknown as {
   WebAssembly: { Memory: new (size: { initial: number }) => { readonly buffer: ArrayBuffer } };

@@ -13,13 +13,16 @@ const MARK = 'FORMAT';
 const TEMPORARY = 'tmp';
 
 /**
- * A store in the directory `root`, for one writer at a time. An object is written to `tmp/`, synced, linked to its name,
+ * A store in the directory `root`, for one writer at a time, which may put several objects at once. An object is written to `tmp/`, synced, linked to its name,
  * and its directories are synced. `root` has to exist; all objects but FORMAT need FORMAT to be there first.
  */
 export class DirectoryStore implements Store, Remover {
   readonly #root: string;
   readonly #reader = new DirectReader();
-  #settled = false;
+  /** Directories that are there and durable, or are being made so. */
+  readonly #directories = new Map<string, Promise<void>>();
+  readonly #underWay = new Set<Promise<void>>();
+  #settling: Promise<void> | undefined;
 
   constructor(root: string) {
     this.#root = root;
@@ -30,7 +33,9 @@ export class DirectoryStore implements Store, Remover {
       const path = this.#path(name);
       if (name !== MARK) await this.#requireMark();
       await this.#settleOnce();
-      await this.#link(join(this.#root, TEMPORARY, randomBytes(8).toString('hex')), path, bytes);
+      const linked = this.#link(join(this.#root, TEMPORARY, randomBytes(8).toString('hex')), path, bytes);
+      this.#underWay.add(linked);
+      await linked.finally(() => this.#underWay.delete(linked));
     } catch (error) {
       throw await this.#failure(error, `Writing ${name} failed`);
     }
@@ -119,10 +124,26 @@ export class DirectoryStore implements Store, Remover {
     return join(this.#root, name);
   }
 
-  /** Directories are made one by one, never the root itself: where the disk was must not become a directory. */
-  async #makeDirectories(path: string): Promise<void> {
-    if (path === this.#root || (await exists(path))) return;
+  /**
+   * Directories are made one by one, never the root itself: where the disk was must not become a directory. Several puts may want the
+   * same one at once: for none of them it is there before it is durable.
+   */
+  #makeDirectories(path: string): Promise<void> {
+    if (path === this.#root) return Promise.resolve();
+    let made = this.#directories.get(path);
+    if (made === undefined) {
+      made = this.#makeDirectory(path).catch((error: unknown) => {
+        this.#directories.delete(path);
+        throw error;
+      });
+      this.#directories.set(path, made);
+    }
+    return made;
+  }
+
+  async #makeDirectory(path: string): Promise<void> {
     await this.#makeDirectories(dirname(path));
+    if (await exists(path)) return;
     await mkdir(path, { mode: 0o700 }).catch((error: unknown) => {
       if (errnoOf(error) !== 'EEXIST') throw error;
     });
@@ -142,8 +163,10 @@ export class DirectoryStore implements Store, Remover {
       await link(temporary, path);
       await syncDirectory(dirname(path));
     } catch (error) {
-      if (written && errnoOf(error) !== 'EEXIST') this.#settled = false;
-      else await unlink(temporary).catch(() => {});
+      if (written && errnoOf(error) !== 'EEXIST') {
+        this.#settling = undefined;
+        this.#directories.clear();
+      } else await unlink(temporary).catch(() => {});
       throw error;
     }
     await unlink(temporary).catch(() => {});
@@ -153,14 +176,25 @@ export class DirectoryStore implements Store, Remover {
    * What is in `tmp/` was left by a writer that was killed or failed. Names it gave may be visible and not durable: a power
    * cut would take them back, after a record was built on them.
    */
-  async #settleOnce(): Promise<void> {
-    if (this.#settled) return;
+  #settleOnce(): Promise<void> {
+    if (this.#settling === undefined) {
+      const settling = this.#settle().catch((error: unknown) => {
+        if (this.#settling === settling) this.#settling = undefined;
+        throw error;
+      });
+      this.#settling = settling;
+    }
+    return this.#settling;
+  }
+
+  async #settle(): Promise<void> {
+    // What puts of our own have there is not left.
+    while (this.#underWay.size > 0) await Promise.allSettled(this.#underWay);
     const folder = join(this.#root, TEMPORARY);
     await this.#makeDirectories(folder);
     const left = await readdir(folder);
     if (left.length > 0) await syncDirectories(this.#root);
     for (const name of left) await rm(join(folder, name), { recursive: true, force: true });
-    this.#settled = true;
   }
 
   async #requireMark(): Promise<void> {
@@ -193,7 +227,8 @@ function exists(path: string): Promise<boolean> {
 async function writeSynced(path: string, bytes: Uint8Array): Promise<void> {
   const file = await open(path, 'wx', 0o400);
   try {
-    await file.writeFile(bytes);
+    // Not `writeFile`, which takes sixteen turns for a pack.
+    for (let at = 0; at < bytes.length; ) at += (await file.write(bytes, at)).bytesWritten;
     await file.datasync();
   } finally {
     await file.close();

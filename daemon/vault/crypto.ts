@@ -9,6 +9,7 @@ import {
   type KeyObject,
   sign,
   verify,
+  webcrypto,
 } from 'node:crypto';
 import { TAG_LENGTH } from './format.ts';
 
@@ -22,6 +23,11 @@ export function sha256(...parts: Uint8Array[]): Buffer {
 
 export function sha256Hex(...parts: Uint8Array[]): string {
   return sha256(...parts).toString('hex');
+}
+
+/** As `sha256Hex`, beside this thread: it is for megabytes. */
+export async function sha256Aside(bytes: Uint8Array): Promise<string> {
+  return Buffer.from(await webcrypto.subtle.digest('SHA-256', bytes)).toString('hex');
 }
 
 export function hmac(key: Uint8Array, ...parts: Uint8Array[]): Buffer {

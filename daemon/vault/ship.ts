@@ -1,7 +1,7 @@
 import { join } from 'node:path';
 import { hasCode, PortcullisError, reasonOf } from '../base/errors.ts';
 import { readHead } from './chain.ts';
-import { sha256Hex } from './crypto.ts';
+import { sha256Aside } from './crypto.ts';
 import { hashInName, NO_RECORD, packName } from './format.ts';
 import { expectVault } from './format-object.ts';
 import { forget, recallPackSet, recallPackSets, remember } from './known-packs.ts';
@@ -10,6 +10,7 @@ import { decodePackSet, encodePackSet, type ListedPack } from './pack-set.ts';
 import { type ChainRecord, type DraftBody, parseRecord, recordBody, recordObject } from './record.ts';
 import { type Batch, listBatches, readStaged, removeBatch } from './staging.ts';
 import type { Store } from './store.ts';
+import { Turns } from './turns.ts';
 import { damaged } from './vault-error.ts';
 
 export interface ShipOptions {
@@ -60,7 +61,8 @@ export interface Shipped {
  * written reads back differently, `vault.incomplete` when the vault lost what a batch builds on (the batch is then
  * dropped, so that the next seal writes its content again); `vault.staging`; as the store does; or with the signal's reason.
  */
-export async function ship(options: ShipOptions): Promise<Shipped> {
+export async function ship(given: ShipOptions): Promise<Shipped> {
+  const options: Shipping = { ...given, reading: new Turns() };
   const { store, vaultId, verifyKey, signal } = options;
   signal?.throwIfAborted();
   await expectVault(store, vaultId);
@@ -98,11 +100,19 @@ export async function ship(options: ShipOptions): Promise<Shipped> {
   };
 }
 
+/** Packs that are on their way at once, so that there is always one to be written while another is read back. 8 MiB of memory each, and as much to read it back. */
+const PACKS_AT_ONCE = 4;
+
+interface Shipping extends ShipOptions {
+  /** What is read at the same time blurs the measure whether it came from memory (`Store.readBack`). */
+  readonly reading: Turns;
+}
+
 /** What one batch has cost so far. */
 type Moved = { -readonly [K in 'bytes' | 'verifiedBytes' | 'cachedBytes']: Committed[K] };
 
 async function shipBatch(
-  options: ShipOptions,
+  options: Shipping,
   batch: Batch,
   head: ChainRecord | undefined,
   moved: Moved,
@@ -119,7 +129,7 @@ async function shipBatch(
   return commit(options, batch, body, head, moved);
 }
 
-async function chosenBatches(options: ShipOptions): Promise<Batch[]> {
+async function chosenBatches(options: Shipping): Promise<Batch[]> {
   const staged = await listBatches(options.staging);
   for (const { batch, draft } of staged) {
     if (draft.vaultId !== options.vaultId.toString('hex')) {
@@ -136,33 +146,77 @@ async function chosenBatches(options: ShipOptions): Promise<Batch[]> {
   return staged.slice(0, last + 1);
 }
 
-/** Writes and reads back what a batch adds. */
-async function copyObjects(options: ShipOptions, { batch, draft }: Batch, moved: Moved): Promise<void> {
-  const { store, signal } = options;
-  for (const name of draft.objects) {
-    signal?.throwIfAborted();
-    const bytes = await readStaged(options.staging, batch, name);
-    const hash = hashInName(name);
-    if (bytes === undefined || hash === undefined || sha256Hex(bytes) !== hash) {
-      // Nothing can be made of this batch any more; its content is sealed again when it is gone.
-      await dropBatch(options, batch, []);
-      throw new PortcullisError('vault.staging', `Batch ${batch} was damaged in staging and is dropped: ${name}.`);
+/**
+ * Writes and reads back what a batch adds: the session key object before the packs, which are nothing without it, several packs at a time, so
+ * that one is read back while another is written, then the rest.
+ */
+async function copyObjects(options: Shipping, batch: Batch, moved: Moved): Promise<void> {
+  const { objects } = batch.draft;
+  const copy = (name: string) => copyObject(options, batch, name, moved);
+  const firstPack = objects.findIndex(isPack);
+  const before = firstPack === -1 ? objects.length : firstPack;
+  const packs = objects.filter(isPack).values();
+  let failed = false;
+  const lane = async () => {
+    for (const name of packs) {
+      if (failed) return;
+      await copy(name).catch((error: unknown) => {
+        failed = true;
+        throw error;
+      });
     }
-    if ((await store.size(name)) === undefined) {
-      await put(store, name, bytes);
-      moved.bytes += bytes.length;
-    }
-    signal?.throwIfAborted();
-    await readBack(store, name, hash, moved).catch(async (error: unknown) => {
-      // The name is taken by other bytes, or by none that can be read, for good. The next seal gives the same content another one.
-      if (!isLoss(error)) throw error;
-      await expectVault(store, options.vaultId);
-      const lost = { pack: hash, problem: `was written, and read back: ${reasonOf(error)}` };
-      await dropBatch(options, batch, name.startsWith('packs/') ? [lost] : []);
-      throw error;
-    });
-    options.progress?.({ batch, bytes: moved.verifiedBytes, total: draft.newBytes, object: name });
+  };
+  try {
+    for (const name of objects.slice(0, before)) await copy(name);
+    // All of them have ended before anything is done about one that failed.
+    const lanes = await Promise.allSettled(Array.from({ length: PACKS_AT_ONCE }, lane));
+    for (const one of lanes) if (one.status === 'rejected') throw one.reason;
+    for (const name of objects.slice(before)) if (!isPack(name)) await copy(name);
+  } catch (error) {
+    if (!(error instanceof Unshippable)) throw error;
+    // Nothing can be made of this batch any more; its content is sealed again when it is gone.
+    await dropBatch(options, batch.batch, error.lost);
+    throw error.cause;
   }
+}
+
+/** A batch cannot be shipped, now or later, and `lost` is not to be built on. `cause` says why. */
+class Unshippable extends Error {
+  readonly lost: readonly LostPack[];
+
+  constructor(cause: unknown, lost: readonly LostPack[]) {
+    super('the batch cannot be shipped', { cause });
+    this.lost = lost;
+  }
+}
+
+async function copyObject(options: Shipping, { batch, draft }: Batch, name: string, moved: Moved): Promise<void> {
+  const { store, signal } = options;
+  signal?.throwIfAborted();
+  const bytes = await options.reading.take(() => readStaged(options.staging, batch, name));
+  const hash = hashInName(name);
+  if (bytes === undefined || hash === undefined || (await sha256Aside(bytes)) !== hash) {
+    const what = `Batch ${batch} was damaged in staging and is dropped: ${name}.`;
+    throw new Unshippable(new PortcullisError('vault.staging', what), []);
+  }
+  signal?.throwIfAborted();
+  if ((await store.size(name)) === undefined) {
+    await put(store, name, bytes);
+    moved.bytes += bytes.length;
+  }
+  signal?.throwIfAborted();
+  await readBack(options, name, hash, moved).catch(async (error: unknown) => {
+    // The name is taken by other bytes, or by none that can be read, for good. The next seal gives the same content another one.
+    if (!isLoss(error)) throw error;
+    await expectVault(store, options.vaultId);
+    const lost = { pack: hash, problem: `was written, and read back: ${reasonOf(error)}` };
+    throw new Unshippable(error, isPack(name) ? [lost] : []);
+  });
+  options.progress?.({ batch, bytes: moved.verifiedBytes, total: draft.newBytes, object: name });
+}
+
+function isPack(name: string): boolean {
+  return name.startsWith('packs/');
 }
 
 async function put(store: Store, name: string, bytes: Buffer): Promise<void> {
@@ -174,18 +228,19 @@ async function put(store: Store, name: string, bytes: Buffer): Promise<void> {
   }
 }
 
-async function readBack(store: Store, name: string, hash: string, moved?: Moved): Promise<void> {
-  const { bytes, direct } = await store.readBack(name);
-  if (sha256Hex(bytes) !== hash) throw damaged(name, new Error('the vault gives back other bytes than were written'));
+async function readBack({ store, reading }: Shipping, name: string, hash: string, moved?: Moved): Promise<void> {
+  const { bytes, direct } = await reading.take(() => store.readBack(name));
+  if ((await sha256Aside(bytes)) !== hash)
+    throw damaged(name, new Error('the vault gives back other bytes than were written'));
   if (moved === undefined) return;
   moved.verifiedBytes += bytes.length;
   if (!direct) moved.cachedBytes += bytes.length;
 }
 
 /** Whether the store holds the object `name` with this hash. Rejects when the store itself fails. */
-async function isSound(store: Store, name: string, hash: string): Promise<boolean> {
+async function isSound(options: Shipping, name: string, hash: string): Promise<boolean> {
   try {
-    await readBack(store, name, hash);
+    await readBack(options, name, hash);
     return true;
   } catch (error) {
     if (!isLoss(error)) throw error;
@@ -199,7 +254,7 @@ async function listPacks(store: Store): Promise<Map<string, number>> {
   return packs;
 }
 
-async function packSet(options: ShipOptions, batch: string, id: string): Promise<ListedPack[]> {
+async function packSet(options: Shipping, batch: string, id: string): Promise<ListedPack[]> {
   const local = (await recallPackSet(join(options.staging, batch), id)) ?? (await recallPackSet(options.state, id));
   if (local !== undefined) return local;
   const name = `packsets/${id}`;
@@ -212,7 +267,7 @@ async function packSet(options: ShipOptions, batch: string, id: string): Promise
 }
 
 /** A pack set, or undefined when the vault lost it. */
-async function readablePackSet(options: ShipOptions, batch: string, id: string): Promise<ListedPack[] | undefined> {
+async function readablePackSet(options: Shipping, batch: string, id: string): Promise<ListedPack[] | undefined> {
   return packSet(options, batch, id).catch((error: unknown) => {
     if (!isLoss(error)) throw error;
     return undefined;
@@ -225,14 +280,14 @@ function isLoss(error: unknown): boolean {
 }
 
 /** Gives up a batch that can never be committed, and notes which packs are not to be built on. */
-async function dropBatch(options: ShipOptions, batch: string, lost: readonly LostPack[]): Promise<void> {
+async function dropBatch(options: Shipping, batch: string, lost: readonly LostPack[]): Promise<void> {
   // Noted first: killed in between, the batch is still refused.
   await rememberLost(options.state, lost);
   await removeBatch(options.staging, batch);
 }
 
 /** Every pack the record will stand for has to be in the vault, listed and with its session key, not only those written now; `coming` are taken to be. */
-async function requirePacks(options: ShipOptions, { batch, draft }: Batch, coming: ReadonlySet<string>): Promise<void> {
+async function requirePacks(options: Shipping, { batch, draft }: Batch, coming: ReadonlySet<string>): Promise<void> {
   const present = await listPacks(options.store);
   const sessions = new Map<string, boolean>();
   const lost = await readLost(options.state);
@@ -249,15 +304,14 @@ async function requirePacks(options: ShipOptions, { batch, draft }: Batch, comin
     if (!coming.has(name) && (await options.store.size(name)) === undefined) {
       await put(options.store, name, encodePackSet(packs).bytes);
     }
-    if (!coming.has(name) && !(await isSound(options.store, name, id))) {
+    if (!coming.has(name) && !(await isSound(options, name, id))) {
       unlisted.push(name);
       continue;
     }
     for (const pack of packs) {
       const session = `keys/session-${pack.session}`;
       // A thousand bytes that a whole session's packs are worth nothing without: read, not only looked for.
-      const opens =
-        sessions.get(session) ?? (coming.has(session) || (await isSound(options.store, session, pack.session)));
+      const opens = sessions.get(session) ?? (coming.has(session) || (await isSound(options, session, pack.session)));
       sessions.set(session, opens);
       const size = coming.has(packName(pack.name)) ? pack.size : present.get(packName(pack.name));
       const problem =
@@ -282,7 +336,7 @@ async function requirePacks(options: ShipOptions, { batch, draft }: Batch, comin
 }
 
 async function commit(
-  options: ShipOptions,
+  options: Shipping,
   { batch }: Batch,
   draft: DraftBody,
   head: ChainRecord | undefined,
@@ -301,12 +355,12 @@ async function commit(
   signal?.throwIfAborted();
   await put(store, name, bytes);
   moved.bytes += bytes.length;
-  await readBack(store, name, record.hash, moved);
+  await readBack(options, name, record.hash, moved);
   return record;
 }
 
 /** Packs in the vault that no pack set lists. Reads from the vault only what is not remembered here. */
-async function countOrphans(options: ShipOptions): Promise<number> {
+async function countOrphans(options: Shipping): Promise<number> {
   const orphans = new Set((await listPacks(options.store)).keys());
   const strike = (packs: readonly ListedPack[]) => {
     for (const pack of packs) orphans.delete(packName(pack.name));

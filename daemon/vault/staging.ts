@@ -1,5 +1,5 @@
 import { randomBytes } from 'node:crypto';
-import { readdir, readFile, rm } from 'node:fs/promises';
+import { type FileHandle, open, readdir, readFile, rm } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { makeDirectory, syncDirectory, writeDurably } from '../base/durable.ts';
 import { errnoOf, PortcullisError, reasonOf } from '../base/errors.ts';
@@ -133,11 +133,21 @@ export async function stageDraft(staging: string, batch: string, draft: Draft): 
 /** Bytes of a staged object; undefined when it is not there. Rejects with `vault.staging`. */
 export async function readStaged(staging: string, batch: string, name: string): Promise<Buffer | undefined> {
   const path = stagedPath(staging, batch, name);
+  let file: FileHandle | undefined;
   try {
-    return await readFile(path);
+    file = await open(path, 'r');
+    // Not `readFile`, which takes sixteen turns for a pack.
+    const bytes = Buffer.allocUnsafe((await file.stat()).size);
+    let filled = 0;
+    for (let more = -1; more !== 0 && filled < bytes.length; filled += more) {
+      more = (await file.read(bytes, filled, bytes.length - filled, filled)).bytesRead;
+    }
+    return bytes.subarray(0, filled);
   } catch (error) {
     if (errnoOf(error) === 'ENOENT') return undefined;
     throw stagingError(path, error);
+  } finally {
+    await file?.close();
   }
 }
 

@@ -8,7 +8,7 @@ export interface Store {
   /**
    * Stores `bytes` under `name`. Atomic: the object appears whole or not at all. Durable when the promise resolves.
    * Rejects with `store.exists` when the name is taken, `store.full` when there is no room, `store.gone` when the store
-   * itself is not there, `store.failed` otherwise; after a rejection the name is absent or holds the old bytes.
+   * itself is not there, `store.failed` otherwise; after a rejection the name is absent or holds the old bytes. Several may be put at once.
    */
   put(name: string, bytes: Uint8Array): Promise<void>;
   /**

@@ -73,7 +73,7 @@ describe('failures', () => {
       expect(fired).toBeGreaterThan(15);
       await whole();
     },
-    120_000,
+    300_000,
   );
 
   it('staging and state fail at every write of a seal and a ship in turn', async () => {
@@ -107,7 +107,7 @@ describe('failures', () => {
     }
     expect(fired).toBeGreaterThan(5);
     await whole();
-  }, 120_000);
+  }, 300_000);
 
   it('a store that keeps other bytes than it was given gets no commit', async () => {
     const { store } = world;

@@ -85,7 +85,7 @@ describe('sealing by several threads', () => {
     await world.ship();
     await expectNewest(tree);
     await whole();
-  }, 60_000);
+  }, 300_000);
 
   it('shares a long stream among them', async () => {
     const stream = async function* () {
@@ -122,7 +122,7 @@ describe('sealing by several threads', () => {
     await world.ship();
     await expectNewest(tree);
     await whole();
-  }, 120_000);
+  }, 300_000);
 
   function start(staging = world.staging): ChildProcess {
     const setup: ChildSetup = {
@@ -177,7 +177,7 @@ describe('sealing by several threads', () => {
     await world.ship();
     await expectNewest(tree);
     await whole();
-  }, 240_000);
+  }, 300_000);
 
   it.skipIf(process.geteuid?.() !== 0)(
     'has no room in staging, at every size of it, and is whole once there is',

@@ -10,6 +10,7 @@ import {
   presence,
   proofs,
   proofTest,
+  sourceState,
   span,
   supply,
   uplink,
@@ -48,6 +49,22 @@ describe('the headline says what was measured', () => {
   ];
   test.each(CASES)('%s', (_, view, kind, title) => {
     expect(headline(live(view))).toMatchObject({ kind, title });
+  });
+});
+
+describe('what a source is doing', () => {
+  const source = { name: 'files', kind: 'directory' } as const;
+
+  test('says how far it is, at what rate, and for how long still', () => {
+    const progress = { files: 0, bytes: 3_000_000_000, total: 12_000_000_000 };
+    expect(sourceState({ ...source, state: 'shipping', progress })).toBe('Shipping: 3.0 GB of 12 GB');
+    const pace = { bytesPerSecond: 100_000_000, leftMs: 90_000 };
+    expect(sourceState({ ...source, state: 'shipping', progress: { ...progress, pace } })).toBe(
+      'Shipping: 3.0 GB of 12 GB, 100 MB/s, 1 min 30 s left',
+    );
+    expect(sourceState({ ...source, state: 'sealing', progress: { files: 2, bytes: 5 } })).toBe(
+      'Sealing: 2 files, 5 B',
+    );
   });
 });
 

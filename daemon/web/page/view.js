@@ -243,7 +243,11 @@ export function interlocks(view) {
 /** @param {SourceStatus} source */
 export function sourceState({ state, progress }) {
   const words = { idle: 'Idle', sealing: 'Sealing', staged: 'Sealed, waits for a window', shipping: 'Shipping' }[state];
-  return progress === undefined ? words : `${words}: ${count(progress.files, 'file')}, ${bytes(progress.bytes)}`;
+  if (progress === undefined) return words;
+  const { files, total, pace } = progress;
+  if (total === undefined) return `${words}: ${count(files, 'file')}, ${bytes(progress.bytes)}`;
+  const rate = pace === undefined ? '' : `, ${bytes(pace.bytesPerSecond)}/s, ${span(pace.leftMs)} left`;
+  return `${words}: ${bytes(progress.bytes)} of ${bytes(total)}${rate}`;
 }
 
 /** @param {NonNullable<KeeperStatus['lastWindow']>} window */
