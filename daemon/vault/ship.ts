@@ -1,10 +1,13 @@
 import { join } from 'node:path';
+import { isoTime } from '../base/clock.ts';
 import { hasCode, PortcullisError, reasonOf } from '../base/errors.ts';
 import { readHead } from './chain.ts';
 import { sha256Hex } from './crypto.ts';
+import { beginLocks, lockFloor } from './extend-locks.ts';
 import { hashInName, NO_RECORD, packName } from './format.ts';
 import { expectVault } from './format-object.ts';
 import { forget, recallPackSet, recallPackSets, remember } from './known-packs.ts';
+import { type Locks, lockEnd } from './locks.ts';
 import { type LostPack, readLost, rememberLost } from './lost-packs.ts';
 import { decodePackSet, encodePackSet, type ListedPack } from './pack-set.ts';
 import { type ChainRecord, parseRecord, recordBody, recordObject } from './record.ts';
@@ -14,6 +17,10 @@ import { damaged } from './vault-error.ts';
 
 export interface ShipOptions {
   readonly store: Store;
+  /** Of a store that has them. */
+  readonly locks?: Locks | undefined;
+  /** Milliseconds since the epoch, for the locks. */
+  readonly wall?: () => number;
   readonly staging: string;
   readonly state: string;
   /** Batches to ship. Always shipped in the order they were sealed, because later ones build on earlier ones. */
@@ -104,9 +111,14 @@ async function shipBatch(
 ): Promise<ChainRecord> {
   // Before the copy, so that nothing is written for a batch that cannot be committed; and after it, for what it is built on.
   await requirePacks(options, batch, new Set(batch.draft.objects));
-  await copyObjects(options, batch, moved);
+  // What is put from here on is locked until then or longer.
+  const locked = options.locks && options.wall ? lockEnd(options.wall(), options.locks.baseMs) : undefined;
+  await copyObjects(options, batch, moved, locked);
   await requirePacks(options, batch, new Set());
-  return commit(options, batch, head, moved);
+  if (head === undefined && locked !== undefined) await beginLocks(options.state, options.vaultId, locked);
+  const floor = locked === undefined ? undefined : await lockFloor(options.state, options.vaultId);
+  const retain = locked === undefined || floor === undefined ? {} : { retainUntil: isoTime(Math.min(locked, floor)) };
+  return commit(options, batch, head, moved, retain);
 }
 
 async function chosenBatches(options: ShipOptions): Promise<Batch[]> {
@@ -127,7 +139,12 @@ async function chosenBatches(options: ShipOptions): Promise<Batch[]> {
 }
 
 /** Writes and reads back what a batch adds. */
-async function copyObjects(options: ShipOptions, { batch, draft }: Batch, moved: Moved): Promise<void> {
+async function copyObjects(
+  options: ShipOptions,
+  { batch, draft }: Batch,
+  moved: Moved,
+  locked: number | undefined,
+): Promise<void> {
   const { store, signal } = options;
   for (const name of draft.objects) {
     signal?.throwIfAborted();
@@ -141,6 +158,9 @@ async function copyObjects(options: ShipOptions, { batch, draft }: Batch, moved:
     if ((await store.size(name)) === undefined) {
       await put(store, name, bytes);
       moved.bytes += bytes.length;
+    } else if (locked !== undefined) {
+      // An earlier attempt wrote it, and no round has looked at what no snapshot needs.
+      await options.locks?.extend(name, locked);
     }
     signal?.throwIfAborted();
     await readBack(store, name, hash, moved).catch(async (error: unknown) => {
@@ -271,10 +291,16 @@ async function requirePacks(options: ShipOptions, { batch, draft }: Batch, comin
   );
 }
 
-async function commit(options: ShipOptions, { batch, draft }: Batch, head: ChainRecord | undefined, moved: Moved) {
+async function commit(
+  options: ShipOptions,
+  { batch, draft }: Batch,
+  head: ChainRecord | undefined,
+  moved: Moved,
+  retain: { retainUntil?: string },
+) {
   const { store, vaultId, verifyKey, signal } = options;
   const seq = (head?.seq ?? 0) + 1;
-  const body = recordBody(draft.body, vaultId, seq, head?.hash ?? NO_RECORD);
+  const body = recordBody({ ...draft.body, ...retain }, vaultId, seq, head?.hash ?? NO_RECORD);
   const { name, bytes } = recordObject(body, seq, await options.sign(body, batch));
   let record: ChainRecord;
   try {

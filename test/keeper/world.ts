@@ -237,6 +237,7 @@ export class World {
         seal: { staging: '', index: '', work: '', secret: '', recipients: [], vaultId: '' },
         ship: { store: {}, staging: '', index: '', vaultId: '', verifyKey: '' },
         ...(this.keep === undefined ? {} : { keep: this.keep }),
+        locks: false,
       },
       ports,
     );
