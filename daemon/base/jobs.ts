@@ -36,6 +36,8 @@ export const sealMessage = variants('type', {
     /** How many entries could not be read whole, and the first of them in words. */
     problemCount: integer(),
     problems: list(text(10_000), 1000),
+    /** Why the source is doubted. */
+    doubts: list(text(500), 10),
   },
   failed: { code: text(60), what: text(4000) },
 });

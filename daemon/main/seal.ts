@@ -35,9 +35,19 @@ async function work(request: SealRequest, lines: Lines<SealMessage | Failed>): P
     signal,
     progress: ({ files, bytes, newBytes }) => lines.send({ type: 'progress', files, bytes, newBytes }),
   });
-  const { batch, files, bytes, newBytes, packs, problemCount, problems, removed } = sealed;
+  const { batch, files, bytes, newBytes, packs, problemCount, problems, doubts, removed } = sealed;
   if (removed.length > 0) log.warn('removed what a killed seal had left in staging', { batches: removed });
-  lines.send({ type: 'done', batch, files, bytes, newBytes, packs, problemCount, problems: [...problems] });
+  lines.send({
+    type: 'done',
+    batch,
+    files,
+    bytes,
+    newBytes,
+    packs,
+    problemCount,
+    problems: [...problems],
+    doubts: [...doubts],
+  });
 }
 
 async function readSecret(path: string): Promise<Secret> {

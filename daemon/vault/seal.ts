@@ -4,6 +4,7 @@ import type { Entry } from '../base/entry.ts';
 import { PortcullisError, reasonOf } from '../base/errors.ts';
 import type { Secret } from '../base/secret.ts';
 import { sealingKeys } from './appliance-secrets.ts';
+import { addToBaseline, figuresOf, readBaseline } from './baseline.ts';
 import { BlobWriter } from './blob-writer.ts';
 import { Bundle } from './bundle.ts';
 import { sha256Hex } from './crypto.ts';
@@ -17,6 +18,7 @@ import { ListWriter } from './list-writer.ts';
 import { encodeManifest } from './manifest.ts';
 import { coverPacks, encodePackSet } from './pack-set.ts';
 import { isSafePath, showPath } from './paths.ts';
+import { doubts } from './poison.ts';
 import { readFileBytes, UnreadableFile } from './read-file.ts';
 import { epochOf } from './recipients.ts';
 import { ReferenceList } from './reference.ts';
@@ -51,6 +53,8 @@ export interface Sealed {
   readonly problemCount: number;
   /** The first of them, for people. */
   readonly problems: readonly string[];
+  /** Why the appliance doubts the source; when not empty the snapshot is suspicious. */
+  readonly doubts: readonly string[];
   /** Unfinished batches of killed seals that were removed. */
   readonly removed: readonly string[];
 }
@@ -123,6 +127,10 @@ export async function seal(options: SealOptions): Promise<Sealed> {
     const manifestName = sha256Hex(manifest);
     await stage(`manifests/${manifestName}`, manifest);
 
+    const sourceId = keys.sourceId(source.name);
+    const figures = figuresOf(files, bytes, blobs.written);
+    const before = await readBaseline(options.state, sourceId);
+    const doubted = doubts(figures, before);
     const inSets = new Map(sets.flat().map((pack) => [pack.name, pack.size]));
     options.signal?.throwIfAborted();
     await stageDraft(staging, batch, {
@@ -136,8 +144,8 @@ export async function seal(options: SealOptions): Promise<Sealed> {
       objects,
       body: {
         time,
-        source: keys.sourceId(source.name),
-        status: problems === 0 ? 'complete' : 'partial',
+        source: sourceId,
+        status: doubted.length > 0 ? 'suspicious' : problems === 0 ? 'complete' : 'partial',
         session,
         manifest: { name: manifestName, size: manifest.length },
         packsets: named,
@@ -146,7 +154,10 @@ export async function seal(options: SealOptions): Promise<Sealed> {
       },
     });
     const packs = blobs.written.length;
-    return { batch, files, bytes, newBytes, packs, problemCount: problems, problems: content.problems, removed };
+    const sealed = { batch, files, bytes, newBytes, packs, problemCount: problems, problems: content.problems };
+    // Not before there is a draft: a sealing that left none would pass for history.
+    await addToBaseline(options.state, sourceId, before, { ...figures, doubted: doubted.length > 0 });
+    return { ...sealed, doubts: doubted, removed };
   } catch (error) {
     // What cannot be removed now has no draft, so the next seal removes it.
     await removeBatch(staging, batch).catch(() => {});

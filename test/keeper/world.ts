@@ -276,7 +276,7 @@ export class World {
       partial: false,
       suspicious: this.suspicious,
     });
-    const figures = { batch, files: 1, bytes: 10, newBytes: 10, packs: 1, problemCount: 0, problems: [] };
+    const figures = { batch, files: 1, bytes: 10, newBytes: 10, packs: 1, problemCount: 0, problems: [], doubts: [] };
     job.say({ type: 'done', ...figures });
   }
 

@@ -114,7 +114,7 @@ describe('locks of a vault', () => {
     expect(extended).toBeLessThanOrEqual(12 * objects);
     expect(extended).toBeGreaterThanOrEqual(3 * objects);
     expect(busiest).toBeLessThan(objects);
-  });
+  }, 120_000);
 
   it('that were let run low are all extended at once, and no more than permitted', async () => {
     days = 40;
