@@ -46,6 +46,8 @@ export const sealMessage = variants('type', {
     /** How many entries could not be read whole, and the first of them in words. */
     problemCount: integer(),
     problems: list(text(10_000), 1000),
+    /** Why the source is doubted. */
+    doubts: list(text(500), 10),
   },
   failed: { code: text(60), what: text(4000) },
 });
@@ -100,22 +102,25 @@ export const sweepRequest = variants('type', {
     verifyKey: text(64),
     heads: list(text(64), 10_000),
     /** How many of each are kept: see `daemon/vault/retention.ts`. */
-    rules: object({
-      last: optional(integer()),
-      hourly: optional(integer()),
-      daily: optional(integer()),
-      weekly: optional(integer()),
-      monthly: optional(integer()),
-      yearly: optional(integer()),
-      floor: integer(1),
-    }),
+    rules: optional(
+      object({
+        last: optional(integer()),
+        hourly: optional(integer()),
+        daily: optional(integer()),
+        weekly: optional(integer()),
+        monthly: optional(integer()),
+        yearly: optional(integer()),
+        floor: integer(1),
+      }),
+    ),
     graceMs: number(0),
     /** A trusted time, milliseconds since the epoch. */
     wall: number(),
     /** Hashes of suspicious snapshots that a person has cleared. */
     cleared: list(text(64), 10_000),
-    /** Most objects to remove. */
+    /** Most objects to remove, and most to look at for their locks. */
     most: integer(),
+    mostLocks: integer(),
   },
   signature: { id: integer(), signature: text(200) },
   refused: { id: integer(), reason: text(500) },
@@ -135,6 +140,7 @@ export const sweepMessage = variants('type', {
     bytes: integer(),
     held: integer(),
     left: integer(),
+    locked: optional(object({ looked: integer(), extended: integer(), left: integer() })),
   },
   failed: { code: text(60), what: text(4000) },
 });

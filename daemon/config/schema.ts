@@ -264,7 +264,9 @@ const vault = z.strictObject({
           ),
         retention: duration('1d', '36500d')
           .default('30d')
-          .describe('For how long an object is locked, from when it is written; rounded up to whole days.'),
+          .describe(
+            'For how long everything that is kept is locked at any moment, at the least. Locks are written and extended to as much again at the most, and an object that is to go waits for its lock.',
+          ),
         forcePathStyle: z
           .boolean()
           .default(true)

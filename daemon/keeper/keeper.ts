@@ -26,8 +26,9 @@ const LONGEST_RETRY_MS = 15 * 60_000;
 /** A ledger that has not answered for this long cannot be counted on. */
 const LEDGER_MS = 10_000;
 
-/** Most objects that one connection is prolonged for to remove. */
+/** Most objects that one connection is prolonged for: to remove them, and to look at their locks, which cannot wait for ever. */
 const MOST_REMOVED = 2000;
+const MOST_LOCKS = 20_000;
 
 /** So many lost packs are named in one entry; `verify` names them all. */
 const LOST_TOLD = 20;
@@ -54,6 +55,8 @@ export interface KeeperSetup {
   readonly ship: Pick<Extract<ShipRequest, { type: 'ship' }>, 'store' | 'staging' | 'index' | 'vaultId' | 'verifyKey'>;
   /** What is kept, and how long it stays after it was said to go; absent where nothing ever expires. */
   readonly keep?: Pick<Extract<SweepRequest, { type: 'sweep' }>, 'rules' | 'graceMs'>;
+  /** The store has locks, which have to be extended whether anything expires or not. */
+  readonly locks: boolean;
 }
 
 export interface StagedBatch {
@@ -533,8 +536,8 @@ export class Keeper implements KeeperReads {
 
   /** After everything is shipped. What goes wrong here is told, and is no failure of the connection: the next one sweeps again. */
   async #sweep(over: AbortSignal): Promise<void> {
-    const { keep, ship } = this.#setup;
-    if (keep === undefined) return;
+    const { keep = { graceMs: 0 }, locks, ship } = this.#setup;
+    if (this.#setup.keep === undefined && !locks) return;
     try {
       // Asked now: what was true ten seconds ago is not enough to delete by.
       if (!(await this.#ports.clockTrusted()) || over.aborted) return;
@@ -548,12 +551,14 @@ export class Keeper implements KeeperReads {
         wall,
         cleared: [...this.#book.cleared],
         most: MOST_REMOVED,
+        mostLocks: MOST_LOCKS,
       };
       const { type: _, ...swept } = await runSweep(this.#ports.runner, request, over, {
-        sign: ({ body }) => this.#sign(body, wall + keep.graceMs),
+        // Without rules there is nothing that a tombstone could name.
+        sign: ({ body }) => this.#sign(body, this.#setup.keep && wall + keep.graceMs),
         committed: ({ seq, head }) => this.#note('snapshots.buried', { seq, head }, true),
       });
-      this.#note('sweep.done', swept);
+      this.#note('sweep.done', { ...swept });
     } catch (error) {
       this.#note('sweep.failed', { what: over.aborted ? String(over.reason) : reasonOf(error), cut: over.aborted });
     }

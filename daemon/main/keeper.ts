@@ -86,6 +86,7 @@ async function start(): Promise<Running> {
         verifyKey: identity.verifyKey,
       },
       ...(vault.keep === undefined ? {} : { keep: keepRules(vault.keep) }),
+      locks: vault.store.kind === 's3' && vault.store.objectLock === 'compliance',
     },
     {
       clock: systemClock,

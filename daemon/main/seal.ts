@@ -57,11 +57,21 @@ async function work(request: SealRequest, lines: Lines<SealMessage | Failed>): P
     },
     progress: ({ files, bytes, newBytes }) => lines.send({ type: 'progress', files, bytes, newBytes }),
   });
-  const { batch, files, bytes, newBytes, packs, problemCount, problems, adopted, removed } = sealed;
+  const { batch, files, bytes, newBytes, packs, problemCount, problems, doubts, adopted, removed } = sealed;
   if (adopted > 0) log.info('took over what a killed seal had left in staging', { packs: adopted });
   if (removed.length > 0)
     log.warn('removed what a killed seal had left in staging and nobody can use', { batches: removed });
-  lines.send({ type: 'done', batch, files, bytes, newBytes, packs, problemCount, problems: [...problems] });
+  lines.send({
+    type: 'done',
+    batch,
+    files,
+    bytes,
+    newBytes,
+    packs,
+    problemCount,
+    problems: [...problems],
+    doubts: [...doubts],
+  });
 }
 
 async function readSecret(path: string): Promise<Secret> {

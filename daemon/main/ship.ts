@@ -12,9 +12,13 @@ const signatures = new Signatures();
 
 async function work(message: ShipRequest, lines: Lines<ShipMessage | Failed>): Promise<void> {
   if (message.type !== 'ship') return signatures.answered(message);
+  // The keeper has checked it: it is the store of its own configuration, credentials still references.
+  const config = message.store as unknown as StoreConfig;
+  const store = await openStore(config, { environment: process.env, clock: systemClock });
   const { bytes, verifiedBytes, cachedBytes, orphans } = await ship({
-    // The keeper has checked it: it is the store of its own configuration, credentials still references.
-    store: await openStore(message.store as unknown as StoreConfig, { environment: process.env, clock: systemClock }),
+    store,
+    locks: store.locks,
+    wall: () => systemClock.wall(),
     staging: message.staging,
     state: message.index,
     batches: message.batches,

@@ -5,6 +5,7 @@ import { type Environment, loadSecret } from '../config/secret.ts';
 import type { Protection } from '../store/canary.ts';
 import { DirectoryStore } from '../store/directory.ts';
 import type { Bucket } from '../store/s3-bucket.ts';
+import type { Locks } from '../vault/locks.ts';
 import type { Remover, Store } from '../vault/store.ts';
 
 export interface StorePorts {
@@ -14,8 +15,11 @@ export interface StorePorts {
   readonly signal?: AbortSignal;
 }
 
+/** With `locks` where the store has them. */
+export type OpenStore = Store & Remover & { readonly locks?: Locks | undefined };
+
 /** The store that the configuration names. Reads its credentials (rejects with `config.secret`), and touches nothing else yet. */
-export async function openStore(config: StoreConfig, ports: StorePorts): Promise<Store & Remover> {
+export async function openStore(config: StoreConfig, ports: StorePorts): Promise<OpenStore> {
   if (config.kind === 'directory') return new DirectoryStore(config.path);
   const { S3Store } = await import('../store/s3.ts');
   const { RetryStore } = await import('../store/retry.ts');

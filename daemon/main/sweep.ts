@@ -12,9 +12,12 @@ const signatures = new Signatures();
 
 async function work(message: SweepRequest, lines: Lines<SweepMessage | Failed>): Promise<void> {
   if (message.type !== 'sweep') return signatures.answered(message);
+  // The keeper has checked it: it is the store of its own configuration, credentials still references.
+  const config = message.store as unknown as StoreConfig;
+  const store = await openStore(config, { environment: process.env, clock: systemClock });
   const { paused, buried, ...figures } = await sweep({
-    // The keeper has checked it: it is the store of its own configuration, credentials still references.
-    store: await openStore(message.store as unknown as StoreConfig, { environment: process.env, clock: systemClock }),
+    store,
+    locks: store.locks,
     staging: message.staging,
     state: message.index,
     vaultId: Buffer.from(message.vaultId, 'hex'),
@@ -25,6 +28,7 @@ async function work(message: SweepRequest, lines: Lines<SweepMessage | Failed>):
     wall: message.wall,
     cleared: new Set(message.cleared),
     most: message.most,
+    mostLocks: message.mostLocks,
     sign: (body) => signatures.ask((id) => lines.send({ type: 'sign', id, body })),
     committed: ({ seq, head }) => lines.send({ type: 'committed', seq, head }),
   });

@@ -1,5 +1,6 @@
 import { type Clock, delay } from '../base/clock.ts';
 import { type ErrorCode, hasCode, PortcullisError } from '../base/errors.ts';
+import type { Locks } from '../vault/locks.ts';
 import type { Remover, Store } from '../vault/store.ts';
 
 const DELAYS_MS = [250, 1000, 3000] as const;
@@ -9,12 +10,14 @@ export function retryDelay(code: ErrorCode, failures: number): number | undefine
   return code === 'store.busy' || code === 'store.gone' ? DELAYS_MS[failures - 1] : undefined;
 }
 
+type Inner = Store & Remover & { readonly locks?: Locks | undefined };
+
 /** Tries again what failed in a way that may pass. Everything else is the inner store's. */
 export class RetryStore implements Store, Remover {
-  readonly #inner: Store & Remover;
+  readonly #inner: Inner;
   readonly #clock: Clock;
 
-  constructor(inner: Store & Remover, clock: Clock) {
+  constructor(inner: Inner, clock: Clock) {
     this.#inner = inner;
     this.#clock = clock;
   }
@@ -51,6 +54,12 @@ export class RetryStore implements Store, Remover {
 
   remove(name: string): Promise<'gone' | 'held'> {
     return this.#retrying(() => this.#inner.remove(name));
+  }
+
+  get locks(): Locks | undefined {
+    const { locks } = this.#inner;
+    if (locks === undefined) return undefined;
+    return { baseMs: locks.baseMs, extend: (name, until) => this.#retrying(() => locks.extend(name, until)) };
   }
 
   async *list(prefix: string): AsyncGenerator<{ name: string; size: number }> {

@@ -1,10 +1,10 @@
 import { isoTime } from '../base/clock.ts';
 import { PortcullisError } from '../base/errors.ts';
+import { type Locks, lockEnd } from '../vault/locks.ts';
 import type { Remover, Store } from '../vault/store.ts';
 import { requireName } from './name.ts';
 import type { Bucket, Head, Version } from './s3-bucket.ts';
 
-const DAY_MS = 86_400_000;
 /** Versions that are remembered, so that a reader of many parts of one object looks for it once. */
 const MOST_REMEMBERED = 10_000;
 
@@ -37,7 +37,7 @@ export class S3Store implements Store, Remover {
     await this.#requireVersions();
     if ((await this.#find(key)) !== undefined) throw taken(name);
     const { objectLock, retentionMs } = this.#bucket.settings;
-    const until = objectLock === 'none' ? undefined : lockUntil(this.#bucket.clock.wall(), retentionMs);
+    const until = objectLock === 'none' ? undefined : lockEnd(this.#bucket.clock.wall(), retentionMs);
     const version = await this.#bucket.put(key, bytes, until);
     await this.#requireWritten(key, version, bytes.length, until);
     const winner = await this.#firstLocked(key, await this.#versionsOf(key), version);
@@ -112,6 +112,26 @@ export class S3Store implements Store, Remover {
     return 'gone';
   }
 
+  /** Undefined in a bucket that is used without locks. */
+  get locks(): Locks | undefined {
+    const { objectLock, retentionMs } = this.#bucket.settings;
+    if (objectLock === 'none') return undefined;
+    return { baseMs: retentionMs, extend: (name, until) => this.#extend(name, until) };
+  }
+
+  /** Of the version that is the object, whatever lies on top of it. */
+  async #extend(name: string, until: number): Promise<'enough' | 'extended' | 'missing'> {
+    const key = this.#key(name);
+    const found = this.#found.get(key) ?? (await this.#find(key));
+    if (found === undefined) return 'missing';
+    const before = await this.#bucket.head(key, found.version);
+    if (before === undefined) return 'missing';
+    if (isLocked(before) && before.lockedUntil >= until) return 'enough';
+    await this.#bucket.tryRelock(key, found.version, 'COMPLIANCE', until);
+    await this.#requireWritten(key, found.version, found.size, until);
+    return 'extended';
+  }
+
   #key(name: string): string {
     requireName(name);
     const { prefix } = this.#bucket.settings;
@@ -179,7 +199,7 @@ export class S3Store implements Store, Remover {
     const lock = isLocked(head)
       ? `locked only until ${isoTime(head.lockedUntil)}`
       : `not locked in compliance mode (${head.mode ?? 'no mode'})`;
-    throw new PortcullisError('store.unlocked', `Writing ${key} failed: the version that was made is ${lock}.`);
+    throw new PortcullisError('store.unlocked', `Locking ${key} failed: the version is ${lock}.`);
   }
 
   #remember(key: string, found: Found): void {
@@ -187,14 +207,6 @@ export class S3Store implements Store, Remover {
     if (this.#found.size >= MOST_REMEMBERED && oldest !== undefined) this.#found.delete(oldest);
     this.#found.set(key, found);
   }
-}
-
-/**
- * The end of a day, so that a day's objects share a date and a clock that is minutes behind shortens nothing: one that is further off
- * the server's does not get past its signature.
- */
-function lockUntil(wall: number, retentionMs: number): number {
-  return Math.ceil((wall + retentionMs) / DAY_MS) * DAY_MS;
 }
 
 /** Locked at some time: that the lock has run out makes no other version the object. */

@@ -32,6 +32,11 @@ export function readHeader(bytes: Buffer, ...types: ObjectType[]): Header {
   };
 }
 
+/** The type in the bytes of a header. */
+export function typeIn(header: Uint8Array): number | undefined {
+  return header[9];
+}
+
 /** The session id in the bytes of a pack's header, in hex. */
 export function sessionIn(header: Uint8Array): string {
   return Buffer.from(header.subarray(12, 44)).toString('hex');

@@ -31,6 +31,12 @@ export function decodePackSet(id: string, bytes: Buffer): ListedPack[] {
   return shape(JSON.parse(bytes.toString('utf8')), 'pack set').packs;
 }
 
+/** Packs that a record lists stay as long as its snapshot, needed or not: a set of which less than half is needed is not worth that. */
+function isMostlyNeeded(packs: readonly ListedPack[], needed: ReadonlyMap<string, ListedPack>): boolean {
+  const bytes = (some: readonly ListedPack[]) => some.reduce((sum, { size }) => sum + size, 0);
+  return 2 * bytes(packs.filter(({ name }) => needed.has(name))) >= bytes(packs);
+}
+
 /**
  * Which known sets a record should name so that all of `needed` is covered, and which packs a new set has to list. At most
  * MAX_PACK_SETS in all. `sets` must be usable: every pack in them is in the vault or on its way there.
@@ -43,7 +49,7 @@ export function coverPacks(
   const named: string[] = [];
   // Large ones first: they cover most, and what small ones add is then little.
   for (const [id, packs] of [...sets].sort(([, a], [, b]) => b.length - a.length)) {
-    if (!packs.some((pack) => open.has(pack.name))) continue;
+    if (!packs.some((pack) => open.has(pack.name)) || !isMostlyNeeded(packs, needed)) continue;
     for (const pack of packs) open.delete(pack.name);
     named.push(id);
   }

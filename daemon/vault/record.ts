@@ -2,7 +2,7 @@ import { canonical } from '../base/canonical.ts';
 import { parseTime } from '../base/clock.ts';
 import { PortcullisError, reasonOf } from '../base/errors.ts';
 import type { Secret } from '../base/secret.ts';
-import { integer, list, type Of, oneOf, text } from '../base/shape.ts';
+import { integer, list, type Of, oneOf, optional, text } from '../base/shape.ts';
 import { sha256Hex } from './crypto.ts';
 import { MAX_PACK_SETS, NO_RECORD, parseRecordName, recordName, VERSION } from './format.ts';
 import { exactly, hex, loose } from './loose.ts';
@@ -35,6 +35,7 @@ const snapshotRecord = loose({
   packsets: list(hex(32), 10 * MAX_PACK_SETS),
   packs: integer(),
   bytes: integer(),
+  retainUntil: optional(text(40)),
 });
 
 const tombstoneRecord = loose({
@@ -54,7 +55,10 @@ type AnyBody = Of<typeof anyRecord>;
 export type DraftBody = Pick<
   SnapshotBody,
   'time' | 'source' | 'status' | 'session' | 'manifest' | 'packsets' | 'packs' | 'bytes'
->;
+> & {
+  /** RFC 3339: every object it needs was locked until then, or longer. Known when it is shipped, and only of a store with locks. */
+  readonly retainUntil?: string;
+};
 
 /** A record whose signature, name and vault have been checked; its place in the chain has not. */
 export interface ChainRecord {
@@ -78,7 +82,7 @@ export interface ChainRecord {
 export type Tombstone = Pick<TombstoneBody, 'from' | 'snapshots' | 'kept'>;
 
 export function recordBody(draft: DraftBody, vaultId: Buffer, seq: number, previous: string): string {
-  const { time, source, status, session, manifest, packsets, packs, bytes } = draft;
+  const { time, source, status, session, manifest, packsets, packs, bytes, retainUntil } = draft;
   return canonical({
     format: 'portcullis-record',
     version: VERSION,
@@ -94,6 +98,7 @@ export function recordBody(draft: DraftBody, vaultId: Buffer, seq: number, previ
     packsets,
     packs,
     bytes,
+    ...(retainUntil === undefined ? {} : { retainUntil }),
   });
 }
 

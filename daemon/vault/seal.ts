@@ -4,8 +4,9 @@ import type { Entry } from '../base/entry.ts';
 import type { Secret } from '../base/secret.ts';
 import { adoptLeft } from './adopt.ts';
 import { sealingKeys } from './appliance-secrets.ts';
+import { addToBaseline, FreshContent, readBaseline } from './baseline.ts';
 import { Batches, type BatchOptions } from './batches.ts';
-import { BlobWriter } from './blob-writer.ts';
+import { BlobWriter, type WrittenPack } from './blob-writer.ts';
 import { DEFAULT_LEVEL } from './compression.ts';
 import { sha256Hex } from './crypto.ts';
 import { EntrySealer, type EntrySealerOptions } from './entry-sealer.ts';
@@ -15,6 +16,7 @@ import { readKnown } from './known-packs.ts';
 import { type Lane, OwnLane } from './lane.ts';
 import { encodeManifest } from './manifest.ts';
 import { coverPacks, encodePackSet, type ListedPack } from './pack-set.ts';
+import { doubts } from './poison.ts';
 import { epochOf } from './recipients.ts';
 import { SealThreads } from './seal-threads.ts';
 import { SeenFiles } from './seen-files.ts';
@@ -54,6 +56,8 @@ export interface Sealed {
   readonly problemCount: number;
   /** The first of them, for people. */
   readonly problems: readonly string[];
+  /** Why the appliance doubts the source; when not empty the snapshot is suspicious. */
+  readonly doubts: readonly string[];
   /** Packs of killed seals that were taken over. */
   readonly adopted: number;
   /** Unfinished batches of killed seals of which nothing could be used. */
@@ -78,6 +82,11 @@ export async function seal(options: SealOptions): Promise<Sealed> {
   const indexKey = keys.indexKey.reveal();
   const batches = new Batches(options, { staging, vaultId, indexKey, epoch, source }, session, known.packs);
   await batches.begin();
+  const fresh = new FreshContent();
+  const wrote = (pack: WrittenPack) => {
+    batches.wrote(pack);
+    fresh.add(pack);
+  };
   const blobs = new KnownBlobs(known.blobs);
   const { batch } = batches.current;
   const { level = DEFAULT_LEVEL, threads = 0, seen = new SeenFiles(() => options.wall) } = options;
@@ -86,14 +95,14 @@ export async function seal(options: SealOptions): Promise<Sealed> {
     { vaultId, session: sessionRef, indexKey, blobId: keys.blobId },
     blobs,
     (pack) => packs.write(pack),
-    (pack) => batches.wrote(pack),
+    wrote,
     level,
   );
   const shared = { staging, batch, vaultId, session: sessionRef, blobs: known.blobs, level };
   const lane: Lane =
     threads === 0
       ? new OwnLane(keys.gear, writer, packs)
-      : new SealThreads(threads, { ...shared, sealing: options.sealing.reveal() }, (pack) => batches.wrote(pack));
+      : new SealThreads(threads, { ...shared, sealing: options.sealing.reveal() }, wrote);
   try {
     const makeRoom = () =>
       batches.makeRoom(async (next) => {
@@ -117,13 +126,13 @@ export async function seal(options: SealOptions): Promise<Sealed> {
       const pack = blobs.isNeeded(number) ? known.packs.get(number) : undefined;
       if (pack !== undefined) needed.set(pack.name, pack);
     }
-    const { named, fresh } = coverPacks(needed, known.packSets);
+    const { named, fresh: unlisted } = coverPacks(needed, known.packSets);
     const sets = named.map((id) => known.packSets.get(id) ?? []);
-    if (fresh.length > 0) {
-      const set = encodePackSet(fresh);
+    if (unlisted.length > 0) {
+      const set = encodePackSet(unlisted);
       await current.stage(`packsets/${set.id}`, set.bytes);
       named.push(set.id);
-      sets.push(fresh);
+      sets.push(unlisted);
     }
     const { files, bytes, problemCount: problems, ordered, list } = content;
     const time = isoTime(options.wall);
@@ -136,6 +145,10 @@ export async function seal(options: SealOptions): Promise<Sealed> {
     const manifestName = sha256Hex(manifest);
     await current.stage(`manifests/${manifestName}`, manifest);
 
+    const sourceId = keys.sourceId(source.name);
+    const figures = { files, bytes, ...fresh.figures };
+    const before = await readBaseline(options.state, sourceId);
+    const doubted = doubts(figures, before);
     const inSets = new Map(sets.flat().map((pack) => [pack.name, pack.size]));
     options.signal?.throwIfAborted();
     await current.finish({
@@ -144,8 +157,8 @@ export async function seal(options: SealOptions): Promise<Sealed> {
       problems,
       body: {
         time,
-        source: keys.sourceId(source.name),
-        status: problems === 0 ? 'complete' : 'partial',
+        source: sourceId,
+        status: doubted.length > 0 ? 'suspicious' : problems === 0 ? 'complete' : 'partial',
         session: session.id,
         manifest: { name: manifestName, size: manifest.length },
         packsets: named,
@@ -154,6 +167,8 @@ export async function seal(options: SealOptions): Promise<Sealed> {
       },
     });
     seen.finish();
+    // Not before there is a draft: a sealing that left none would pass for history.
+    await addToBaseline(options.state, sourceId, before, { ...figures, doubted: doubted.length > 0 });
     const { newBytes, packs: packCount } = batches;
     return {
       batch: current.batch,
@@ -163,6 +178,7 @@ export async function seal(options: SealOptions): Promise<Sealed> {
       packs: packCount,
       problemCount: problems,
       problems: content.problems,
+      doubts: doubted,
       adopted,
       removed,
     };

@@ -1,10 +1,13 @@
 import { join } from 'node:path';
+import { isoTime } from '../base/clock.ts';
 import { hasCode, PortcullisError, reasonOf } from '../base/errors.ts';
 import { readHead } from './chain.ts';
 import { sha256Aside } from './crypto.ts';
+import { beginLocks, lockFloor } from './extend-locks.ts';
 import { hashInName, NO_RECORD, packName } from './format.ts';
 import { expectVault } from './format-object.ts';
 import { forget, recallPackSet, recallPackSets, remember } from './known-packs.ts';
+import { type Locks, lockEnd } from './locks.ts';
 import { type LostPack, readLost, rememberLost } from './lost-packs.ts';
 import { decodePackSet, encodePackSet, type ListedPack } from './pack-set.ts';
 import { type ChainRecord, type DraftBody, parseRecord, recordBody, recordObject } from './record.ts';
@@ -15,6 +18,10 @@ import { damaged } from './vault-error.ts';
 
 export interface ShipOptions {
   readonly store: Store;
+  /** Of a store that has them. */
+  readonly locks?: Locks | undefined;
+  /** Milliseconds since the epoch, for the locks. */
+  readonly wall?: () => number;
   readonly staging: string;
   readonly state: string;
   /** Batches to ship. Always shipped in the order they were sealed, because later ones build on earlier ones. */
@@ -118,15 +125,20 @@ async function shipBatch(
   moved: Moved,
 ): Promise<ChainRecord | undefined> {
   const { body } = batch.draft;
+  // What is put from here on is locked until then or longer.
+  const locked = options.locks && options.wall ? lockEnd(options.wall(), options.locks.baseMs) : undefined;
   if (body === undefined) {
-    await copyObjects(options, batch, moved);
+    await copyObjects(options, batch, moved, locked);
     return undefined;
   }
   // Before the copy, so that nothing is written for a batch that cannot be committed; and after it, for what it is built on.
   await requirePacks(options, batch, new Set(batch.draft.objects));
-  await copyObjects(options, batch, moved);
+  await copyObjects(options, batch, moved, locked);
   await requirePacks(options, batch, new Set());
-  return commit(options, batch, body, head, moved);
+  if (head === undefined && locked !== undefined) await beginLocks(options.state, options.vaultId, locked);
+  const floor = locked === undefined ? undefined : await lockFloor(options.state, options.vaultId);
+  const retain = locked === undefined || floor === undefined ? {} : { retainUntil: isoTime(Math.min(locked, floor)) };
+  return commit(options, batch, { ...body, ...retain }, head, moved);
 }
 
 async function chosenBatches(options: Shipping): Promise<Batch[]> {
@@ -150,9 +162,9 @@ async function chosenBatches(options: Shipping): Promise<Batch[]> {
  * Writes and reads back what a batch adds: the session key object before the packs, which are nothing without it, several packs at a time, so
  * that one is read back while another is written, then the rest.
  */
-async function copyObjects(options: Shipping, batch: Batch, moved: Moved): Promise<void> {
+async function copyObjects(options: Shipping, batch: Batch, moved: Moved, locked: number | undefined): Promise<void> {
   const { objects } = batch.draft;
-  const copy = (name: string) => copyObject(options, batch, name, moved);
+  const copy = (name: string) => copyObject(options, batch, name, moved, locked);
   const firstPack = objects.findIndex(isPack);
   const before = firstPack === -1 ? objects.length : firstPack;
   const packs = objects.filter(isPack).values();
@@ -190,7 +202,13 @@ class Unshippable extends Error {
   }
 }
 
-async function copyObject(options: Shipping, { batch, draft }: Batch, name: string, moved: Moved): Promise<void> {
+async function copyObject(
+  options: Shipping,
+  { batch, draft }: Batch,
+  name: string,
+  moved: Moved,
+  locked: number | undefined,
+): Promise<void> {
   const { store, signal } = options;
   signal?.throwIfAborted();
   const bytes = await options.reading.take(() => readStaged(options.staging, batch, name));
@@ -203,6 +221,9 @@ async function copyObject(options: Shipping, { batch, draft }: Batch, name: stri
   if ((await store.size(name)) === undefined) {
     await put(store, name, bytes);
     moved.bytes += bytes.length;
+  } else if (locked !== undefined) {
+    // An earlier attempt wrote it, and no round has looked at what no snapshot needs.
+    await options.locks?.extend(name, locked);
   }
   signal?.throwIfAborted();
   await readBack(options, name, hash, moved).catch(async (error: unknown) => {

@@ -3,9 +3,11 @@ import { isoTime } from '../base/clock.ts';
 import { hasCode, PortcullisError, reasonOf } from '../base/errors.ts';
 import { readAvoided, writeAvoided } from './avoided-packs.ts';
 import { type Chain, readChain, readHead } from './chain.ts';
-import { NO_RECORD, packName } from './format.ts';
+import { type Extended, extendLocks } from './extend-locks.ts';
+import { FORMAT_NAME, hashInName, NO_RECORD, packName } from './format.ts';
 import { expectVault } from './format-object.ts';
 import { forget, recallingRecords, recallPackSet, remember } from './known-packs.ts';
+import type { Locks } from './locks.ts';
 import { decodePackSet, type ListedPack } from './pack-set.ts';
 import { type ChainRecord, parseRecord, recordObject, type Tombstone, tombstoneBody } from './record.ts';
 import type { KeepRules } from './retention.ts';
@@ -24,15 +26,19 @@ export interface SweepOptions {
   readonly verifyKey: Buffer;
   /** Hashes the newest record may have: see `readHead`. */
   readonly heads: readonly string[];
-  readonly rules: KeepRules;
+  /** Undefined where nothing expires. */
+  readonly rules: KeepRules | undefined;
+  /** Of a store that has them: extended where they fall short. */
+  readonly locks?: Locks | undefined;
   /** How long a snapshot stays whole after a tombstone has named it, milliseconds. */
   readonly graceMs: number;
   /** A **trusted** time, milliseconds since the epoch. Without one, do not sweep. */
   readonly wall: number;
   /** Hashes of suspicious snapshots that a person has cleared. */
   readonly cleared: ReadonlySet<string>;
-  /** Most objects to remove now: each is time in which the vault is connected. */
+  /** Most objects to remove now, and most to look at for their locks: each is time in which the vault is connected. */
   readonly most: number;
+  readonly mostLocks: number;
   /** Returns the signature (hex) over a tombstone's body, or rejects to refuse. */
   sign(body: string): Promise<string>;
   /** A tombstone is in the vault. */
@@ -52,10 +58,12 @@ export interface Swept {
   readonly held: number;
   /** Objects of expired snapshots that are still to be removed, by a later sweep. */
   readonly left: number;
+  /** What was done about locks, in a store that has them. */
+  readonly locked?: Extended;
 }
 
 /**
- * Names what is to expire in a signed tombstone, and removes the objects that only expired snapshots needed: whole packs, manifests and pack
+ * Extends locks, where the store has them; names what is to expire in a signed tombstone, and removes the objects that only expired snapshots needed: whole packs, manifests and pack
  * sets, never one that a snapshot still counted on, or a batch in staging, needs. Can be killed at any moment: the next sweep goes on. Keys,
  * indexes and records stay. Rejects with `vault.absent`, `vault.other`, `vault.head_mismatch` or `vault.forged` having changed nothing, with
  * `vault.damaged` having removed nothing when a pack set of a snapshot that stays cannot be read, or as the store does.
@@ -65,14 +73,42 @@ export async function sweep(options: SweepOptions): Promise<Swept> {
   signal?.throwIfAborted();
   await expectVault(store, vaultId);
   const head = await readHead(store, vaultId, verifyKey, options.heads);
+  // One that was killed before it could say so: which record is the newest is then known for sure again.
+  if (head?.tombstone !== undefined && options.heads.length > 1)
+    options.committed?.({ seq: head.seq, head: head.hash, tombstone: head.tombstone });
   await store.settle();
   const chain = await readChain(recallingRecords(store, state), vaultId, verifyKey, head?.hash);
   const plan = planSweep({ chain, rules, wall, cleared });
-  if (plan.paused !== undefined) {
-    return { paused: plan.paused, buried: [], removed: 0, bytes: 0, held: 0, left: 0 };
-  }
-
   const needed = await neededObjects(options, chain, plan);
+  const swept: Swept =
+    plan.paused === undefined
+      ? await expire(options, { chain, plan, needed, head })
+      : { paused: plan.paused, buried: [], removed: 0, bytes: 0, held: 0, left: 0 };
+  const { locks } = options;
+  if (locks === undefined) return swept;
+  // What is to go is left to its lock, so that it can go once that has run out. While nothing goes, everything is to stay.
+  const stays = plan.live.filter(({ hash }) => plan.paused !== undefined || !plan.from.has(hash));
+  const names = async () =>
+    lockedNames(store, new Set(stays.flatMap(({ hash }) => [...(needed.get(hash)?.keys() ?? [])])));
+  return { ...swept, locked: await extendLocks(names, { ...options, locks, most: options.mostLocks }) };
+}
+
+type Needed = ReadonlyMap<string, ReadonlyMap<string, number>>;
+
+/** What is kept locked: what the snapshots need, and everything that never goes. */
+async function lockedNames(store: Store, names: Set<string>): Promise<Set<string>> {
+  names.add(FORMAT_NAME);
+  for (const folder of ['keys', 'index', 'snapshots']) {
+    for await (const { name } of store.list(folder)) if (hashInName(name) !== undefined) names.add(name);
+  }
+  return names;
+}
+
+async function expire(
+  options: SweepOptions,
+  { chain, plan, needed, head }: { chain: Chain; plan: SweepPlan; needed: Needed; head: ChainRecord | undefined },
+): Promise<Swept> {
+  const { state } = options;
   const staged = await stagedObjects(options, chain);
   // Nothing is built on what is to go, from before it is said to go.
   const avoided = await readAvoided(state);

@@ -36,6 +36,7 @@ const DONE = {
   packs: 1,
   problemCount: 0,
   problems: [],
+  doubts: [],
 };
 
 let runner: FakeRunner;

@@ -269,6 +269,7 @@ export class World {
         },
         ship: { store: {}, staging: '', index: '', vaultId: '', verifyKey: '' },
         ...(this.keep === undefined ? {} : { keep: this.keep }),
+        locks: false,
       },
       ports,
     );
@@ -307,7 +308,7 @@ export class World {
       partial: false,
       suspicious: this.suspicious,
     });
-    const figures = { batch, files: 1, bytes: 10, newBytes: 10, packs: 1, problemCount: 0, problems: [] };
+    const figures = { batch, files: 1, bytes: 10, newBytes: 10, packs: 1, problemCount: 0, problems: [], doubts: [] };
     job.say({ type: 'done', ...figures });
   }
 

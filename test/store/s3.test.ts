@@ -61,8 +61,8 @@ describe('a store in a bucket', () => {
     expect(version?.lock?.mode).toBe('COMPLIANCE');
     const until = version?.lock?.until ?? 0;
     expect(until % DAY_MS).toBe(0);
-    expect(until - systemClock.wall()).toBeGreaterThan(30 * DAY_MS - 60_000);
-    expect(until - systemClock.wall()).toBeLessThanOrEqual(31 * DAY_MS);
+    expect(until - systemClock.wall()).toBeGreaterThan(45 * DAY_MS - 60_000);
+    expect(until - systemClock.wall()).toBeLessThanOrEqual(60 * DAY_MS);
   });
 
   it.each([

@@ -5,17 +5,17 @@ import { FaultStore } from '../store/fault.ts';
 import { entriesOf, noise, print, type Tree, World } from './world.ts';
 
 /** Counts durable writes and lets the n-th fail: a full or dying disk under staging and state. */
-const disk = vi.hoisted(() => ({ writes: 0, failAt: Number.POSITIVE_INFINITY }));
+const disk = vi.hoisted(() => ({ writes: 0, failAt: Number.POSITIVE_INFINITY, why: '' }));
 vi.mock('../../daemon/base/durable.ts', async (original) => {
   const real = await original<typeof import('../../daemon/base/durable.ts')>();
   return {
     ...real,
     writeDurably: async (...args: Parameters<typeof real.writeDurably>) => {
-      if (++disk.writes >= disk.failAt) throw new Error('ENOSPC: no space left on device');
+      if (++disk.writes >= disk.failAt) throw new Error(disk.why);
       return real.writeDurably(...args);
     },
     writeSoon: (...args: Parameters<typeof real.writeSoon>) => {
-      if (++disk.writes >= disk.failAt) throw new Error('ENOSPC: no space left on device');
+      if (++disk.writes >= disk.failAt) throw new Error(disk.why);
       return real.writeSoon(...args);
     },
   };
@@ -23,6 +23,8 @@ vi.mock('../../daemon/base/durable.ts', async (original) => {
 
 const first: Tree = { big: noise(600_000, 1), small: Buffer.from('small') };
 const second: Tree = { big: noise(600_000, 1), other: noise(300_000, 2), small: Buffer.from('changed') };
+
+const small: Tree = { big: noise(20_000, 1), small: Buffer.from('small') };
 
 describe('failures', () => {
   let world: World;
@@ -40,6 +42,13 @@ describe('failures', () => {
       findings: [],
       orphans: 0,
     });
+
+  /** As `whole`, but packs of batches that were dropped lie about. */
+  const sound = async () =>
+    expect(
+      await verify({ store: world.store, verifyKey: world.verifyKey, key: world.key, readData: true }),
+    ).toMatchObject({ findings: [] });
+  const same = (a: unknown, b: unknown) => JSON.stringify(a) === JSON.stringify(b);
 
   it.each([false, true])(
     'the store fails at every operation of a ship in turn (effect before failure: %s)',
@@ -76,38 +85,77 @@ describe('failures', () => {
     300_000,
   );
 
-  it('staging and state fail at every write of a seal and a ship in turn', async () => {
-    await world.seal(first);
-    await world.ship();
-    let fired = 0;
-    for (let failAt = 1; ; failAt++) {
-      const tree: Tree = { ...second, round: noise(5_000, failAt) };
-      disk.writes = 0;
-      disk.failAt = failAt;
-      const failed = await (async () => {
+  it.each([
+    ['store.full', false],
+    ['store.failed', false],
+    ['store.failed', true],
+  ] as const)(
+    'one operation of a ship after the other fails alone with %s (effect before failure: %s)',
+    async (code, after) => {
+      let fired = 0;
+      for (let failAt = 1; ; failAt++) {
+        await world.cleanUp();
+        world = await World.create();
+        await world.seal(small);
+        await world.ship();
+        const tree: Tree = { ...small, round: noise(5_000, failAt) };
+        await world.seal(tree);
+        const store = new FaultStore(world.store, failAt, after, code);
+        await world.ship(store).catch(() => {});
+        if (store.operations < failAt) break;
+        fired++;
+        expect(print((await world.restore('1')).tree)).toEqual(print(small));
+        // A batch that could not be read back is dropped, for it may have lost its names: it is sealed again.
+        const newest = async () => print((await world.restore(String((await world.snapshots()).length))).tree);
+        if ((await listBatches(world.staging)).length === 0 && !same(await newest(), print(tree)))
+          await world.seal(tree);
+        await world.ship();
+        expect(await newest()).toEqual(print(tree));
+        expect(await listBatches(world.staging)).toEqual([]);
+        await sound();
+      }
+      expect(fired).toBeGreaterThan(15);
+    },
+    240_000,
+  );
+
+  it.each(['ENOSPC: no space left on device', 'EIO: i/o error'])(
+    'staging and state fail at every write of a seal and a ship in turn: %s',
+    async (why) => {
+      disk.why = why;
+      await world.seal(first);
+      await world.ship();
+      let fired = 0;
+      for (let failAt = 1; ; failAt++) {
+        const tree: Tree = { ...second, round: noise(5_000, failAt) };
+        disk.writes = 0;
+        disk.failAt = failAt;
+        const failed = await (async () => {
+          await world.seal(tree);
+          await world.ship();
+        })().then(
+          () => undefined,
+          (error: unknown) => error,
+        );
+        const didFire = disk.writes >= failAt;
+        disk.failAt = Number.POSITIVE_INFINITY;
+        if (!didFire) {
+          expect(failed).toBeUndefined();
+          break;
+        }
+        fired++;
+        expect(failed).toBeInstanceOf(Error);
+        expect(print((await world.restore('1')).tree)).toEqual(print(first));
         await world.seal(tree);
         await world.ship();
-      })().then(
-        () => undefined,
-        (error: unknown) => error,
-      );
-      const didFire = disk.writes >= failAt;
-      disk.failAt = Number.POSITIVE_INFINITY;
-      if (!didFire) {
-        expect(failed).toBeUndefined();
-        break;
+        const seq = (await world.snapshots()).length;
+        expect(print((await world.restore(String(seq))).tree)).toEqual(print(tree));
       }
-      fired++;
-      expect(failed).toBeInstanceOf(Error);
-      expect(print((await world.restore('1')).tree)).toEqual(print(first));
-      await world.seal(tree);
-      await world.ship();
-      const seq = (await world.snapshots()).length;
-      expect(print((await world.restore(String(seq))).tree)).toEqual(print(tree));
-    }
-    expect(fired).toBeGreaterThan(5);
-    await whole();
-  }, 300_000);
+      expect(fired).toBeGreaterThan(5);
+      await whole();
+    },
+    300_000,
+  );
 
   it('a store that keeps other bytes than it was given gets no commit', async () => {
     const { store } = world;

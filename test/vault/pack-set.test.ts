@@ -41,8 +41,20 @@ describe('pack sets', () => {
   it('need nothing new when old ones cover everything', () => {
     const { id } = encodePackSet([pack(1), pack(2), pack(3)]);
     const sets = new Map([[id, [pack(1), pack(2), pack(3)]]]);
-    expect(coverPacks(byName([pack(2)]), sets)).toEqual({ named: [id], fresh: [] });
+    expect(coverPacks(byName([pack(1), pack(2)]), sets)).toEqual({ named: [id], fresh: [] });
     expect(coverPacks(byName([]), sets)).toEqual({ named: [], fresh: [] });
+  });
+});
+
+describe('a pack set that is hardly needed any more', () => {
+  it('is named no more, so that the rest of it can expire', () => {
+    const old = Array.from({ length: 100 }, (_, at) => pack(at + 1));
+    const { id } = encodePackSet(old);
+    const sets = new Map([[id, old]]);
+    const few = old.slice(0, 40);
+    expect(coverPacks(byName(few), sets)).toEqual({ named: [], fresh: few });
+    const many = old.slice(30);
+    expect(coverPacks(byName(many), sets)).toEqual({ named: [id], fresh: [] });
   });
 });
 

@@ -16,7 +16,7 @@ import { noise, print, type Tree, WALL, World } from './world.ts';
 
 const DAY = 86_400_000;
 const GRACE = 7 * DAY;
-const ALL = { most: 1000, rules: { floor: 1, last: 1 } satisfies KeepRules };
+const ALL = { most: 1000, mostLocks: 0, rules: { floor: 1, last: 1 } satisfies KeepRules };
 
 /** Its own 300,000 bytes, and as many that every snapshot has. */
 const treeOf = (day: number, size = 300_000): Tree => ({ shared: noise(size, 1), own: noise(size, 100 + day) });

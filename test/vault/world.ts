@@ -2,6 +2,7 @@ import { createHash } from 'node:crypto';
 import { lstat, mkdir, mkdtemp, readdir, readFile, readlink, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { systemClock } from '../../daemon/base/clock.ts';
 import type { Entry } from '../../daemon/base/entry.ts';
 import { DirectoryStore } from '../../daemon/store/directory.ts';
 import {
@@ -12,13 +13,15 @@ import {
 } from '../../daemon/vault/appliance-secrets.ts';
 import { createVault } from '../../daemon/vault/create.ts';
 import { NO_RECORD } from '../../daemon/vault/format.ts';
+import type { Locks } from '../../daemon/vault/locks.ts';
 import { signRecord } from '../../daemon/vault/record.ts';
 import { createRecoveryKey, type RecoveryKey } from '../../daemon/vault/recovery-key.ts';
 import { type Restored, restore } from '../../daemon/vault/restore.ts';
 import { type Sealed, type SealOptions, seal } from '../../daemon/vault/seal.ts';
 import { type Shipped, ship } from '../../daemon/vault/ship.ts';
 import { listBatches } from '../../daemon/vault/staging.ts';
-import type { Store } from '../../daemon/vault/store.ts';
+import type { Remover, Store } from '../../daemon/vault/store.ts';
+import { type SweepOptions, type Swept, sweep } from '../../daemon/vault/sweep.ts';
 import { findSnapshot, openVault } from '../../daemon/vault/vault.ts';
 
 export const WALL = Date.parse('2026-11-21T06:30:00Z');
@@ -90,6 +93,10 @@ export function noise(length: number, seed: number): Buffer {
   return bytes;
 }
 
+function locksOf(store: Store): Locks | undefined {
+  return (store as { locks?: Locks }).locks;
+}
+
 /** An appliance with its vault, in a temporary folder. */
 export class World {
   readonly folder: string;
@@ -147,6 +154,8 @@ export class World {
     const { staging, state, vaultId, verifyKey } = this;
     return ship({
       store,
+      locks: locksOf(store),
+      wall: () => systemClock.wall(),
       staging,
       state,
       vaultId,
@@ -162,6 +171,32 @@ export class World {
         this.heads = [head];
       },
       ...(signal === undefined ? {} : { signal }),
+    });
+  }
+
+  /** Names what goes by `more.rules`, and removes what has expired, keeping heads as `ship` does. Signs whatever the grace. */
+  async sweep(more: Pick<SweepOptions, 'rules' | 'wall' | 'graceMs'> & Partial<SweepOptions>): Promise<Swept> {
+    const { staging, state, vaultId, verifyKey } = this;
+    return sweep({
+      store: this.store as Store & Remover,
+      locks: locksOf(more.store ?? this.store),
+      staging,
+      state,
+      vaultId,
+      verifyKey,
+      heads: this.heads,
+      cleared: new Set(),
+      most: 1000,
+      mostLocks: 1000,
+      sign: async (body) => {
+        const signed = signRecord(body, this.secrets.signing, { vaultId, heads: this.heads, graceEnds: 0 });
+        this.heads = [...this.heads, signed.hash];
+        return signed.signature;
+      },
+      committed: ({ head }) => {
+        this.heads = [head];
+      },
+      ...more,
     });
   }
 

@@ -1,0 +1,80 @@
+/**
+ * Whether a source looks as if something had gone through it and destroyed it: decided from figures of this sealing and of those before,
+ * before anything is committed. Nothing here acts. The thresholds lie between the cases of `test/vault/poison.test.ts`, which are measured there.
+ */
+
+/** What a sealing knows of its source. */
+export interface SourceFigures {
+  readonly files: number;
+  readonly bytes: number;
+  /** Bytes of content that no earlier snapshot had. */
+  readonly freshBytes: number;
+  /** Of these, bytes that do not compress: encrypted, or compressed already. */
+  readonly denseBytes: number;
+}
+
+export interface EarlierFigures extends SourceFigures {
+  /** It was doubted itself. */
+  readonly doubted: boolean;
+}
+
+/** A source needs so many sealings behind it before it is compared with them: a first backup is all fresh. */
+const LEAST_HISTORY = 3;
+/** Smaller sources change by a large share every day. */
+const LEAST_FILES = 50;
+const LEAST_BYTES = 1 << 20;
+
+/** Share of its files, or bytes, that has to be gone. */
+const SHRINK = 0.4;
+/** Share of its bytes that has to be fresh before it counts how dense they are, and how many times more than ever before. */
+const CHURN = 0.2;
+const BEYOND = 2;
+/** Share of the fresh bytes that has to be dense, and of what is not dense usually. */
+const DENSE = 0.8;
+
+/**
+ * Why the source is to be doubted, in words for people; empty when it is not. `before` are the figures of earlier sealings of the source, oldest
+ * first: take weeks of them, so that a slow attack does not become what is usual. What was doubted once is not doubted again for the same
+ * change: it has raised its alarm. A source that is all new and dense each time (a compressed dump) gives no sign but its size.
+ */
+export function doubts(now: SourceFigures, before: readonly EarlierFigures[]): string[] {
+  const baseline = before.filter(({ doubted }) => !doubted);
+  const last = before.at(-1);
+  if (baseline.length < LEAST_HISTORY || last === undefined) return [];
+  const usualFiles = Math.min(last.files, median(baseline.map(({ files }) => files)));
+  const usualBytes = Math.min(last.bytes, median(baseline.map(({ bytes }) => bytes)));
+  if (usualFiles < LEAST_FILES && usualBytes < LEAST_BYTES) return [];
+
+  const found: string[] = [];
+  const lostFiles = 1 - share(now.files, usualFiles);
+  const lostBytes = 1 - share(now.bytes, usualBytes);
+  if (lostFiles >= SHRINK) found.push(`${percent(lostFiles)} of its files are gone`);
+  if (lostBytes >= SHRINK) found.push(`${percent(lostBytes)} of its bytes are gone`);
+
+  const churn = share(now.freshBytes, now.bytes);
+  const dense = share(now.denseBytes, now.freshBytes);
+  const usualChurn = Math.max(...baseline.slice(1).map((one) => share(one.freshBytes, one.bytes)));
+  // The source as it was, all of it fresh: what it is made of.
+  const usualDense = share(sum(baseline, 'denseBytes'), sum(baseline, 'freshBytes'));
+  const looksEncrypted = dense >= DENSE && dense >= usualDense + (1 - usualDense) / 2;
+  if (churn >= CHURN && churn >= BEYOND * usualChurn && looksEncrypted)
+    found.push(`${percent(churn)} of its content is new, and looks encrypted`);
+  return found;
+}
+
+function share(part: number, whole: number): number {
+  return whole <= 0 ? 0 : part / whole;
+}
+
+function percent(part: number): string {
+  return `${Math.round(part * 100)} %`;
+}
+
+function sum(all: readonly SourceFigures[], what: keyof SourceFigures): number {
+  return all.reduce((total, one) => total + one[what], 0);
+}
+
+function median(values: readonly number[]): number {
+  const sorted = [...values].sort((a, b) => a - b);
+  return sorted[sorted.length >> 1] ?? 0;
+}
