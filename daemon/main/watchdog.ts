@@ -2,8 +2,8 @@ import type { Clock } from '../base/clock.ts';
 import { reasonOf } from '../base/errors.ts';
 import type { Log } from '../base/log.ts';
 
-/** A fifth of what a unit with the shortest sensible WatchdogSec=1 waits for: some pings may get lost. */
-const PING_MS = 200;
+/** A quarter of the unit's WatchdogSec, once the turns of the loop are counted in: some pings may get lost. */
+const PING_MS = 150;
 
 /**
  * Says that this process lives, and only when that has just been shown: called at the end of each turn of the gate's
