@@ -2,7 +2,7 @@ import type { Clock } from '../base/clock.ts';
 import { reasonOf } from '../base/errors.ts';
 import type { Log } from '../base/log.ts';
 
-/** A quarter of the unit's WatchdogSec, once the turns of the loop are counted in: some pings may get lost. */
+/** With the turns of the loop at most 200, a third of the unit's WatchdogSec: two pings may get lost. */
 const PING_MS = 150;
 
 /**
