@@ -2,8 +2,8 @@ import type { Clock } from '../base/clock.ts';
 import { reasonOf } from '../base/errors.ts';
 import type { Log } from '../base/log.ts';
 
-/** A fifth of what a unit with the shortest sensible WatchdogSec=1 waits for: some pings may get lost. */
-const PING_MS = 200;
+/** With the turns of the loop at most 200, a third of the unit's WatchdogSec: two pings may get lost. */
+const PING_MS = 150;
 
 /**
  * Says that this process lives, and only when that has just been shown: called at the end of each turn of the gate's

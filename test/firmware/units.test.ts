@@ -43,7 +43,7 @@ describe('the units', () => {
   it.each([
     'Type=notify',
     'NotifyAccess=main',
-    'WatchdogSec=1',
+    'WatchdogSec=600ms',
     'WatchdogSignal=SIGKILL',
     'LimitCORE=0',
     'Restart=always',

@@ -18,8 +18,9 @@ export type Driver = (typeof DRIVERS)[number];
 const UNITS = ['gate', 'intake', 'keeper'] as const;
 export type Unit = (typeof UNITS)[number];
 
-/** How long a finger presses: well over what counts as a press. */
+/** How long a finger presses, and stays away after: well over what counts as a press, and as none. */
 const PRESS_MS = 300;
+const AWAY_MS = 100;
 /** For a lab that has gone wrong, on a machine that is slow. */
 const PATIENCE_MS = 120_000;
 
@@ -35,8 +36,14 @@ const input = (driver: Driver, number: number, active: 'low' | 'high') => ({
   ...(driver === 'gpiochip' ? { bias: 'none' } : {}),
 });
 
+interface Build {
+  readonly heartbeat?: boolean;
+  /** Always inside a window, so that nobody has to press; otherwise never. */
+  readonly open?: boolean;
+}
+
 /** The recommended build of docs/hardware.md, with a lab's limits. */
-function configuration(driver: Driver, heartbeat: boolean) {
+function configuration(driver: Driver, { heartbeat = true, open = false }: Build) {
   const [relay, relay2] = RELAYS;
   return {
     appliance: { clock: 'system' },
@@ -50,7 +57,11 @@ function configuration(driver: Driver, heartbeat: boolean) {
       led: { red: line(driver, 23), green: line(driver, 24), blue: line(driver, 12) },
     },
     gate: { minOff: '0s', maxConnections: 1440, maxConnected: '24h' },
-    windows: [{ name: 'never', cron: '0 3 29 2 *', duration: '1s' }],
+    windows: [
+      open
+        ? { name: 'ever', cron: '0 0 * * *', duration: '24h' }
+        : { name: 'never', cron: '0 3 29 2 *', duration: '1s' },
+    ],
     vault: { store: { kind: 'directory', path: '/srv/vault' } },
     sources: [{ name: 'documents', kind: 'directory', path: '/srv/documents' }],
   };
@@ -64,19 +75,21 @@ export interface Ran {
 /** The appliance as it is installed in the virtual machine: the real units, and a configuration that `init` has made. */
 export class Box {
   readonly #finger: Finger;
+  /** Settled once no finger is on the button: a press that begins before another has ended is none. */
+  #pressed = Promise.resolve();
 
   constructor(finger: Finger) {
     this.#finger = finger;
   }
 
   /** A new appliance. Whatever ran before is stopped, and nothing runs yet. */
-  async install(driver: Driver, { heartbeat = true } = {}): Promise<void> {
+  async install(driver: Driver, build: Build = {}): Promise<void> {
     await this.stop();
     for (const path of ['/srv/vault', '/srv/documents', '/etc/portcullis', '/run/portcullis'])
       rmSync(path, { recursive: true, force: true });
     execFileSync('sh', ['-c', 'rm -rf /var/lib/portcullis/* && mkdir -p /etc/portcullis /srv/documents']);
     writeFileSync('/srv/documents/one', 'one');
-    writeFileSync(CONFIG, JSON.stringify(configuration(driver, heartbeat)));
+    writeFileSync(CONFIG, JSON.stringify(configuration(driver, build)));
     const { code, out } = await this.cli(
       'init',
       '--recovery-key',
@@ -96,8 +109,8 @@ export class Box {
     await run('systemctl', ['daemon-reload']);
   }
 
-  async start(): Promise<void> {
-    await run('systemctl', ['start', ...UNITS.map((unit) => `portcullis-${unit}`)]);
+  async start(units: readonly Unit[] = UNITS): Promise<void> {
+    await run('systemctl', ['start', ...units.map((unit) => `portcullis-${unit}`)]);
   }
 
   async stop(): Promise<void> {
@@ -131,9 +144,11 @@ export class Box {
     while ((await this.shell('pgrep -f "[d]ist/main/"')).out.trim() !== '') await delay(systemClock, 50);
   }
 
-  press(): void {
+  async #press(): Promise<void> {
     this.#finger.order(`pull ${BUTTON} 1`);
-    systemClock.after(PRESS_MS, () => this.#finger.order(`pull ${BUTTON} 0`));
+    await delay(systemClock, PRESS_MS);
+    this.#finger.order(`pull ${BUTTON} 0`);
+    await delay(systemClock, AWAY_MS);
   }
 
   /** Asks, presses, and resolves once the gate has measured the link to be alive. The keeper holds the lease. */
@@ -179,16 +194,16 @@ export class Box {
     request: { verb: 'connect' | 'reset'; reason: string; seconds?: number },
     signal: AbortSignal,
   ): Promise<void> {
-    let asked = false;
+    await this.#pressed;
     await requestPresence(
       RUNTIME,
       request,
       () => {
-        if (!asked) this.press();
-        asked = true;
+        this.#pressed = this.#press();
       },
       signal,
     );
+    await this.#pressed;
   }
 
   /** After a death it takes a while until everybody is back and has found the others. */

@@ -1,5 +1,6 @@
-import { expect, test } from 'vitest';
-import { DRIVERS, type Driver } from './box.ts';
+import { readdirSync } from 'node:fs';
+import { expect, test, vi } from 'vitest';
+import { DRIVERS, type Driver, RUNTIME } from './box.ts';
 import { labRig, sim } from './rig.ts';
 import { row } from './rows.ts';
 
@@ -62,6 +63,8 @@ test('the doctor tells the drivers apart, and what is there from what is not', a
 test('each socket of the gate belongs to its group, and intake reaches none but its own', async () => {
   await box.install('gpiochip');
   await box.start();
+  // The keeper's two come when it is ready.
+  await vi.waitFor(() => expect(readdirSync(RUNTIME)).toHaveLength(5), { timeout: 120_000, interval: 100 });
   const { out } = await box.shell('stat -c "%n %U %G %a" /run/portcullis /run/portcullis/*');
   expect(out.trim().split('\n')).toEqual([
     '/run/portcullis root root 711',

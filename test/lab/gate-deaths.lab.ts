@@ -1,8 +1,9 @@
 import { execFile } from 'node:child_process';
 import { promisify } from 'node:util';
-import { beforeAll, beforeEach, describe, expect, test } from 'vitest';
+import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest';
 import { HEARTBEAT } from './bench.ts';
 import { DRIVERS, type Unit } from './box.ts';
+import { Peers } from './peers.ts';
 import { ended, labRig, sim } from './rig.ts';
 import { ROUNDS } from './rounds.ts';
 import { figures, row, spread } from './rows.ts';
@@ -27,7 +28,7 @@ interface Death {
 }
 
 const kill = (signal: NodeJS.Signals) => (pid: number) => void process.kill(pid, signal);
-const DEATHS: Record<string, Death> = {
+const OF_THE_GATE: Record<string, Death> = {
   'SIGKILL of the gate': { of: 'gate', act: kill('SIGKILL') },
   'SIGSTOP of the gate': { of: 'gate', act: kill('SIGSTOP'), still: true },
   // See preload.mjs.
@@ -36,47 +37,82 @@ const DEATHS: Record<string, Death> = {
   'systemctl stop of the gate': {
     of: 'gate',
     act: () => run('systemctl', ['stop', 'portcullis-gate']),
-    recover: () => box.start(),
+    recover: () => box.start(['gate']),
   },
+};
+const OF_THE_OTHERS: Record<string, Death> = {
   'SIGSTOP of intake': { of: 'intake', act: kill('SIGSTOP'), recover: kill('SIGCONT') },
   'SIGSTOP of the keeper': { of: 'keeper', act: kill('SIGSTOP'), recover: kill('SIGCONT') },
 };
 
 const HOOKS = ['Environment=NODE_OPTIONS=--import=/run/lab/preload.mjs'];
+const OUTPUTS = [
+  { outputs: 'are released', persist: false },
+  { outputs: 'persist', persist: true },
+];
 
-describe.each(DRIVERS)('%s', (driver) => {
+/** Dies as often as asked for, and says how long the relay took. */
+async function die(name: string, death: Death, connect: () => Promise<void>, back: () => Promise<unknown>) {
+  const times: number[] = [];
+  const beats: number[] = [];
+  for (let round = 0; round < ROUNDS; round += 1) {
+    const { pid, before, low, done } = await ended(rig, death.of, death.act, connect);
+    times.push(low - before);
+    beats.push((bench.after(before, 'level', HEARTBEAT).findLast(({ at }) => at <= low)?.at ?? before) - before);
+    await done;
+    await death.recover?.(pid);
+    // Whoever comes back finds the relay off and leaves it so, until somebody asks again.
+    await back();
+    expect(bench.after(low, 'level').filter(({ values }) => values[0] !== HEARTBEAT && values[1] === 1)).toEqual([]);
+  }
+  row(name, `relay off within ${LIMIT_MS} ms`, figures(times));
+  if (death.still) row(`… its last edge for the dead-man`, `within ${LAST_BEAT_MS} ms`, figures(beats));
+  expect(spread(times).worst).toBeLessThan(LIMIT_MS);
+  if (death.still) expect(spread(beats).worst).toBeLessThan(LAST_BEAT_MS);
+}
+
+describe.each(DRIVERS)('%s, deaths of the gate', (driver) => {
+  const peers = new Peers();
+
+  beforeAll(async () => {
+    await box.install(driver, { open: true });
+    await box.override('gate', HOOKS);
+    await box.start(['gate']);
+    peers.start();
+  }, 300_000);
+
+  afterAll(() => peers.stop());
+
+  describe.each(OUTPUTS)('outputs $outputs', ({ outputs, persist }) => {
+    beforeEach(() => sim.persist(persist));
+
+    test.each(Object.entries(OF_THE_GATE))('%s', (name, death) =>
+      die(
+        `${driver}, outputs ${outputs}: ${name}`,
+        death,
+        () => peers.connect(),
+        () => peers.sees(({ link }) => link === 'isolated'),
+      ),
+    );
+  });
+});
+
+describe.each(DRIVERS)('%s, deaths of the others', (driver) => {
   beforeAll(async () => {
     await box.install(driver);
-    await box.override('gate', HOOKS);
     await box.start();
   }, 300_000);
 
-  describe.each([
-    { outputs: 'are released', persist: false },
-    { outputs: 'persist', persist: true },
-  ])('outputs $outputs', ({ outputs, persist }) => {
+  describe.each(OUTPUTS)('outputs $outputs', ({ outputs, persist }) => {
     beforeEach(() => sim.persist(persist));
 
-    test.each(Object.keys(DEATHS))('%s', async (name) => {
-      const death = DEATHS[name] as Death;
-      const times: number[] = [];
-      const beats: number[] = [];
-      for (let round = 0; round < ROUNDS; round += 1) {
-        const { pid, before, low, done } = await ended(rig, death.of, death.act);
-        times.push(low - before);
-        beats.push((bench.after(before, 'level', HEARTBEAT).findLast(({ at }) => at <= low)?.at ?? before) - before);
-        await done;
-        await death.recover?.(pid);
-        // Whoever comes back finds the relay off and leaves it so, until somebody asks and presses again.
-        await box.sees(({ link }) => link === 'isolated');
-        expect(bench.after(low, 'level').filter(({ values }) => values[0] !== HEARTBEAT && values[1] === 1)).toEqual(
-          [],
-        );
-      }
-      row(`${driver}, outputs ${outputs}: ${name}`, `relay off within ${LIMIT_MS} ms`, figures(times));
-      if (death.still) row(`… its last edge for the dead-man`, `within ${LAST_BEAT_MS} ms`, figures(beats));
-      expect(spread(times).worst).toBeLessThan(LIMIT_MS);
-      if (death.still) expect(spread(beats).worst).toBeLessThan(LAST_BEAT_MS);
-    });
+    test.each(Object.entries(OF_THE_OTHERS))('%s', (name, death) =>
+      die(
+        `${driver}, outputs ${outputs}: ${name}`,
+        death,
+        () => box.connect(),
+        () => box.sees(({ link }) => link === 'isolated'),
+      ),
+    );
   });
 });

@@ -33,9 +33,10 @@ export async function ended(
   { bench, box }: { bench: Bench; box: Box },
   of: Unit,
   act: (pid: number) => unknown,
+  connect = () => box.connect(),
 ): Promise<{ pid: number; before: number; low: number; done: unknown }> {
   for (let tries = 0; tries < TRIES; tries += 1) {
-    await box.connect();
+    await connect();
     const pid = await box.pid(of);
     const before = systemClock.monotonic();
     if (!bench.energised) continue;

@@ -6,7 +6,8 @@ export default defineConfig({
     root: new URL('../..', import.meta.url).pathname,
     include: ['test/lab/**/*.lab.ts', 'test/board/gpiochip.test.ts', 'test/board/onoff.test.ts'],
     maxWorkers: 1,
-    testTimeout: 300_000,
+    // However many rounds: the run as a whole has its limit.
+    testTimeout: 3_600_000,
     hookTimeout: 60_000,
   },
 });

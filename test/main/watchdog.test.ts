@@ -44,16 +44,16 @@ describe('the watchdog', () => {
     expect(pings).toEqual([]);
   });
 
-  it('is fed at the first one, and then every 200 ms', () => {
+  it('is fed at the first one, and then every 150 ms', () => {
     const { pings, turns, clock } = rig();
     const start = clock.monotonic();
-    turns(20, 1);
-    expect(pings.map((at) => at - start)).toEqual([0, 200, 400, 600, 800]);
+    turns(13, 1);
+    expect(pings.map((at) => at - start)).toEqual([0, 150, 300, 450, 600]);
   });
 
   it('is fed no more once read-backs no longer end, and again when they do', () => {
     const { pings, turns } = rig();
-    turns(4, 1);
+    turns(3, 1);
     expect(pings).toHaveLength(1);
     // What has ended since is good for one ping, and not for two.
     turns(1, 1);
