@@ -7,6 +7,7 @@ cryptography and zstandard (Debian: python3-cryptography python3-zstandard).
 
 import argparse
 import base64
+import bisect
 import calendar
 import hashlib
 import hmac
@@ -48,6 +49,7 @@ MEMBERS = {
     "symlink": (*COMMON, "target"),
     "file": (*COMMON, "size", "pieces", "content"),
     "problem": ("path", "reason"),
+    "skipped": ("path", "reason"),
 }
 
 
@@ -521,6 +523,8 @@ class Vault:
                             raise ValueError(f"it has no {missing[0]}")
                         if not safe(path):
                             raise ValueError("it is a path that leaves its folder")
+                        for flaw in use_extras(entry):
+                            problems.append((path, flaw))
                         if entry["type"] == "symlink":
                             entry["target"] = path_of(entry["target"])
                         if entry["type"] == "file":
@@ -535,6 +539,54 @@ class Vault:
                     waiting = None
         if waiting is not None:
             problems.append((waiting["path"], "a part of its content list is lost"))
+
+
+def use_extras(entry):
+    """Puts xattrs, link and holes of a line into a form for use, and drops one that is not of the format, saying so."""
+    flaws = []
+    for member, use in (("xattrs", use_xattrs), ("link", use_link), ("holes", use_holes)):
+        if member not in entry:
+            continue
+        try:
+            entry[member] = use(entry[member], entry)
+        except (ValueError, KeyError, TypeError, IndexError) as error:
+            flaws.append(f"its {member} cannot be used: {error}")
+            del entry[member]
+    return flaws
+
+
+def use_xattrs(value, _):
+    if not isinstance(value, list) or len(value) > 1024:
+        raise ValueError("it is no list of at most 1024")
+    xattrs = [(path_of(one[0]), base64.b64decode(one[1], validate=True)) for one in value]
+    if any(not 1 <= len(name) <= 255 or b"\0" in name or len(data) > 65536 for name, data in xattrs):
+        raise ValueError("a name or value no system takes")
+    if sum(len(name) + len(data) for name, data in xattrs) > 1 << 20:
+        raise ValueError("it is too long")
+    return xattrs
+
+
+def whole(value, minimum):
+    if not isinstance(value, int) or isinstance(value, bool) or not minimum <= value < 1 << 53:
+        raise ValueError("a number is out of range")
+    return value
+
+
+def use_link(value, _):
+    return whole(value, 1)
+
+
+def use_holes(value, entry):
+    if not isinstance(value, list) or len(value) > 4096:
+        raise ValueError("it is no list of at most 4096")
+    end, holes = 0, []
+    for one in value:
+        begin = whole(one[0], end)
+        end = begin + whole(one[1], 1)
+        if end > whole(entry["size"], 0):
+            raise ValueError("a range is beyond the end")
+        holes.append((begin, end))
+    return holes
 
 
 def moment(text):
@@ -589,6 +641,9 @@ def command_ls(vault, options):
         if entry["type"] == "problem":
             print(f"?          {'':>12} {show(entry['path'])} ({printable(entry['reason'])})")
             continue
+        if entry["type"] == "skipped":
+            print(f"-          {'':>12} {show(entry['path'])} ({printable(entry['reason'])}, not kept)")
+            continue
         kind = {"directory": "d", "symlink": "l", "file": "-"}[entry["type"]]
         target = f" -> {show(entry['target'])}" if kind == "l" else ""
         print(f"{kind} {entry['mode']:04o}     {entry.get('size', ''):>12} {show(entry['path'])}{target}")
@@ -615,6 +670,7 @@ def command_restore(vault, options):
         raise Wrong(f"cannot restore to {options.destination}: {error.strerror}") from None
     problems, late, count = [], [], 0
     found = False
+    links = {}
     for entry in vault.entries(snapshot, problems):
         path = entry["path"]
         if not under(path, prefix):
@@ -626,33 +682,42 @@ def command_restore(vault, options):
                 problems.append((path, f"not in the snapshot: {entry['reason']}"))
             elif entry["type"] == "file":
                 os.makedirs(os.path.dirname(target), 0o700, exist_ok=True)
-                write_file(vault, entry, target)
-                attributes(entry, target)
+                first = links.get(entry.get("link"))
+                same = (entry["size"], [one[:3] for one in entry["content"]])
+                if first is not None and first[0] == same:
+                    os.link(first[1], target)
+                else:
+                    write_file(vault, entry, target)
+                    problems += [(path, flaw) for flaw in attributes(entry, target)]
+                    if "link" in entry:
+                        links[entry["link"]] = same, target
                 count += 1
-                if "problem" in entry:
-                    problems.append((path, entry["problem"]))
+            elif entry["type"] == "skipped":
+                print(f"not kept: {show(path)} ({printable(entry['reason'])})", file=sys.stderr)
             else:
                 if entry["type"] == "directory":
                     os.makedirs(target, 0o700, exist_ok=True)
                 late.append(entry)
+            if "problem" in entry:
+                problems.append((path, entry["problem"]))
         except (Damaged, OSError, OverflowError) as error:
             problems.append((path, str(error)))
     if not found and not problems and prefix:
         raise Wrong(f"the snapshot has nothing at {options.path!r}")
     # Links last, and all folders before the first of them, so that nothing is ever written through one; folders' attributes
     # after what is in them.
-    links = [one for one in late if one["type"] == "symlink"]
-    for entry in links:
+    symlinks = [one for one in late if one["type"] == "symlink"]
+    for entry in symlinks:
         try:
             os.makedirs(os.path.dirname(os.path.join(root, entry["path"])), 0o700, exist_ok=True)
         except OSError as error:
             problems.append((entry["path"], str(error)))
-    for entry in links + [one for one in late if one["type"] == "directory"][::-1]:
+    for entry in symlinks + [one for one in late if one["type"] == "directory"][::-1]:
         target = os.path.join(root, entry["path"])
         try:
             if entry["type"] == "symlink":
                 os.symlink(entry["target"], target)
-            attributes(entry, target)
+            problems += [(entry["path"], flaw) for flaw in attributes(entry, target)]
         except (OSError, OverflowError) as error:
             problems.append((entry["path"], str(error)))
     print(f"restored {count} files to {options.destination}")
@@ -668,8 +733,9 @@ def write_file(vault, entry, target):
             for reference in entry["content"]:
                 data = vault.content(reference)
                 digest.update(data)
+                write_data(file, data, size, entry.get("holes", []))
                 size += len(data)
-                file.write(data)
+            file.truncate(size)
         if size != entry["size"] or entry.get("sha256", digest.hexdigest()) != digest.hexdigest():
             raise Damaged("has another content than it had")
     except (Damaged, OSError):
@@ -677,14 +743,37 @@ def write_file(vault, entry, target):
         raise
 
 
+def write_data(file, data, at, holes):
+    """Writes data at its place, leaving out what was a hole, where it is zero, and only there."""
+    begin, end = at, at + len(data)
+    for hole, hole_end in holes[bisect.bisect_right([one[1] for one in holes], at) :] if holes else ():
+        if hole >= end:
+            break
+        hole, hole_end = max(hole, begin), min(hole_end, end)
+        if data.count(0, hole - at, hole_end - at) == hole_end - hole:
+            file.seek(begin)
+            file.write(data[begin - at : hole - at])
+            begin = hole_end
+    file.seek(begin)
+    file.write(data[begin - at :])
+
+
 def attributes(entry, target):
+    """Sets what can be set; returns what could not."""
     link = entry["type"] == "symlink"
     root = os.geteuid() == 0
     if root:
         os.chown(target, entry["uid"], entry["gid"], follow_symlinks=False)
+    flaws = []
+    for name, value in entry.get("xattrs", []):
+        try:
+            os.setxattr(target, name, value, follow_symlinks=False)
+        except OSError as error:
+            flaws.append(f"its extended attribute {name.decode('utf-8', 'backslashreplace')} cannot be set: {error.strerror}")
     if not link:
         os.chmod(target, entry["mode"] if root else entry["mode"] & 0o1777)
     os.utime(target, ns=(int(entry["mtime"]), int(entry["mtime"])), follow_symlinks=False)
+    return flaws
 
 
 def command_verify(vault, _):

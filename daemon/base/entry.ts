@@ -9,12 +9,36 @@ interface Common {
   readonly mtimeNs: bigint;
   readonly uid: number;
   readonly gid: number;
+  /** Extended attributes, POSIX ACLs among them; absent for none. */
+  readonly xattrs?: readonly Xattr[];
+  /** What of this entry could not be had, its content apart. */
+  readonly problem?: string;
+}
+
+/** Name and value as the kernel has them, without a byte at their end. */
+export interface Xattr {
+  readonly name: Buffer;
+  readonly value: Buffer;
+}
+
+/** Extended attributes that are kept of one entry: their number, and bytes of names and values together. */
+export const MAX_XATTRS = 1024;
+export const MAX_XATTR_BYTES = 1 << 20;
+
+/** One of several names of the same file. */
+export interface Link {
+  /** The same for each name of one file, from 1; another for each other file. */
+  readonly number: number;
+  /** How many names the file has, those outside the source counted. */
+  readonly names: number;
 }
 
 export type Entry =
   | (Common & { readonly kind: 'directory' })
   | (Common & { readonly kind: 'symlink'; readonly target: Buffer })
-  | (Common & { readonly kind: 'file'; readonly content: Content; readonly secret?: boolean })
+  | (Common & { readonly kind: 'file'; readonly content: Content; readonly secret?: boolean; readonly link?: Link })
+  /** What has no content and is not kept, for example `a socket`: named, and no problem. */
+  | { readonly kind: 'skipped'; readonly path: Buffer; readonly reason: string }
   | { readonly kind: 'problem'; readonly path: Buffer; readonly reason: string };
 
 /**
@@ -22,7 +46,14 @@ export type Entry =
  * failed. A stream is read once.
  */
 export type Content =
-  | { readonly from: 'path'; readonly path: Buffer; readonly size: number; readonly identity?: FileIdentity }
+  | {
+      readonly from: 'path';
+      readonly path: Buffer;
+      readonly size: number;
+      readonly identity?: FileIdentity;
+      /** Holes in it are worth looking for. */
+      readonly sparse?: boolean;
+    }
   | { readonly from: 'stream'; open(): AsyncIterable<Buffer> };
 
 /** What tells a file's content apart from another, without reading it. Times are nanoseconds since the epoch by its file system's clock. */

@@ -157,7 +157,11 @@ const REGISTER = {
     status: 500,
     remedy: 'Run `portcullis verify --read-data` to see which snapshots are touched.',
   },
-  'vault.destination': { exit: 2, status: 400, remedy: 'Name a folder that is empty or does not exist yet.' },
+  'vault.destination': {
+    exit: 2,
+    status: 400,
+    remedy: 'Name a folder that is empty or does not exist yet; `--resume` goes on with an unfinished restore.',
+  },
   'vault.exists': { exit: 3, status: 409, remedy: 'Choose an empty folder; nothing was changed.' },
   'vault.forged': {
     exit: 1,

@@ -59,10 +59,12 @@ function parse(command: Command, argv: string[], context: Context): Arguments {
   const surplus = positionals[command.positionals.length];
   if (surplus !== undefined && !command.positionals.at(-1)?.includes('...'))
     throw wrong(`${command.name} does not take "${surplus}".`);
+  const texts = (option: string) => (Array.isArray(values[option]) ? values[option].map(String) : []);
   const text = (option: string) => (typeof values[option] === 'string' ? values[option] : undefined);
   return {
     positionals,
     text,
+    texts,
     flag: (option) => values[option] === true,
     json: values['json'] === true,
     configPath: text('config') ?? context.env['PORTCULLIS_CONFIG'] ?? DEFAULT_CONFIG,

@@ -12,6 +12,8 @@ export interface Context {
   readonly version: string;
   /** Writes to standard output, as it is. */
   out(text: string): void;
+  /** Writes bytes to standard output; resolves when it takes more. */
+  outBytes(bytes: Uint8Array): Promise<void>;
   /** Writes one line to standard error. */
   err(text: string): void;
   /** True where a person reads standard output. */
@@ -37,6 +39,8 @@ export interface Option {
   readonly type: 'string' | 'boolean';
   readonly short?: string;
   readonly about: string;
+  /** May be given more than once. */
+  readonly multiple?: true;
   /** How the value is called in the help, for options of type string. */
   readonly value?: string;
 }
@@ -56,6 +60,8 @@ export interface Arguments {
   readonly positionals: readonly string[];
   /** The text of a string option, or undefined. */
   text(name: string): string | undefined;
+  /** All values of an option that may be given more than once. */
+  texts(name: string): readonly string[];
   flag(name: string): boolean;
   readonly json: boolean;
   readonly configPath: string;

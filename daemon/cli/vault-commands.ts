@@ -135,15 +135,15 @@ const lsCommand: Command = {
     const snapshot = findSnapshot(await vault.snapshots(), vault.refused, meant);
     for await (const entry of vault.listFiles(snapshot, Buffer.from(trimmed(path)))) {
       const size = entry.type === 'file' ? entry.size : 0;
-      const mtime = entry.type === 'problem' ? '' : isoTime(Number(entry.mtimeNs / 1_000_000n));
-      const problem = entry.type === 'problem' ? entry.reason : entry.type === 'file' ? entry.problem : undefined;
+      const mtime = 'mtimeNs' in entry ? isoTime(Number(entry.mtimeNs / 1_000_000n)) : '';
+      const problem = 'mtimeNs' in entry ? (entry.problem ?? entry.unusable) : entry.reason;
       if (args.json) {
         context.out(
           `${JSON.stringify({ path: showPath(entry.path), type: entry.type, size, mtime, ...(problem === undefined ? {} : { problem }) })}\n`,
         );
       } else {
         context.out(
-          `${entry.type.padEnd(9)} ${amount(size).padStart(10)}  ${mtime.padEnd(24)}  ${showPath(entry.path)}${problem === undefined ? '' : `  PROBLEM: ${problem}`}\n`,
+          `${entry.type.padEnd(9)} ${amount(size).padStart(10)}  ${mtime.padEnd(24)}  ${showPath(entry.path)}${problem === undefined ? '' : `  ${entry.type === 'skipped' ? 'NOT KEPT' : 'PROBLEM'}: ${problem}`}\n`,
         );
       }
     }

@@ -25,6 +25,10 @@ const context: Context = {
   env: process.env,
   version,
   out: (text) => void process.stdout.write(text),
+  outBytes: (bytes) =>
+    new Promise((resolve, reject) => {
+      process.stdout.write(bytes, (error) => (error ? reject(error) : resolve()));
+    }),
   err: (text) => void process.stderr.write(`${text}\n`),
   terminal: process.stdout.isTTY,
   interrupted: interrupt.signal,

@@ -1,8 +1,9 @@
 import { type BigIntStats, lstatSync, readdirSync, readlinkSync } from 'node:fs';
 import { constants, open, readdir } from 'node:fs/promises';
 import { setImmediate } from 'node:timers/promises';
-import type { Content, Entry } from '../base/entry.ts';
-import { errnoOf, PortcullisError } from '../base/errors.ts';
+import { type Content, type Entry, type Link, MAX_XATTR_BYTES, MAX_XATTRS, type Xattr } from '../base/entry.ts';
+import { errnoOf, PortcullisError, reasonOf } from '../base/errors.ts';
+import { loadPosix, type Posix } from '../files/posix.ts';
 import { stopped } from './failure.ts';
 import { globTest } from './glob.ts';
 import type { Source } from './source.ts';
@@ -23,9 +24,12 @@ const BATCH = 128;
  * vanishes while it is being read was not there; a directory that cannot be read is a `problem`, and a file one for whoever reads it. A root that is not there, is no
  * directory, or is another directory at the end than at the start, rejects with `source.failed`.
  *
- * Sockets and FIFOs are left out without a word: they hold nothing, and whoever serves them makes them anew. Were they
+ * Sockets and FIFOs are named and skipped: they hold nothing, and whoever serves them makes them anew. Were they
  * problems, every home directory with an agent's socket would be partial for ever, and partial would mean nothing. A
  * device node somebody put there by hand would be missed after a restore, so it is a problem (exclude it to accept that).
+ *
+ * Extended attributes (ACLs among them) come with each entry. Where the machine cannot read them, `facts.notCaptured` says so.
+ * File systems mounted below the root are entered, and named in `facts.mounts`, at most 100 of them.
  */
 export function directorySource({ name, path, exclude }: DirectoryOptions): Source {
   const tests = exclude.map(globTest);
@@ -45,7 +49,7 @@ export function directorySource({ name, path, exclude }: DirectoryOptions): Sour
     }
   }
 
-  async function* entries(start: BigIntStats, signal: AbortSignal): AsyncGenerator<Entry> {
+  async function* entries(start: BigIntStats, walking: Walking, signal: AbortSignal): AsyncGenerator<Entry> {
     const goOn = () => {
       if (signal.aborted) throw stopped(`Source ${name}`);
     };
@@ -53,7 +57,7 @@ export function directorySource({ name, path, exclude }: DirectoryOptions): Sour
     const names = await readdir(root, { encoding: 'buffer' }).catch((error: unknown) => {
       throw new PortcullisError('source.failed', `Source ${name}: ${path} cannot be read (${errnoOf(error)}).`);
     });
-    yield* walk(root, undefined, names, excluded, goOn);
+    yield* walk({ ...walking, excluded, goOn }, root, undefined, names);
     // An unmounted or replaced root looks like a tree whose files vanished one by one.
     const end = await rootStat();
     if (end.dev !== start.dev || end.ino !== start.ino)
@@ -62,79 +66,153 @@ export function directorySource({ name, path, exclude }: DirectoryOptions): Sour
 
   return {
     async pull({ signal }) {
-      return { entries: entries(await rootStat(), signal), facts: { path } };
+      const posix = await loadPosix();
+      const start = await rootStat();
+      const mounts: string[] = [];
+      const walking = { posix, links: new Map(), devices: new Set([start.dev]), mounts };
+      const notCaptured = posix === undefined ? { notCaptured: ['extended attributes', 'ACLs', 'holes'] } : {};
+      return { entries: entries(start, walking, signal), facts: { path, mounts, ...notCaptured } };
     },
   };
 }
 
+/** What one walk remembers. */
+interface Walking {
+  readonly posix: Posix | undefined;
+  /** Files with several names, by what tells them apart. */
+  readonly links: Map<string, Link>;
+  readonly devices: Set<bigint>;
+  /** Paths below the root at which another file system begins. */
+  readonly mounts: string[];
+}
+
+interface Walk extends Walking {
+  excluded(relative: Buffer): boolean;
+  goOn(): void;
+}
+
+const MOUNTS_TOLD = 100;
+/** Bytes. Whoever reads holes does it by itself, and a file system that compresses makes every file look as if it had some. */
+const SPARSE_FROM = 1n << 20n;
+
+interface Stats {
+  readonly stats: BigIntStats;
+  readonly xattrs: readonly Xattr[];
+  /** Why `xattrs` are not all of them. */
+  readonly problem?: string;
+}
+
 type Found =
-  | { readonly stats: BigIntStats; readonly target?: Buffer; readonly names?: Buffer[] }
+  | (Stats & { readonly target?: Buffer; readonly names?: Buffer[] })
   | { readonly problem: string }
+  | { readonly skipped: string }
   | undefined;
 
 /** Everything below `directory`, whose path from the root is `prefix` and which holds `names`. */
 async function* walk(
+  walking: Walk,
   directory: Buffer,
   prefix: Buffer | undefined,
   names: Buffer[],
-  excluded: (relative: Buffer) => boolean,
-  goOn: () => void,
 ): AsyncGenerator<Entry> {
   names.sort(Buffer.compare);
   for (let from = 0; from < names.length; from += BATCH) {
     const batch = names
       .slice(from, from + BATCH)
       .map((name) => ({ path: prefix === undefined ? name : join(prefix, name), absolute: join(directory, name) }))
-      .filter(({ path }) => !excluded(path));
+      .filter(({ path }) => !walking.excluded(path));
     // At once: asked for one by one by a pool of threads it takes four times as long. Between batches others have their turn.
     await setImmediate();
-    const found = batch.map(({ absolute }) => look(absolute));
+    const found = batch.map(({ absolute }) => look(walking.posix, absolute));
     for (const [index, { path, absolute }] of batch.entries()) {
-      goOn();
+      walking.goOn();
       const at = found[index];
       if (at === undefined) continue;
-      if ('problem' in at) {
+      if ('skipped' in at) {
+        yield { kind: 'skipped', path, reason: at.skipped };
+        continue;
+      }
+      if (!('stats' in at)) {
         yield { kind: 'problem', path, reason: at.problem };
         continue;
       }
-      const { stats } = at;
+      const { stats, xattrs, problem } = at;
       const common = {
         path,
         mode: Number(stats.mode & 0o7777n),
         mtimeNs: stats.mtimeNs,
         uid: Number(stats.uid),
         gid: Number(stats.gid),
+        ...(xattrs.length === 0 ? {} : { xattrs }),
+        ...(problem === undefined ? {} : { problem }),
       };
       if (at.target !== undefined) yield { ...common, kind: 'symlink', target: at.target };
       else if (stats.isDirectory()) {
         // Read late: a batch of directories must not hold all their listings at once.
         const inside = attempt(() => readdirSync(absolute, { encoding: 'buffer' }));
         if (inside === undefined) continue;
+        noteMount(walking, path, stats);
         if ('problem' in inside) yield { kind: 'problem', path, reason: inside.problem };
         else {
           yield { ...common, kind: 'directory' };
-          yield* walk(absolute, path, inside.value, excluded, goOn);
+          yield* walk(walking, absolute, path, inside.value);
         }
-      } else yield { ...common, kind: 'file', content: contentAt(absolute, stats) };
+      } else {
+        const link = linkOf(walking.links, stats);
+        yield { ...common, kind: 'file', content: contentAt(absolute, stats), ...(link === undefined ? {} : { link }) };
+      }
     }
   }
 }
 
-function contentAt(path: Buffer, { size, mtimeNs, ctimeNs, ino, dev }: BigIntStats): Content {
-  return { from: 'path', path, size: Number(size), identity: { size, mtimeNs, ctimeNs, ino, dev } };
+function contentAt(path: Buffer, { size, blocks, mtimeNs, ctimeNs, ino, dev }: BigIntStats): Content {
+  const sparse = size >= SPARSE_FROM && blocks * 512n < size;
+  return { from: 'path', path, size: Number(size), identity: { size, mtimeNs, ctimeNs, ino, dev }, sparse };
 }
 
-/** What stands at `absolute`; undefined for what has no content or has vanished. */
-function look(absolute: Buffer): Found {
+function noteMount({ devices, mounts }: Walking, path: Buffer, { dev }: BigIntStats): void {
+  if (devices.has(dev)) return;
+  devices.add(dev);
+  if (mounts.length < MOUNTS_TOLD) mounts.push(path.toString('utf8'));
+}
+
+/** Which file this is one of several names of; undefined for a file with one name. */
+function linkOf(links: Walking['links'], { dev, ino, nlink, size, mtimeNs }: BigIntStats): Link | undefined {
+  if (nlink < 2n) return undefined;
+  // An inode that was freed is given to the next file; one that was written to has another content now.
+  const key = `${dev} ${ino} ${size} ${mtimeNs}`;
+  const link = links.get(key) ?? { number: links.size + 1, names: Number(nlink) };
+  links.set(key, link);
+  return link;
+}
+
+/** What stands at `absolute`; undefined for what has vanished. */
+function look(posix: Posix | undefined, absolute: Buffer): Found {
   const found = attempt((): Found => {
     const stats = lstatSync(absolute, { bigint: true });
-    if (stats.isSymbolicLink()) return { stats, target: readlinkSync(absolute, { encoding: 'buffer' }) };
+    if (stats.isSocket()) return { skipped: 'a socket' };
+    if (stats.isFIFO()) return { skipped: 'a FIFO' };
+    if (stats.isSymbolicLink())
+      return { stats, target: readlinkSync(absolute, { encoding: 'buffer' }), ...xattrsOf(posix, absolute) };
     // Whether a file may be read whoever reads it finds out: most need not be read again.
-    if (stats.isDirectory() || stats.isFile()) return { stats };
-    if (stats.isSocket() || stats.isFIFO()) return undefined;
+    if (stats.isDirectory() || stats.isFile()) return { stats, ...xattrsOf(posix, absolute) };
     return { problem: 'a device node, skipped' };
   });
   return found !== undefined && 'value' in found ? found.value : found;
+}
+
+function xattrsOf(posix: Posix | undefined, absolute: Buffer): Omit<Stats, 'stats'> {
+  if (posix === undefined) return { xattrs: [] };
+  try {
+    const xattrs = posix.readXattrs(absolute);
+    const bytes = xattrs.reduce((sum, { name, value }) => sum + name.length + value.length, 0);
+    if (xattrs.length <= MAX_XATTRS && bytes <= MAX_XATTR_BYTES) return { xattrs };
+    return { xattrs: [], problem: `its ${xattrs.length} extended attributes (${bytes} bytes) are too many to keep` };
+  } catch (error) {
+    // Vanished: whoever reads it next says so.
+    if (errnoOf(error) === 'ENOENT') return { xattrs: [] };
+    return { xattrs: [], problem: `its extended attributes cannot be read (${reasonOf(error)})` };
+  }
 }
 
 /**

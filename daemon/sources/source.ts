@@ -25,6 +25,9 @@ export interface Pulled {
    * A single file that cannot be read is a `problem`, and the snapshot is then partial.
    */
   readonly entries: AsyncIterable<Entry>;
-  /** Small facts kept with the snapshot, for listing and restoring: refs of a git repository, exit status of a command. */
+  /**
+   * Small facts kept with the snapshot, for listing and restoring: refs of a git repository, exit status of a command.
+   * Complete when `entries` have ended.
+   */
   readonly facts: Readonly<Record<string, unknown>>;
 }

@@ -1,8 +1,10 @@
 import { createHash } from 'node:crypto';
 import type { Entry } from '../base/entry.ts';
 import { PortcullisError, reasonOf } from '../base/errors.ts';
+import { loadPosix, type Posix } from '../files/posix.ts';
 import type { BlobWriter } from './blob-writer.ts';
 import { Bundle } from './bundle.ts';
+import type { Hole } from './extras.ts';
 import { type Attributes, encodeFile, encodeListed } from './file-list.ts';
 import type { SealedFile } from './file-sealer.ts';
 import { BUNDLE_BELOW, TYPE } from './format.ts';
@@ -33,6 +35,20 @@ const CHANGED = 'changed while it was read';
 const UNKNOWN = Buffer.alloc(32);
 
 type FileEntry = Extract<Entry, { kind: 'file' }>;
+
+/** A file with several names: how many have not come yet, and, once the content of the first is known, how another gets it. */
+interface Linked {
+  left: number;
+  list?: (entry: FileEntry, place: Place) => void;
+  readonly waiting: { readonly entry: FileEntry; readonly place: Place }[];
+}
+
+interface Listing {
+  readonly size: number;
+  readonly sha256: string | undefined;
+  readonly changed: boolean;
+  readonly holes?: readonly Hole[];
+}
 
 /** What a source consisted of. */
 export interface SealedContent {
@@ -77,6 +93,8 @@ export class EntrySealer {
   #inBundle: (() => void)[] = [];
   #task: { readonly entry: FileEntry; readonly at: Buffer; readonly place: Place }[] = [];
   #taskBytes = 0;
+  readonly #links = new Map<number, Linked>();
+  #posix: Posix | undefined;
 
   constructor(options: EntrySealerOptions, gear: Uint32Array, ports: EntrySealerPorts) {
     this.#options = options;
@@ -88,6 +106,7 @@ export class EntrySealer {
 
   /** Gives all contents to the lane. Rejects as the lane, `makeRoom`, `entries` and streams in it do, or with the signal's reason. */
   async seal(entries: AsyncIterable<Entry>): Promise<void> {
+    this.#posix = await loadPosix();
     for await (const entry of entries) {
       this.#options.signal?.throwIfAborted();
       if (!isSafePath(entry.path)) {
@@ -129,7 +148,15 @@ export class EntrySealer {
           entry.kind === 'directory'
             ? encodeListed({ ...attributesOf(entry), type: 'directory' })
             : encodeListed({ ...attributesOf(entry), type: 'symlink', target: entry.target });
-        this.#order.place(path).lines = () => [line];
+        const place = this.#order.place(path);
+        place.lines = () => [line];
+        const { problem } = entry;
+        if (problem !== undefined) place.written = () => this.#problem(path, problem);
+        return;
+      }
+      case 'skipped': {
+        const { reason } = entry;
+        this.#order.place(path).lines = () => [encodeListed({ type: 'skipped', path, reason })];
         return;
       }
       case 'problem':
@@ -143,6 +170,7 @@ export class EntrySealer {
   async #sealFile(entry: FileEntry, place: Place): Promise<void> {
     const { content } = entry;
     const { seen, blobs } = this.#ports;
+    if (this.#takesFirst(entry, place)) return;
     if (content.from === 'stream') return this.#sealHere(entry, place, content.open());
     const old = seen.find(entry.path, content.identity, blobs);
     if (old !== undefined) {
@@ -151,9 +179,9 @@ export class EntrySealer {
       this.#listed(entry, place, { size, sha256: old.sha256, changed: false }, references, () => seen.keep(old));
       return;
     }
-    if (entry.secret === true || content.size > LONG_FILE) {
+    if (entry.secret === true || content.size > LONG_FILE || content.sparse === true) {
       const read: { last?: FileRead } = {};
-      const bytes = readFileBytes(content.path, (done) => {
+      const bytes = readFileBytes(content.path, this.#posix, (done) => {
         read.last = done;
       });
       return this.#sealHere(entry, place, bytes, () => read.last);
@@ -201,9 +229,9 @@ export class EntrySealer {
     let unknown = 1;
     const oneKnown = () => {
       if (--unknown > 0) return;
-      const { changed, identity } = readFile?.() ?? { changed: false, identity: undefined };
+      const read: FileRead = readFile?.() ?? { changed: false, identity: undefined };
       const sha256 = bundled ? undefined : hash.digest('hex');
-      const sealed = { changed, identity, size, sha256, pieces: references.length };
+      const sealed = { ...read, size, sha256, pieces: references.length };
       const at = entry.content.from === 'path' ? entry.content.path : UNKNOWN;
       this.#sealed(entry, place, sealed, references.packed, { at, readWall });
     };
@@ -233,10 +261,40 @@ export class EntrySealer {
     } catch (error) {
       // A stream that failed means that the source failed; a file that failed is one file.
       if (!(error instanceof UnreadableFile)) throw error;
-      this.#lost(place, reasonOf(error));
+      this.#unreadable(entry, place, reasonOf(error));
       return;
     }
     oneKnown();
+  }
+
+  /** A further name of a file takes the content of the first: read again, it might be another. */
+  #takesFirst(entry: FileEntry, place: Place): boolean {
+    const { link } = entry;
+    if (link === undefined) return false;
+    const first = this.#links.get(link.number);
+    if (first === undefined) {
+      this.#links.set(link.number, { left: link.names - 1, waiting: [] });
+      return false;
+    }
+    first.left--;
+    if (first.list === undefined) first.waiting.push({ entry, place });
+    else first.list(entry, place);
+    if (first.left <= 0 && first.list !== undefined) this.#links.delete(link.number);
+    return true;
+  }
+
+  /** What became of the first of several names is known: the others get the same. */
+  #firstKnown({ link }: FileEntry, list: NonNullable<Linked['list']>): void {
+    const first = link === undefined ? undefined : this.#links.get(link.number);
+    if (link === undefined || first === undefined || first.list !== undefined) return;
+    first.list = list;
+    for (const { entry, place } of first.waiting.splice(0)) list(entry, place);
+    if (first.left <= 0) this.#links.delete(link.number);
+  }
+
+  #unreadable(entry: FileEntry, place: Place, reason: string): void {
+    this.#lost(place, reason);
+    this.#firstKnown(entry, (_, other) => this.#lost(other, reason));
   }
 
   #flushBundle(): void {
@@ -254,35 +312,38 @@ export class EntrySealer {
     { at, readWall }: { readonly at: Buffer; readonly readWall: number },
   ): void {
     if ('unreadable' in sealed) {
-      this.#lost(place, sealed.unreadable);
+      this.#unreadable(entry, place, sealed.unreadable);
       return;
     }
-    const { identity, sha256 } = sealed;
+    const { identity, sha256, holes } = sealed;
     this.#listed(entry, place, sealed, ReferenceList.from(packed), () => {
-      if (identity === undefined) return;
+      // Where its holes are is not remembered.
+      if (identity === undefined || holes !== undefined) return;
       this.#ports.seen.remember({ path: entry.path, at, identity, readWall, sha256, references: packed });
     });
   }
 
-  #listed(
-    entry: FileEntry,
-    place: Place,
-    {
-      size,
-      sha256,
-      changed,
-    }: { readonly size: number; readonly sha256: string | undefined; readonly changed: boolean },
-    references: ReferenceList,
-    remember: () => void,
-  ): void {
+  #listed(entry: FileEntry, place: Place, listing: Listing, references: ReferenceList, remember: () => void): void {
+    const { size, sha256, changed, holes } = listing;
     this.#files++;
     this.#bytes += size;
-    const file = { ...attributesOf(entry), size, sha256, ...(changed ? { problem: CHANGED } : {}) };
+    const attributes = attributesOf(entry);
+    const told = [...(changed ? [CHANGED] : []), ...(attributes.problem === undefined ? [] : [attributes.problem])];
+    const problem = told.join('; ');
+    const file = {
+      ...attributes,
+      size,
+      sha256,
+      ...(problem === '' ? {} : { problem }),
+      ...(holes === undefined ? {} : { holes }),
+      ...(entry.link === undefined ? {} : { link: entry.link.number }),
+    };
     place.lines = () => encodeFile(file, references);
     place.written = () => {
-      if (changed) this.#problem(entry.path, CHANGED);
+      if (problem !== '') this.#problem(entry.path, problem);
       remember();
     };
+    this.#firstKnown(entry, (other, at) => this.#listed(other, at, listing, references, () => {}));
   }
 
   #lost(place: Place, told: string): void {
@@ -306,6 +367,7 @@ export class EntrySealer {
 }
 
 function attributesOf(entry: Extract<Entry, { mode: number }>): Attributes {
-  const { path, mode, mtimeNs, uid, gid } = entry;
-  return { path, mode: mode & 0o7777, mtimeNs, uid, gid };
+  const { path, mode, mtimeNs, uid, gid, xattrs = [], problem } = entry;
+  const more = problem === undefined ? {} : { problem: problem.slice(0, 1000).toWellFormed() };
+  return { path, mode: mode & 0o7777, mtimeNs, uid, gid, xattrs, ...more };
 }

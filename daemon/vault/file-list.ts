@@ -1,6 +1,7 @@
 import { canonical, type Json } from '../base/canonical.ts';
 import { reasonOf } from '../base/errors.ts';
-import { integer, list, optional, type Shape, text } from '../base/shape.ts';
+import { integer, list, oneOf, optional, type Shape, text } from '../base/shape.ts';
+import { type Extras, extrasFromJson, extrasToJson } from './extras.ts';
 import { REFERENCES_PER_LINE } from './format.ts';
 import { exactly, hex, loose } from './loose.ts';
 import { isSafePath, pathFromJson, pathToJson } from './paths.ts';
@@ -8,12 +9,14 @@ import { type Reference, type ReferenceList, referenceFromJson, referenceToJson 
 
 /** Lines of the file list: docs/vault-format.md section 3.9. */
 
-export interface Attributes {
+export interface Attributes extends Extras {
   readonly path: Buffer;
   readonly mode: number;
   readonly mtimeNs: bigint;
   readonly uid: number;
   readonly gid: number;
+  /** What of it could not be had, or changed while it was read. */
+  readonly problem?: string;
 }
 
 export type ListedFile = Attributes & {
@@ -22,7 +25,6 @@ export type ListedFile = Attributes & {
   readonly content: readonly Reference[];
   /** Absent when all content is in bundles. */
   readonly sha256?: string;
-  readonly problem?: string;
 };
 
 /** One path of a snapshot. */
@@ -30,7 +32,8 @@ export type Listed =
   | (Attributes & { readonly type: 'directory' })
   | (Attributes & { readonly type: 'symlink'; readonly target: Buffer })
   | ListedFile
-  | { readonly type: 'problem'; readonly path: Buffer; readonly reason: string };
+  /** `skipped` holds nothing that could be kept, for example a socket; `problem` is missing. */
+  | { readonly type: 'problem' | 'skipped'; readonly path: Buffer; readonly reason: string };
 
 function line(value: Json): Buffer {
   return Buffer.from(`${canonical(value)}\n`, 'utf8');
@@ -43,6 +46,8 @@ function attributes(entry: Attributes) {
     mtime: entry.mtimeNs.toString(),
     uid: entry.uid,
     gid: entry.gid,
+    ...(entry.problem === undefined ? {} : { problem: entry.problem }),
+    ...extrasToJson(entry),
   };
 }
 
@@ -53,7 +58,8 @@ export function encodeListed(entry: Exclude<Listed, ListedFile>): Buffer {
     case 'symlink':
       return line({ ...attributes(entry), type: 'symlink', target: pathToJson(entry.target) });
     case 'problem':
-      return line({ path: pathToJson(entry.path), type: 'problem', reason: entry.reason });
+    case 'skipped':
+      return line({ path: pathToJson(entry.path), type: entry.type, reason: entry.reason });
     default:
       return entry satisfies never;
   }
@@ -61,10 +67,10 @@ export function encodeListed(entry: Exclude<Listed, ListedFile>): Buffer {
 
 /** The line of a file, and those that continue it. */
 export function* encodeFile(
-  entry: Attributes & { readonly size: number; readonly sha256: string | undefined; readonly problem?: string },
+  entry: Attributes & { readonly size: number; readonly sha256: string | undefined },
   references: ReferenceList,
 ): Generator<Buffer> {
-  const { size, sha256, problem } = entry;
+  const { size, sha256 } = entry;
   const content = (from: number) => references.slice(from, from + REFERENCES_PER_LINE).map(referenceToJson);
   yield line({
     ...attributes(entry),
@@ -73,7 +79,6 @@ export function* encodeFile(
     pieces: references.length,
     content: content(0),
     ...(sha256 === undefined ? {} : { sha256 }),
-    ...(problem === undefined ? {} : { problem }),
   });
   for (let from = REFERENCES_PER_LINE; from < references.length; from += REFERENCES_PER_LINE) {
     yield line({ type: 'more', content: content(from) });
@@ -91,7 +96,14 @@ const nanoseconds: Shape<bigint> = (value, at = '') => {
 };
 const references = list<Reference>(referenceFromJson, REFERENCES_PER_LINE);
 
-const common = { path: safePath, mode: integer(0, 0o7777), mtime: nanoseconds, uid: integer(), gid: integer() };
+const common = {
+  path: safePath,
+  mode: integer(0, 0o7777),
+  mtime: nanoseconds,
+  uid: integer(),
+  gid: integer(),
+  problem: optional(text()),
+};
 const directory = loose({ ...common, type: exactly('directory') });
 const symlink = loose({ ...common, type: exactly('symlink'), target: pathFromJson });
 const file = loose({
@@ -101,9 +113,8 @@ const file = loose({
   pieces: integer(),
   content: references,
   sha256: optional(hex(32)),
-  problem: optional(text()),
 });
-const problem = loose({ path: safePath, type: exactly('problem'), reason: text() });
+const problem = loose({ path: safePath, type: oneOf('problem', 'skipped'), reason: text() });
 const more = loose({ type: exactly('more'), content: references });
 
 /** A line this program cannot use: of a type of a later minor version, or not of the format. */
@@ -135,12 +146,13 @@ function decodeValue(value: unknown): Decoded {
   const type = typeof value === 'object' && value !== null && 'type' in value ? value.type : undefined;
   switch (type) {
     case 'directory':
-      return renamed(directory(value));
+      return { ...renamed(directory(value)), ...extrasFromJson(value as object) };
     case 'symlink':
-      return renamed(symlink(value));
+      return { ...renamed(symlink(value)), ...extrasFromJson(value as object) };
     case 'file':
-      return renamed(file(value));
+      return { ...renamed(file(value)), ...extrasFromJson(value as object) };
     case 'problem':
+    case 'skipped':
       return problem(value);
     case 'more':
       return more(value);

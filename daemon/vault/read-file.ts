@@ -2,9 +2,12 @@ import { type BigIntStats, closeSync, constants, fstatSync, openSync, readSync }
 import { type FileHandle, open } from 'node:fs/promises';
 import type { FileIdentity } from '../base/entry.ts';
 import { reasonOf } from '../base/errors.ts';
+import type { Posix } from '../files/posix.ts';
+import { type Hole, MAX_HOLES } from './extras.ts';
 import type { Cutter } from './gear.ts';
 
 const CHUNK = 1 << 20;
+const ZEROS = Buffer.alloc(CHUNK);
 /** Not blocking: a pipe that took the file's place must not hold the seal for ever. */
 const FLAGS = constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK;
 
@@ -16,23 +19,51 @@ export interface FileRead {
   readonly changed: boolean;
   /** What it was all the while it was read; undefined when anything of it changed. */
   readonly identity: FileIdentity | undefined;
+  /** The largest of its holes, in order, where they were looked for. */
+  readonly holes?: readonly Hole[];
 }
 
 /**
- * The bytes of the regular file at `path`, which is not followed when it is a symbolic link. `done` is called at the end. Throws
- * UnreadableFile. A chunk is valid until the next one is asked for.
+ * The bytes of the regular file at `path`, which is not followed when it is a symbolic link. Holes are given as zeros and not read, where
+ * `posix` can find them. `done` is called at the end. Throws UnreadableFile. A chunk is valid, and not to be written to, until the next one is
+ * asked for.
  */
-export async function* readFileBytes(path: Buffer, done: (read: FileRead) => void): AsyncGenerator<Buffer> {
+export async function* readFileBytes(
+  path: Buffer,
+  posix: Pick<Posix, 'nextData'> | undefined,
+  done: (read: FileRead) => void,
+): AsyncGenerator<Buffer> {
   const file = await unlessUnreadable(open(path, FLAGS));
   try {
     const before = regular(await statOf(file));
     const buffer = Buffer.allocUnsafe(Number(before.size < CHUNK ? before.size + 1n : CHUNK));
+    const size = Number(before.size);
+    const sparse = before.blocks * 512n < before.size ? posix : undefined;
+    const holes: Hole[] = [];
+    let at = 0;
+    while (sparse !== undefined && at < size) {
+      const data = readable(() => sparse.nextData(file.fd, at));
+      const from = Math.min(data?.from ?? size, size);
+      if (from > at) holes.push([at, from - at]);
+      for (; at < from; at += Math.min(CHUNK, from - at)) yield ZEROS.subarray(0, Math.min(CHUNK, from - at));
+      const to = Math.min(data?.to ?? size, size);
+      while (at < to) {
+        const { bytesRead } = await unlessUnreadable(file.read(buffer, 0, Math.min(buffer.length, to - at), at));
+        if (bytesRead === 0) break;
+        at += bytesRead;
+        yield buffer.subarray(0, bytesRead);
+      }
+      // It was cut short meanwhile: what follows is what is there now.
+      if (at < to) break;
+    }
     for (;;) {
-      const { bytesRead } = await unlessUnreadable(file.read(buffer, 0, buffer.length));
+      const { bytesRead } = await unlessUnreadable(file.read(buffer, 0, buffer.length, at));
       if (bytesRead === 0) break;
+      at += bytesRead;
       yield buffer.subarray(0, bytesRead);
     }
-    done(compare(before, await statOf(file)));
+    const read = compare(before, await statOf(file));
+    done(holes.length === 0 ? read : { ...read, holes: largest(holes) });
   } finally {
     await file.close();
   }
@@ -60,11 +91,17 @@ export function readFilePieces(path: Buffer, cutter: Cutter, piece: (bytes: Buff
   }
 }
 
+function largest(holes: Hole[]): Hole[] {
+  if (holes.length <= MAX_HOLES) return holes;
+  const kept = [...holes].sort(([, a], [, b]) => b - a).slice(0, MAX_HOLES);
+  return kept.sort(([a], [b]) => a - b);
+}
+
 function compare(before: BigIntStats, after: BigIntStats): FileRead {
-  const changed = after.size !== before.size || after.mtimeNs !== before.mtimeNs;
   const { size, mtimeNs, ctimeNs, ino, dev } = before;
-  const steady = !changed && after.ctimeNs === ctimeNs;
-  return { changed, identity: steady ? { size, mtimeNs, ctimeNs, ino, dev } : undefined };
+  // The change of status too: whoever writes may set the time of modification back.
+  const changed = after.size !== size || after.mtimeNs !== mtimeNs || after.ctimeNs !== ctimeNs;
+  return { changed, identity: changed ? undefined : { size, mtimeNs, ctimeNs, ino, dev } };
 }
 
 function regular(stats: BigIntStats): BigIntStats {

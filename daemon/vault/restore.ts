@@ -1,19 +1,41 @@
 import { createHash } from 'node:crypto';
-import { chmod, lchown, lutimes, mkdir, open, readdir, rm, symlink, utimes } from 'node:fs/promises';
 import { errnoOf, PortcullisError, reasonOf } from '../base/errors.ts';
 import type { Attributes, Listed, ListedFile } from './file-list.ts';
 import { showPath } from './paths.ts';
 import type { Snapshot, Vault } from './vault.ts';
 import { isStoreFailure } from './vault-error.ts';
 
+type Of<Type extends Listed['type']> = Extract<Listed, { type: Type }>;
+
+/** What of an entry that is there could not be restored. */
+export type Flaw = string | undefined;
+
+/**
+ * Where a snapshot goes. Called one after the other, in the order of the list. What a method rejects with costs the path it was
+ * called for and no other, unless the place itself is full.
+ */
+export interface RestoreTarget {
+  directory(entry: Of<'directory'>): Promise<Flaw>;
+  symlink(entry: Of<'symlink'>): Promise<Flaw>;
+  /** Writes the file whole or not at all. `content` may be asked for more than once, and rejects unless it is whole. */
+  file(entry: ListedFile, content: () => AsyncIterable<Buffer>): Promise<Flaw>;
+  /** Makes `entry` another name of the file that was restored at `first`. */
+  link(entry: ListedFile, first: Buffer): Promise<Flaw>;
+  /** Does what has to come last; `fail` is told what fails of it. */
+  finish(fail: (path: Buffer, error: unknown) => void): Promise<void>;
+  /** What this place cannot hold of any entry, for people, each once. */
+  readonly notes: ReadonlySet<string>;
+}
+
 export interface RestoreOptions {
   readonly vault: Vault;
   readonly snapshot: Snapshot;
   /** Only this path and what is below it; empty for all. */
   readonly prefix?: Buffer;
-  /** A folder that is empty or does not exist. */
-  readonly to: string;
-  readonly progress?: (progress: { files: number; bytes: number }) => void;
+  /** Only paths for which it is true. */
+  readonly wanted?: (path: Buffer) => boolean;
+  readonly target: RestoreTarget;
+  readonly progress?: (progress: { files: number; bytes: number; total: number }) => void;
   readonly signal?: AbortSignal;
 }
 
@@ -22,147 +44,129 @@ export interface Restored {
   readonly bytes: number;
   /** What could not be restored, and what the snapshot itself lacks. When not empty, the restore is not whole. */
   readonly failures: readonly { readonly path: string; readonly reason: string }[];
+  /** What was not restored of any path, and what the snapshot names without holding it: no failure. */
+  readonly notes: readonly string[];
 }
 
-type Late = Extract<Listed, { type: 'directory' | 'symlink' }>;
-
 /**
- * Restores a snapshot, or what is under one path of it, with its paths as they were in the source. A damaged file is left out and
- * told, the others are restored. Rejects with `vault.destination`, `vault.snapshot` when nothing is at `prefix`, or when the store or the
- * destination itself fails. Nothing is written outside `to`: it begins empty, and symbolic links are made last.
+ * Restores a snapshot, or a part of it, to a target. A damaged file is left out and told, the others are restored. Rejects with
+ * `vault.snapshot` when there is nothing to restore at `prefix`, with `vault.destination` when the target is full, or when the store or the
+ * target itself fails.
  */
 export async function restore(options: RestoreOptions): Promise<Restored> {
-  const { vault, snapshot, signal } = options;
-  await prepare(options.to);
-  const destination = Buffer.from(options.to);
-  const at = (path: Buffer) => Buffer.concat([destination, Buffer.from('/'), path]);
+  const { vault, snapshot, target, signal, wanted = () => true } = options;
+  const { bytes: total, facts } = await vault.manifest(snapshot);
   const failures: { path: string; reason: string }[] = [];
+  const notes = notCaptured(facts);
   const fail = (path: Buffer, error: unknown) => {
-    if (error instanceof PortcullisError && isStoreFailure(error)) throw error;
+    signal?.throwIfAborted();
+    if (error instanceof PortcullisError && (isStoreFailure(error) || error.code === 'vault.destination')) throw error;
     if (isFull(error)) {
-      throw new PortcullisError('vault.destination', `There is no room in ${options.to}: ${reasonOf(error)}.`);
+      throw new PortcullisError('vault.destination', `There is no room for ${showPath(path)}: ${reasonOf(error)}.`);
     }
     failures.push({ path: showPath(path), reason: reasonOf(error) });
   };
-  const late: Late[] = [];
+  const links = new Map<number, { path: Buffer; content: string }>();
   let files = 0;
   let bytes = 0;
   let found = false;
 
+  const restoreFile = async (file: ListedFile): Promise<Flaw> => {
+    const first = file.link === undefined ? undefined : links.get(file.link);
+    if (first !== undefined && first.content === fingerprint(file)) {
+      try {
+        return await target.link(file, first.path);
+      } catch (error) {
+        fail(
+          file.path,
+          new Error(`is a file of its own, not another name of ${showPath(first.path)}`, { cause: error }),
+        );
+      }
+    }
+    const flaw = await target.file(file, () => contentOf(vault, file, signal));
+    if (file.link !== undefined) links.set(file.link, { path: file.path, content: fingerprint(file) });
+    return flaw;
+  };
+
   for await (const event of vault.listEvents(snapshot, options.prefix)) {
     signal?.throwIfAborted();
+    // Of what is lost nobody knows whether it was wanted.
+    if (event.type !== 'lost' && !wanted(event.path)) continue;
     found = true;
-    switch (event.type) {
-      case 'directory':
-      case 'symlink':
-        late.push(event);
-        if (event.type === 'directory') await makeFolder(at(event.path)).catch((error) => fail(event.path, error));
-        break;
-      case 'file':
-        try {
-          await makeFolder(parentOf(at(event.path)));
-          await restoreFile(vault, event, at(event.path), signal);
+    try {
+      let flaw: Flaw;
+      switch (event.type) {
+        case 'directory':
+          flaw = await target.directory(event);
+          break;
+        case 'symlink':
+          flaw = await target.symlink(event);
+          break;
+        case 'file':
+          flaw = await restoreFile(event);
           files++;
           bytes += event.size;
-          if (event.problem !== undefined) fail(event.path, new Error(event.problem));
-        } catch (error) {
-          signal?.throwIfAborted();
-          fail(event.path, error);
-        }
-        options.progress?.({ files, bytes });
-        break;
-      case 'problem':
-        fail(event.path, new Error(`not in the snapshot: ${showPath(Buffer.from(event.reason))}`));
-        break;
-      case 'unreadable':
-        fail(event.path, new Error(`its entry in the file list cannot be used: ${event.reason}`));
-        break;
-      case 'cut':
-        fail(event.path, new Error('the part of the file list that describes the rest of it is lost'));
-        break;
-      case 'lost':
-        fail(event.path, new Error(`this and what follows it in the file list is lost: ${event.error.what}`));
-        break;
-      default:
-        event satisfies never;
-    }
-  }
-  if (!found && (options.prefix?.length ?? 0) > 0) {
-    throw new PortcullisError(
-      'vault.snapshot',
-      `Snapshot ${snapshot.name} has nothing at "${showPath(options.prefix ?? Buffer.alloc(0))}".`,
-    );
-  }
-  // Links last, and all folders before the first of them, so that nothing is ever written through one; folders' attributes
-  // after what is in them, whose writing touches them.
-  const links = late.filter((one) => one.type === 'symlink');
-  for (const { path } of links) await makeFolder(parentOf(at(path))).catch((error) => fail(path, error));
-  for (const entry of links) {
-    try {
-      await symlink(entry.target, at(entry.path));
-      await setAttributes(entry, at(entry.path));
+          break;
+        case 'skipped':
+          notes.push(`${showPath(event.path)} is ${showPath(Buffer.from(event.reason))}: it was not kept`);
+          break;
+        case 'problem':
+          throw new Error(`not in the snapshot: ${showPath(Buffer.from(event.reason))}`);
+        case 'unreadable':
+          throw new Error(`its entry in the file list cannot be used: ${event.reason}`);
+        case 'cut':
+          throw new Error('the part of the file list that describes the rest of it is lost');
+        case 'lost':
+          throw new Error(`this and what follows it in the file list is lost: ${event.error.what}`);
+        default:
+          event satisfies never;
+      }
+      for (const reason of flaws(event, flaw)) fail(event.path, new Error(reason));
     } catch (error) {
-      fail(entry.path, error);
+      fail(event.path, error);
     }
+    options.progress?.({ files, bytes, total });
   }
-  for (const entry of late.filter((one) => one.type === 'directory').reverse()) {
-    await setAttributes(entry, at(entry.path)).catch((error) => fail(entry.path, error));
+  if (!found && (options.prefix !== undefined || options.wanted !== undefined)) {
+    const at = options.prefix === undefined ? 'of that kind' : `at "${showPath(options.prefix)}"`;
+    throw new PortcullisError('vault.snapshot', `Snapshot ${snapshot.name} has nothing ${at}.`);
   }
-  return { files, bytes, failures };
+  await target.finish(fail);
+  return { files, bytes, failures, notes: [...notes, ...target.notes] };
 }
 
-async function prepare(to: string): Promise<void> {
-  try {
-    await mkdir(to, { recursive: true, mode: 0o700 });
-    if ((await readdir(to)).length === 0) return;
-  } catch (error) {
-    throw new PortcullisError('vault.destination', `Cannot restore to ${to}: ${reasonOf(error)}.`, { cause: error });
+/** The bytes of a file; rejects at the end unless they are all of them. */
+async function* contentOf(vault: Vault, file: ListedFile, signal: AbortSignal | undefined): AsyncGenerator<Buffer> {
+  const hash = createHash('sha256');
+  let size = 0;
+  for (const reference of file.content) {
+    signal?.throwIfAborted();
+    const bytes = await vault.blobs.read(reference);
+    hash.update(bytes);
+    size += bytes.length;
+    yield bytes;
   }
-  throw new PortcullisError('vault.destination', `Cannot restore to ${to}: it is not empty.`);
+  if (size !== file.size) throw new Error(`has ${size} bytes instead of ${file.size}`);
+  if (file.sha256 !== undefined && hash.digest('hex') !== file.sha256) throw new Error('has another SHA-256');
 }
 
-async function makeFolder(path: Buffer): Promise<void> {
-  await mkdir(path, { recursive: true, mode: 0o700 });
+/** The same for two names exactly when they have the same content, by the same references. */
+function fingerprint(file: ListedFile): string {
+  const hash = createHash('sha256');
+  for (const { blob, offset, length } of file.content) hash.update(blob).update(` ${offset} ${length}\n`);
+  return `${file.size} ${hash.digest('hex')}`;
 }
 
-function parentOf(path: Buffer): Buffer {
-  return path.subarray(0, path.lastIndexOf('/'));
+/** What was wrong with something when it was sealed, and what of its line means nothing. */
+function flaws(entry: object & Pick<Partial<Attributes>, 'problem' | 'unusable'>, flaw: Flaw): string[] {
+  return [entry.problem, entry.unusable, flaw].filter((one) => one !== undefined);
 }
 
-async function restoreFile(vault: Vault, file: ListedFile, path: Buffer, signal: AbortSignal | undefined) {
-  const handle = await open(path, 'wx', 0o600);
-  try {
-    const hash = createHash('sha256');
-    let size = 0;
-    for (const reference of file.content) {
-      signal?.throwIfAborted();
-      const bytes = await vault.blobs.read(reference);
-      hash.update(bytes);
-      size += bytes.length;
-      await handle.writeFile(bytes);
-    }
-    if (size !== file.size) throw new Error(`has ${size} bytes instead of ${file.size}`);
-    if (file.sha256 !== undefined && hash.digest('hex') !== file.sha256) throw new Error('has another SHA-256');
-  } catch (error) {
-    await handle.close();
-    await rm(path, { force: true });
-    throw error;
-  }
-  await handle.close();
-  await setAttributes(file, path);
-}
-
-async function setAttributes(entry: Attributes & { readonly type: string }, path: Buffer): Promise<void> {
-  const root = process.getuid?.() === 0;
-  if (root) await lchown(path, entry.uid, entry.gid);
-  // Without its owner a set-user-id bit would mean somebody else.
-  if (entry.type !== 'symlink') await chmod(path, root ? entry.mode : entry.mode & 0o1777);
-  // Node takes seconds: nanoseconds are lost beyond what a double holds.
-  // A number below zero it would take for now, a string it takes as it is.
-  const seconds = String(Number(entry.mtimeNs / 1000n) / 1e6);
-  await (entry.type === 'symlink' ? lutimes : utimes)(path, seconds, seconds);
+function notCaptured(facts: Readonly<Record<string, unknown>>): string[] {
+  const what = facts['notCaptured'];
+  return Array.isArray(what) ? [`not captured when it was sealed: ${showPath(Buffer.from(what.join(', ')))}`] : [];
 }
 
 function isFull(error: unknown): boolean {
-  return ['ENOSPC', 'EDQUOT', 'EROFS'].includes(errnoOf(error) ?? '');
+  return ['ENOSPC', 'EDQUOT', 'EROFS', 'EFBIG'].includes(errnoOf(error) ?? '');
 }

@@ -292,7 +292,10 @@ async function verifyContent(vault: Vault, options: VerifyOptions, known: Known)
           tell(manifest, 'a part of its file list is lost, from this path on', [snapshot.seq], event.path);
         } else if (event.type === 'unreadable') {
           tell(manifest, `an entry of its file list cannot be used: ${event.reason}`, [snapshot.seq], event.path);
-        } else if (event.type === 'file') {
+        } else if ('unusable' in event && event.unusable !== undefined) {
+          tell(manifest, event.unusable, [snapshot.seq], event.path);
+        }
+        if (event.type === 'file') {
           const object = event.content.map(lostWith).find((one) => one !== undefined);
           if (object !== undefined) tell(object, 'content of this file is lost', [snapshot.seq], event.path);
         }

@@ -50,6 +50,7 @@ async function cli(args: string[], box = BOX, network = NETWORK): Promise<number
     out: (text) => {
       out += text;
     },
+    outBytes: async () => {},
     err: (text) => {
       out += text;
     },

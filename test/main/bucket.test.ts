@@ -74,6 +74,7 @@ describe('a bucket as the vault of an appliance', () => {
       env: {},
       version: '0',
       out: say,
+      outBytes: async () => {},
       err: say,
       terminal: false,
       interrupted: new AbortController().signal,

@@ -34,6 +34,7 @@ async function doctor(config: string): Promise<{ code: number; told: Record<stri
     out: (text) => {
       out += text;
     },
+    outBytes: async () => {},
     err: () => {},
     terminal: false,
     interrupted: new AbortController().signal,

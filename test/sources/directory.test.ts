@@ -78,14 +78,19 @@ describe('directory', () => {
     expect((await pullAll(directory(alias), await temporary())).map(({ bytes }) => String(bytes))).toEqual(['x', 'x']);
   });
 
-  it('passes over sockets and FIFOs, which hold nothing, without making the snapshot partial', async () => {
+  it('names sockets and FIFOs, which hold nothing, without making the snapshot partial', async () => {
     const root = await temporary();
     execFileSync('mkfifo', [join(root, 'fifo')]);
     const server = createServer().listen(join(root, 'socket'));
     await new Promise((resolve) => server.once('listening', resolve));
     await writeFile(join(root, 'file'), 'x');
     try {
-      expect(paths(await pullAll(directory(root), await temporary()))).toEqual(['file']);
+      const all = await pullAll(directory(root), await temporary());
+      expect(all.map(({ path, entry }) => [path, entry.kind === 'skipped' ? entry.reason : entry.kind])).toEqual([
+        ['fifo', 'a FIFO'],
+        ['file', 'file'],
+        ['socket', 'a socket'],
+      ]);
     } finally {
       server.close();
     }
@@ -102,8 +107,11 @@ describe('directory', () => {
     await writeFile(join(root, 'd'), 'x');
     if (process.geteuid?.() !== 0) await chmod(join(root, 'b-closed'), 0o000);
     await asNobody(async () => {
-      const all = await pullAll(directory(root), workdir);
-      expect(all.map(({ path, entry }) => [path, entry.kind === 'problem' ? entry.reason : entry.kind])).toEqual([
+      const { entries } = await directory(root).pull({ workdir, signal: never });
+      const all: [string, string][] = [];
+      for await (const entry of entries)
+        all.push([entry.path.toString(), entry.kind === 'problem' ? entry.reason : entry.kind]);
+      expect(all).toEqual([
         // Whoever reads it finds out.
         ['a-secret', 'file'],
         ['b-closed', 'cannot be read (EACCES)'],

@@ -4,7 +4,7 @@ import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { DirectoryStore } from '../../daemon/store/directory.ts';
 import { createVault } from '../../daemon/vault/create.ts';
 import { createRecoveryKey, formatRecoveryKey } from '../../daemon/vault/recovery-key.ts';
-import { restore } from '../../daemon/vault/restore.ts';
+import { directoryTarget } from '../../daemon/vault/restore-directory.ts';
 import { listBatches, stagedPath } from '../../daemon/vault/staging.ts';
 import type { Store } from '../../daemon/vault/store.ts';
 import { openVault } from '../../daemon/vault/vault.ts';
@@ -259,10 +259,7 @@ describe('bad input', () => {
   });
 
   it('nothing is restored over anything', async () => {
-    const vault = await openVault(world.store, world.key);
-    const [snapshot] = await vault.snapshots();
-    await expect(restore({ vault, snapshot: snapshot!, to: world.state })).rejects.toMatchObject({
-      code: 'vault.destination',
-    });
+    const into = directoryTarget({ to: world.state, resume: false, what: '1', check: false });
+    await expect(into).rejects.toMatchObject({ code: 'vault.destination' });
   });
 });

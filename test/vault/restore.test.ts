@@ -35,6 +35,7 @@ vi.mock('../../daemon/vault/file-list.ts', async (original) => {
       const name = entry.path.toString();
       if (name === 'later') return Buffer.from('{"path":"later","type":"fifo"}\n');
       const line = real.encodeListed(entry);
+      if (name === 'flawed') return Buffer.from(line.toString().replace('{', '{"xattrs":[["user.x","?"]],"link":0,'));
       return name === 'more' ? Buffer.from(line.toString().replace('{', '{"acl":["x"],')) : line;
     },
   };
@@ -137,6 +138,14 @@ describe('restoring', () => {
       expect(problems).toContain('later: ');
       expect(problems).not.toContain('more: ');
       expect((await readdir(to)).sort()).toEqual(['more', 'z']);
+    }
+  });
+
+  it('makes what has attributes of another form, without them, and says so', async () => {
+    await commit(link('flawed', 'x'), file('z'));
+    for (const { to, problems } of await both()) {
+      expect(problems).toMatch(/flawed: its (xattrs|link) cannot be used/);
+      expect((await readdir(to)).sort()).toEqual(['flawed', 'z']);
     }
   });
 

@@ -17,6 +17,7 @@ import type { Locks } from '../../daemon/vault/locks.ts';
 import { signRecord } from '../../daemon/vault/record.ts';
 import { createRecoveryKey, type RecoveryKey } from '../../daemon/vault/recovery-key.ts';
 import { type Restored, restore } from '../../daemon/vault/restore.ts';
+import { directoryTarget } from '../../daemon/vault/restore-directory.ts';
 import { type Sealed, type SealOptions, seal } from '../../daemon/vault/seal.ts';
 import { type Shipped, ship } from '../../daemon/vault/ship.ts';
 import { listBatches } from '../../daemon/vault/staging.ts';
@@ -213,7 +214,13 @@ export class World {
     const vault = await openVault(store, this.key);
     const to = join(this.folder, `restored-${++this.#restores}`);
     const snapshot = findSnapshot(await vault.snapshots(), vault.refused, meant);
-    const restored = await restore({ vault, snapshot, to, prefix: Buffer.from(prefix, 'latin1') });
+    const target = await directoryTarget({ to, resume: false, what: meant, check: false });
+    const restored = await restore({
+      vault,
+      snapshot,
+      target,
+      ...(prefix === '' ? {} : { prefix: Buffer.from(prefix, 'latin1') }),
+    });
     return { tree: await readTree(to), restored, to };
   }
 
