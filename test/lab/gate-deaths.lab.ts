@@ -13,6 +13,8 @@ const run = promisify(execFile);
 const LIMIT_MS = 1500;
 /** A beat may be on its way when the process is stopped; the next would be due after 50 ms. */
 const LAST_BEAT_MS = 60;
+/** The lines of a process that is killed are let go one after the other, which is no beat. */
+const LET_GO_MS = 50;
 
 const rig = labRig();
 const { bench, box } = rig;
@@ -58,7 +60,8 @@ async function die(name: string, death: Death, connect: () => Promise<void>, bac
   for (let round = 0; round < ROUNDS; round += 1) {
     const { pid, before, low, done } = await ended(rig, death.of, death.act, connect);
     times.push(low - before);
-    beats.push((bench.after(before, 'level', HEARTBEAT).findLast(({ at }) => at <= low)?.at ?? before) - before);
+    const edges = bench.after(before, 'level', HEARTBEAT).filter(({ at }) => at < low - LET_GO_MS);
+    beats.push((edges.at(-1)?.at ?? before) - before);
     await done;
     await death.recover?.(pid);
     // Whoever comes back finds the relay off and leaves it so, until somebody asks again.
