@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto';
-import type { Entry } from '../base/entry.ts';
+import type { Entry, FileIdentity } from '../base/entry.ts';
 import { PortcullisError, reasonOf } from '../base/errors.ts';
 import { loadPosix, type Posix } from '../files/posix.ts';
 import type { BlobWriter } from './blob-writer.ts';
@@ -316,9 +316,10 @@ export class EntrySealer {
       return;
     }
     const { identity, sha256, holes } = sealed;
-    this.#listed(entry, place, sealed, ReferenceList.from(packed), () => {
+    const changed = sealed.changed || isAnother(entry, identity);
+    this.#listed(entry, place, { ...sealed, changed }, ReferenceList.from(packed), () => {
       // Where its holes are is not remembered.
-      if (identity === undefined || holes !== undefined) return;
+      if (identity === undefined || holes !== undefined || changed) return;
       this.#ports.seen.remember({ path: entry.path, at, identity, readWall, sha256, references: packed });
     });
   }
@@ -364,6 +365,13 @@ export class EntrySealer {
   #tell(more = 0): void {
     this.#options.progress?.({ files: this.#files, bytes: this.#bytes + more });
   }
+}
+
+/** Whether a file that was read is not, by size or time, what the source saw: its list would tell another one's. */
+function isAnother({ content, mtimeNs }: FileEntry, read: FileIdentity | undefined): boolean {
+  return (
+    content.from === 'path' && read !== undefined && (Number(read.size) !== content.size || read.mtimeNs !== mtimeNs)
+  );
 }
 
 function attributesOf(entry: Extract<Entry, { mode: number }>): Attributes {

@@ -1,4 +1,4 @@
-import { rm, writeFile } from 'node:fs/promises';
+import { lstat, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { verify } from '../../daemon/vault/verify.ts';
@@ -31,7 +31,7 @@ describe('seal, ship and restore', () => {
       { seq: 1, status: 'complete', source: { name: 'files', kind: 'directory' } },
     ]);
     const { tree: back, restored } = await world.restore('1');
-    expect(restored).toEqual({ files: 6, bytes: 12_000_035, failures: [] });
+    expect(restored).toEqual({ files: 6, bytes: 12_000_035, failures: [], notes: [] });
     expect(print(back)).toEqual(print(tree));
     expect(
       await verify({ store: world.store, verifyKey: world.verifyKey, key: world.key, readData: true }),
@@ -85,10 +85,32 @@ describe('seal, ship and restore', () => {
     expect(print((await world.restore('2')).tree)).toEqual(print({ big: noise(2_000_000, 1) }));
   });
 
+  it.each([
+    ['its time', 0n, 1n],
+    ['its size', 1n, 0n],
+  ])('does not take a file for whole that changed between being found and being read: %s', async (_, size, time) => {
+    const path = join(world.folder, 'file');
+    await writeFile(path, 'content');
+    const stats = await lstat(path, { bigint: true });
+    const entries = async function* () {
+      yield {
+        ...({ kind: 'file', path: Buffer.from('f'), mode: 0o600, uid: 0, gid: 0 } as const),
+        mtimeNs: stats.mtimeNs - time,
+        content: { from: 'path', path: Buffer.from(path), size: Number(stats.size - size) },
+      } as const;
+    };
+    expect((await world.seal(entries())).problems).toEqual(['f: changed while it was read']);
+    await world.ship();
+    const { restored, tree } = await world.restore('1');
+    expect(restored.failures).toEqual([{ path: 'f', reason: 'changed while it was read' }]);
+    expect(print(tree)).toEqual({ f: 'content' });
+  });
+
   it('reads files from disk, and tells those it cannot read', async () => {
     const path = join(world.folder, 'source');
     await writeFile(path, noise(300_000, 5));
-    const common = { mode: 0o600, mtimeNs: 5n, uid: 0, gid: 0, kind: 'file' } as const;
+    const { mtimeNs } = await lstat(path, { bigint: true });
+    const common = { mode: 0o600, mtimeNs, uid: 0, gid: 0, kind: 'file' } as const;
     const entries = async function* () {
       yield {
         ...common,
