@@ -9,6 +9,7 @@ import argparse
 import base64
 import bisect
 import calendar
+import getpass
 import hashlib
 import hmac
 import json
@@ -17,6 +18,7 @@ import re
 import struct
 import sys
 import time
+import unicodedata
 
 try:
     import zstandard
@@ -117,7 +119,7 @@ def public_bytes(private_key):
 
 
 class RecoveryKey:
-    LENGTHS = {"vault-id": 16, "verify-key": 32, "private-key": 32}
+    LENGTHS = {"vault-id": 16, "verify-key": 32, "private-key": 32, "protected-key": 68}
 
     def __init__(self, path):
         try:
@@ -134,6 +136,8 @@ class RecoveryKey:
             if line == "format: portcullis-recovery-key 1":
                 known = True
                 continue
+            if re.fullmatch(r"private-key ?: ?([a-z]{3,8} ){23}[a-z]{3,8}", line):
+                raise Wrong("this program does not know the words of the private key: type its digits")
             match = re.fullmatch(r"([a-z-]+) ?: ?([0-9a-f ]+)\[([0-9a-f]{8})\]", line)
             name = match.group(1) if match else None
             if name not in self.LENGTHS:
@@ -143,12 +147,29 @@ class RecoveryKey:
             if not value or sha256(name.encode() + b":" + value)[:8] != match.group(3):
                 raise Wrong(f'line {number} of the recovery key ("{name}") does not agree with its checksum')
             values[name] = value
-        if not known or len(values) != len(self.LENGTHS):
+        if not known or not {"vault-id", "verify-key"} < set(values):
             raise Wrong(f"{path} is no whole recovery key of format 1")
         self.vault_id = values["vault-id"]
+        private_key = values.get("private-key") or self.unlock(values, path)
         self.verify_key = Ed25519PublicKey.from_public_bytes(values["verify-key"])
-        self.private_key = X25519PrivateKey.from_private_bytes(values["private-key"])
+        self.private_key = X25519PrivateKey.from_private_bytes(private_key)
         self.public_hex = public_bytes(self.private_key).hex()
+
+    @staticmethod
+    def unlock(values, path):
+        locked = values["protected-key"]
+        head, (log_n, r, p) = locked[:20], locked[:3]
+        if not (10 <= log_n <= 20 and 1 <= r <= 8 and 1 <= p <= 4):
+            raise Wrong("the passphrase of this recovery key is stretched in a way not known here")
+        ask = getpass.getpass if sys.stdin.isatty() else lambda _: sys.stdin.readline().rstrip("\n")
+        passphrase = unicodedata.normalize("NFKC", ask(f"Passphrase of {path}: ")).encode()
+        memory = 128 * r * (2**log_n + p + 2) + 2**20
+        key = hashlib.scrypt(passphrase, salt=head[4:], n=2**log_n, r=r, p=p, maxmem=memory, dklen=32)
+        associated = b"portcullis/1 protected key\0" + values["vault-id"] + values["verify-key"] + head
+        try:
+            return gcm_open(key, ZERO_NONCE, locked[20:], associated)
+        except Damaged:
+            raise Wrong("this passphrase does not open the recovery key") from None
 
     def unwrap(self, recipients, purpose):
         info = b"portcullis/1 wrap " + purpose.encode("ascii") + b"\0" + self.vault_id
@@ -266,6 +287,7 @@ class Vault:
         self.store, self.key = Store(root), key
         self.id = key.vault_id
         self.sessions, self.packs, self.places, self.cache = {}, {}, {}, {}
+        self.rewraps = None
         self.indexed = False
         self.refused = []
         self.check_format(root)
@@ -374,18 +396,46 @@ class Vault:
         raise Wrong(f'there is no snapshot "{meant}"' if not found else f'"{meant}" fits several snapshots')
 
     def session(self, session):
-        """The session key and the sealing secret."""
+        """The session key and the sealing secret, from its own object or one that wraps it again."""
         if session not in self.sessions:
             name = f"keys/session-{session}"
+            own = None
             try:
-                body = json.loads(self.store.whole(name))
-                wrapped = self.key.unwrap(body["recipients"], "session")
-            except (Wrong, ValueError, KeyError) as error:
-                raise Damaged(f"{name}: {error}") from None
-            if len(wrapped) != 64 or derive(wrapped[:32], self.id, "commitment").hex() != body["commitment"]:
-                raise Damaged(f"{name} holds another key than it commits to")
-            self.sessions[session] = (wrapped[:32], wrapped[32:])
+                own = json.loads(self.store.whole(name))
+                opened = self.open_session(own, name)
+            except (Damaged, ValueError, KeyError) as error:
+                opened = self.rewrapped_session(session, own)
+                if opened is None:
+                    raise Damaged(str(error)) from None
+            self.sessions[session] = opened
         return self.sessions[session]
+
+    def open_session(self, body, name):
+        try:
+            wrapped = self.key.unwrap(body["recipients"], "session")
+        except (Wrong, ValueError, KeyError) as error:
+            raise Damaged(f"{name}: {error}") from None
+        if len(wrapped) != 64 or derive(wrapped[:32], self.id, "commitment").hex() != body["commitment"]:
+            raise Damaged(f"{name} holds another key than it commits to")
+        return wrapped[:32], wrapped[32:]
+
+    def rewrapped_session(self, session, own):
+        if self.rewraps is None:
+            self.rewraps = {}
+            for name in self.store.names("keys"):
+                try:
+                    body = json.loads(self.store.whole(name)) if name.startswith("keys/rewrap-") else {}
+                    for one in body.get("sessions", []) if body.get("vaultId") == self.id.hex() else []:
+                        self.rewraps.setdefault(one["session"], []).append(one)
+                except (Damaged, ValueError, KeyError, TypeError, AttributeError) as error:
+                    self.refused.append(f"{name}: {error}")
+        for one in self.rewraps.get(session, []):
+            try:
+                if own is None or own.get("commitment") == one["commitment"]:
+                    return self.open_session(one, f"keys/session-{session}, wrapped again,")
+            except (Damaged, KeyError, AttributeError):
+                pass
+        return None
 
     def manifest(self, snapshot):
         name = f"manifests/{snapshot['manifest']['name']}"

@@ -2,7 +2,8 @@ import { readFile } from 'node:fs/promises';
 import { isoTime, parseTime } from '../base/clock.ts';
 import { PortcullisError, reasonOf } from '../base/errors.ts';
 import { readIdentity, statePaths } from '../config/state.ts';
-import { parseRecoveryKey, type RecoveryKey } from '../vault/recovery-key.ts';
+import { parseKeyFile } from '../vault/key-file.ts';
+import type { RecoveryKey } from '../vault/recovery-key.ts';
 import type { Store } from '../vault/store.ts';
 import { findSnapshot, openVault, type Snapshot, snapshotAt, type Vault } from '../vault/vault.ts';
 import type { Arguments, Context, Option } from './command.ts';
@@ -18,7 +19,7 @@ export function nameOf(snapshot: Snapshot): string {
 }
 
 export async function openGiven(args: Arguments, context: Context): Promise<Vault> {
-  const key = await readKey(args);
+  const key = await readKey(args, context);
   const vault = await openVault(await storeOf(args, context), key);
   for (const { object, reason } of vault.refused) context.err(`REFUSED ${object}: it ${reason}.`);
   return vault;
@@ -47,17 +48,26 @@ async function meantSnapshot(vault: Vault, args: Arguments): Promise<Snapshot> {
   return snapshotAt(snapshots, wall === undefined ? '9999' : isoTime(wall), args.text('source'));
 }
 
-export async function readKey(args: Arguments): Promise<RecoveryKey> {
+export async function readKey(args: Arguments, context: Context): Promise<RecoveryKey> {
   const path = args.text('key');
   if (path === undefined)
     throw new PortcullisError(
       'usage.wrong',
       'The content of a vault can be read only with --key FILE, the recovery key.',
     );
+  return readKeyFile(path, context);
+}
+
+/** The recovery key in the file at `path`; asks for its passphrase where it has one. Rejects with `vault.key` or `vault.passphrase`. */
+export async function readKeyFile(path: string, context: Context): Promise<RecoveryKey> {
+  const file = parseKeyFile(await readKeyText(path));
+  return file.kind === 'open' ? file.key : file.unlock(await context.ask(`Passphrase of ${path}: `, 'secret'));
+}
+
+export async function readKeyText(path: string): Promise<string> {
   try {
-    return parseRecoveryKey(await readFile(path, 'utf8'));
+    return await readFile(path, 'utf8');
   } catch (error) {
-    if (error instanceof PortcullisError) throw error;
     throw new PortcullisError('vault.key', `The recovery key ${path} cannot be read: ${reasonOf(error)}.`);
   }
 }

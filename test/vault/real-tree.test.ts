@@ -17,7 +17,7 @@ import fc from 'fast-check';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { loadPosix, type Posix } from '../../daemon/files/posix.ts';
 import { directorySource } from '../../daemon/sources/directory.ts';
-import { formatRecoveryKey } from '../../daemon/vault/recovery-key.ts';
+import { formatRecoveryKey } from '../../daemon/vault/key-file.ts';
 import { python, runReader } from './reader.ts';
 import { noise, World } from './world.ts';
 
