@@ -2,6 +2,7 @@ import { readFile } from 'node:fs/promises';
 import { isoTime, parseTime } from '../base/clock.ts';
 import { PortcullisError, reasonOf } from '../base/errors.ts';
 import { readIdentity, statePaths } from '../config/state.ts';
+import { storeFromAddress } from '../config/store-address.ts';
 import { parseKeyFile } from '../vault/key-file.ts';
 import type { RecoveryKey } from '../vault/recovery-key.ts';
 import type { Store } from '../vault/store.ts';
@@ -10,7 +11,12 @@ import type { Arguments, Context, Option } from './command.ts';
 
 /** Options of every command that reads a vault; with both, no appliance and no configuration is needed. */
 export const VAULT_OPTIONS: Record<string, Option> = {
-  store: { type: 'string', value: 'DIR', about: 'The vault, on any machine. Default: the one in the configuration.' },
+  store: {
+    type: 'string',
+    value: 'WHERE',
+    about:
+      'The vault, on any machine: a directory, or s3:https://HOST/BUCKET/PREFIX with AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY. Default: the one in the configuration.',
+  },
   key: { type: 'string', short: 'k', value: 'FILE', about: 'Recovery key.' },
 };
 
@@ -75,7 +81,7 @@ export async function readKeyText(path: string): Promise<string> {
 export async function storeOf(args: Arguments, context: Context): Promise<Store> {
   const path = args.text('store');
   return await context.openStore(
-    path === undefined ? (await context.loadConfig(args.configPath)).vault.store : { kind: 'directory', path },
+    path === undefined ? (await context.loadConfig(args.configPath)).vault.store : storeFromAddress(path, context.env),
   );
 }
 

@@ -9,7 +9,7 @@ import { loadConfig } from '../../daemon/config/load.ts';
 import { readIdentity, statePaths } from '../../daemon/config/state.ts';
 import { runSeal, runShip } from '../../daemon/keeper/jobs.ts';
 import { childJobs } from '../../daemon/main/jobs.ts';
-import { examineStore } from '../../daemon/main/stores.ts';
+import { examineStore, openStore } from '../../daemon/main/stores.ts';
 import { NO_RECORD } from '../../daemon/vault/format.ts';
 import { signRecord } from '../../daemon/vault/record.ts';
 import { runCommand } from '../cli/context.ts';
@@ -148,6 +148,15 @@ describe('a bucket as the vault of an appliance', () => {
     expect(await cli('restore', '1', '--key', at('recovery.key'), '--to', at('restored')), out).toBe(0);
     expect(await readFile(at('restored/letter'), 'utf8')).toBe('Dear vault');
     told += out;
+    const env = { AWS_ACCESS_KEY_ID: server.accessKeyId, AWS_SECRET_ACCESS_KEY: SECRET };
+    // On another machine: nothing but the bucket, its credentials and the key.
+    const elsewhere = await runCommand(
+      ['restore', '1', '--store', `s3:${server.endpoint}/vault`, '--key', at('recovery.key'), '--to', at('elsewhere')],
+      { env, openStore: (store) => openStore(store, { environment: env, clock: systemClock }) },
+    );
+    expect(elsewhere, elsewhere.err).toMatchObject({ code: 0 });
+    expect(await readFile(at('elsewhere/letter'), 'utf8')).toBe('Dear vault');
+    told += elsewhere.out + elsewhere.err;
     await cli('doctor', '--json');
     expect(doctorSays()).toMatchObject({ verdict: 'ok' });
     expect(told + out).not.toContain(SECRET);
