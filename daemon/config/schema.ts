@@ -325,6 +325,12 @@ const directorySource = z.strictObject({
   kind: z.literal('directory').describe('A directory of this machine.'),
   path: path.describe('Directory to back up.'),
   exclude: z.array(z.string().min(1)).default([]).describe('Glob patterns of relative paths to leave out.'),
+  canaries: z
+    .array(z.string().min(1))
+    .default([])
+    .describe(
+      'Glob patterns of files that nobody has a reason to touch. A snapshot in which one is gone or another is suspicious: it alarms, and nothing expires until somebody has looked.',
+    ),
 });
 const commandSource = z.strictObject({
   name: sourceName,

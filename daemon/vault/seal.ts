@@ -7,6 +7,7 @@ import { sealingKeys } from './appliance-secrets.ts';
 import { addToBaseline, FreshContent, readBaseline } from './baseline.ts';
 import { Batches, type BatchOptions } from './batches.ts';
 import { BlobWriter, type WrittenPack } from './blob-writer.ts';
+import { Canaries } from './canaries.ts';
 import { DEFAULT_LEVEL } from './compression.ts';
 import { sha256Hex } from './crypto.ts';
 import { EntrySealer, type EntrySealerOptions } from './entry-sealer.ts';
@@ -41,6 +42,8 @@ export interface SealOptions extends BatchOptions {
   readonly level?: number;
   /** Which files need not be read. Default: none. */
   readonly seen?: SeenFiles;
+  /** Which files nobody has a reason to touch. Default: none. */
+  readonly isCanary?: (path: Buffer) => boolean;
   readonly progress?: (progress: { files: number; bytes: number; newBytes: number }) => void;
 }
 
@@ -113,7 +116,8 @@ export async function seal(options: SealOptions): Promise<Sealed> {
     const progress: EntrySealerOptions['progress'] = (done) =>
       options.progress?.({ ...done, newBytes: batches.newBytes });
     const sealer = new EntrySealer({ ...options, progress }, keys.gear, { lane, writer, blobs, seen, makeRoom });
-    await sealer.seal(options.entries);
+    const canaries = options.isCanary && new Canaries(options.isCanary, keys.indexKey.reveal());
+    await sealer.seal(canaries?.watch(options.entries) ?? options.entries);
     await lane.turnTo(batches.current.batch);
     const content = sealer.finish();
     writer.finish();
@@ -146,7 +150,7 @@ export async function seal(options: SealOptions): Promise<Sealed> {
     await current.stage(`manifests/${manifestName}`, manifest);
 
     const sourceId = keys.sourceId(source.name);
-    const figures = { files, bytes, ...fresh.figures };
+    const figures = { files, bytes, ...fresh.figures, canaries: canaries?.seen };
     const before = await readBaseline(options.state, sourceId);
     const doubted = doubts(figures, before);
     const inSets = new Map(sets.flat().map((pack) => [pack.name, pack.size]));
