@@ -9,6 +9,7 @@ import { showPath } from '../vault/paths.ts';
 import { findSnapshot } from '../vault/vault.ts';
 import type { Arguments, Command, Context } from './command.ts';
 import { type Fate, fateText, foretell } from './fates.ts';
+import { fetchCommand } from './fetch.ts';
 import { restoreCommand } from './restore.ts';
 import { nameOf, openGiven, ownVerifyKey, storeOf, trimmed, VAULT_OPTIONS } from './vault-access.ts';
 import { verifyCommand } from './verify.ts';
@@ -151,4 +152,10 @@ const lsCommand: Command = {
   },
 };
 
-export const vaultCommands: readonly Command[] = [snapshotsCommand, lsCommand, restoreCommand, verifyCommand];
+export const vaultCommands: readonly Command[] = [
+  snapshotsCommand,
+  lsCommand,
+  fetchCommand,
+  restoreCommand,
+  verifyCommand,
+];
