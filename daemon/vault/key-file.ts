@@ -67,7 +67,12 @@ export function parseKeyFile(text: string): KeyFile {
       known = true;
       continue;
     }
+    // A later version may have more to say.
+    const named = /^([a-z-]+) ?:/.exec(line)?.[1];
+    if (named !== undefined && named !== 'format' && !isField(named)) continue;
     const [field, value] = parseLine(line, index + 1);
+    if (values.has(field))
+      throw new PortcullisError('vault.key', `Line ${index + 1} of the recovery key says "${field}" again.`);
     values.set(field, value);
   }
   if (!known) throw new PortcullisError('vault.key', `This is no recovery key: the line "${FIRST_LINE}" is missing.`);
@@ -78,7 +83,7 @@ export function parseKeyFile(text: string): KeyFile {
   };
   const parts = { vaultId: value('vault-id'), verifyKey: value('verify-key') };
   const locked = values.get('protected-key');
-  if (locked === undefined)
+  if (locked === undefined || values.has('private-key'))
     return { kind: 'open', key: recoveryKey(parts.vaultId, parts.verifyKey, value('private-key')) };
   return { kind: 'locked', unlock: (passphrase) => unlock(parts, locked, passphrase) };
 }
@@ -135,9 +140,9 @@ function associated({ vaultId, verifyKey }: Pick<RecoveryKey, 'vaultId' | 'verif
 const deriveWithScrypt = promisify<string, Buffer, number, ScryptOptions, Buffer>(scrypt);
 
 async function stretched(passphrase: string, head: Buffer): Promise<Buffer> {
-  const [logN = 0, r = 0, p = 0] = head;
+  const [logN = 0, r = 0, p = 0, zero] = head;
   // Nobody's file makes this machine take more than a gigabyte.
-  if (logN < 10 || logN > 20 || r < 1 || r > 8 || p < 1 || p > 4)
+  if (logN < 10 || logN > 20 || r < 1 || r > 8 || p < 1 || p > 4 || zero !== 0)
     throw new PortcullisError('vault.key', 'The passphrase of this recovery key is stretched in a way not known here.');
   const N = 2 ** logN;
   // The same words, however the keyboard composes them.

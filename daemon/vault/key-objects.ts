@@ -67,12 +67,13 @@ export async function encodeApplianceObject(
 
 /**
  * The appliance's secrets, from the newest appliance object in `store` that is signed under the key's verification key and
- * wrapped to it. Rejects with `vault.recipient` when none is wrapped to it, `vault.damaged` or `vault.forged` when one is but no good.
+ * wrapped to it; with the recipients of the newest of all. Rejects with `vault.recipient` when none is wrapped to it, `vault.damaged` or
+ * `vault.forged` when one is but no good.
  */
 export async function readAppliance(
   store: Store,
   key: RecoveryKey,
-): Promise<{ readonly secrets: ApplianceSecrets; readonly recipients: readonly Buffer[] }> {
+): Promise<{ readonly secrets: ApplianceSecrets; readonly created: string; readonly recipients: readonly Buffer[] }> {
   let problem: PortcullisError | undefined;
   const good: Of<typeof applianceShape>[] = [];
   for await (const { name } of store.list('keys')) {
@@ -95,11 +96,20 @@ export async function readAppliance(
     if (plain === undefined || vaultId !== key.vaultId.toString('hex') || plain.length !== 64) continue;
     return {
       secrets: { sealing: new Secret(plain.subarray(0, 32)), signing: new Secret(plain.subarray(32)) },
-      // Of the newest, whichever this one is: who is to read what comes.
-      recipients: (good[0]?.recipients ?? []).map(({ publicKey }) => Buffer.from(publicKey, 'hex')),
+      created: good[0]?.created ?? '',
+      recipients: publicKeys(good[0]?.recipients ?? []),
     };
   }
   throw problem ?? new PortcullisError('vault.damaged', "The vault holds no object of the appliance's keys.");
+}
+
+/** Raw public keys that session `id` was wrapped to when it was written. Rejects with `vault.damaged`, or as the store does. */
+export async function sessionRecipients(store: Store, id: string): Promise<Buffer[]> {
+  return publicKeys(parseSession(id, await store.get(`keys/session-${id}`)).recipients);
+}
+
+function publicKeys(from: readonly Wrapped[]): Buffer[] {
+  return from.map(({ publicKey }) => Buffer.from(publicKey, 'hex'));
 }
 
 /** What the objects of the appliance's keys say that are signed under `verifyKey`. Rejects only when the store fails. */

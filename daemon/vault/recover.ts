@@ -1,9 +1,10 @@
 import { PortcullisError } from '../base/errors.ts';
 import { type ApplianceSecrets, verifyKeyFor } from './appliance-secrets.ts';
-import { readAppliance } from './key-objects.ts';
+import { readAppliance, sessionRecipients } from './key-objects.ts';
 import type { RecoveryKey } from './recovery-key.ts';
 import type { Store } from './store.ts';
 import { openVault, type Vault } from './vault.ts';
+import { isStoreFailure } from './vault-error.ts';
 
 /** What a new appliance needs to go on where a dead one stopped. */
 export interface Recovered {
@@ -25,9 +26,19 @@ export async function recover(store: Store, key: RecoveryKey, expectHead?: strin
   const { records } = vault.chain;
   if (expectHead !== undefined && !records.some(({ hash }) => hash === expectHead))
     throw new PortcullisError('vault.head_mismatch', `The vault does not hold the expected head ${expectHead}.`);
-  const { secrets, recipients } = await readAppliance(store, key);
+  const { secrets, created, recipients } = await readAppliance(store, key);
   if (!verifyKeyFor(secrets.signing).equals(key.verifyKey))
     throw new PortcullisError('vault.damaged', 'The signing seed in the vault is not that of the recovery key.');
   const newest = records.at(-1);
-  return { vault, secrets, recipients, head: newest && { seq: newest.seq, hash: newest.hash } };
+  // An older set is what one finds when somebody has taken the newest object away, a removed key in it. What the last snapshot was sealed to
+  // stands under a signed hash.
+  const last = records.findLast(({ snapshot }) => snapshot !== undefined);
+  const sealedTo =
+    last?.snapshot === undefined || created > last.time
+      ? recipients
+      : await sessionRecipients(store, last.snapshot.session).catch((error: unknown) => {
+          if (!(error instanceof PortcullisError) || isStoreFailure(error)) throw error;
+          return recipients;
+        });
+  return { vault, secrets, recipients: sealedTo, head: newest && { seq: newest.seq, hash: newest.hash } };
 }

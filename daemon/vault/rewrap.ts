@@ -1,7 +1,7 @@
-import { canonical } from '../base/canonical.ts';
+import { canonical, type Json } from '../base/canonical.ts';
 import { PortcullisError } from '../base/errors.ts';
 import { list, type Of, text } from '../base/shape.ts';
-import { sha256Hex } from './crypto.ts';
+import { derive, hmac, sha256Hex } from './crypto.ts';
 import { parseSession, type Session, unwrapSession, type WrappedSession, wrapSession } from './key-objects.ts';
 import { exactly, hex, loose } from './loose.ts';
 import type { RecoveryKey } from './recovery-key.ts';
@@ -22,6 +22,8 @@ const shape = loose({
       session: hex(32),
       commitment: hex(32),
       recipients: list(loose({ publicKey: hex(32), wrapped: text(1000) })),
+      /** Shows whoever opens the session that somebody wrote this who did too. */
+      mac: hex(32),
     }),
     Number.MAX_SAFE_INTEGER,
   ),
@@ -73,6 +75,15 @@ export async function readRewrapped(
   return new Map([...copies].map(([id, wrapped]) => [id, () => open(id, wrapped)]));
 }
 
+function asJson(recipients: WrappedSession['recipients']): Json {
+  return recipients.map(({ publicKey, wrapped }) => ({ publicKey, wrapped }));
+}
+
+function macOf({ key }: Session, vaultId: Buffer, { recipients }: Pick<WrappedSession, 'recipients'>): string {
+  const macKey = derive(key.reveal(), vaultId, 'rewrap');
+  return hmac(macKey, Buffer.from(canonical(asJson(recipients)))).toString('hex');
+}
+
 /** What the session's own object commits to; undefined where that is lost. */
 async function commitmentOf(store: Store, id: string): Promise<string | undefined> {
   try {
@@ -105,9 +116,7 @@ export async function rewrap(
 ): Promise<Rewrapped> {
   const opens = new Map<string, Set<string>>();
   const note = (id: string, { recipients }: Pick<WrappedSession, 'recipients'>) => {
-    const known = opens.get(id) ?? new Set();
-    for (const { publicKey } of recipients) known.add(publicKey);
-    opens.set(id, known);
+    for (const { publicKey } of recipients) opens.get(id)?.add(publicKey);
   };
   for await (const { name } of store.list('keys')) {
     const id = /^keys\/session-([0-9a-f]{64})$/.exec(name)?.[1];
@@ -124,23 +133,22 @@ export async function rewrap(
       if (!(error instanceof PortcullisError)) throw error;
     }
   }
-  for await (const { sessions } of rewraps(store, vaultId)) for (const one of sessions) note(one.session, one);
+  const again = new Map<string, Of<typeof shape>['sessions']>();
+  for await (const { sessions } of rewraps(store, vaultId)) {
+    for (const one of sessions) again.set(one.session, [...(again.get(one.session) ?? []), one]);
+  }
 
   let wrapped = 0;
   let closed = 0;
   let looked = 0;
-  let waiting: (WrappedSession & { readonly session: string })[] = [];
+  let waiting: (WrappedSession & { readonly session: string; readonly mac: string })[] = [];
   const write = async () => {
     if (waiting.length === 0) return;
     const content = {
       format: 'portcullis-rewrap',
       version: 1,
       vaultId: vaultId.toString('hex'),
-      sessions: waiting.map(({ session, commitment, recipients }) => ({
-        session,
-        commitment,
-        recipients: recipients.map((one) => ({ ...one })),
-      })),
+      sessions: waiting.map((one) => ({ ...one, recipients: asJson(one.recipients) })),
     };
     const bytes = Buffer.from(`${canonical(content)}\n`);
     await store.put(`${PREFIX}${sha256Hex(bytes)}`, bytes);
@@ -148,12 +156,17 @@ export async function rewrap(
     waiting = [];
   };
   for (const [session, already] of opens) {
-    const missing = to.filter((one) => !already.has(Buffer.from(one).toString('hex')));
     looked++;
     progress?.({ sessions: looked, wrapped });
-    if (missing.length === 0) continue;
+    const missing = () => to.filter((one) => !already.has(Buffer.from(one).toString('hex')));
+    if (missing().length === 0) continue;
     try {
-      waiting.push({ session, ...(await wrapSession(await open(session), vaultId, missing)) });
+      const opened = await open(session);
+      // Anybody can write that a key has a copy. Only whoever opens the session can write it so.
+      for (const one of again.get(session) ?? []) if (one.mac === macOf(opened, vaultId, one)) note(session, one);
+      if (missing().length === 0) continue;
+      const copy = await wrapSession(opened, vaultId, missing());
+      waiting.push({ session, ...copy, mac: macOf(opened, vaultId, copy) });
     } catch (error) {
       if (!(error instanceof PortcullisError) || isStoreFailure(error)) throw error;
       closed++;

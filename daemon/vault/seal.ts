@@ -11,6 +11,7 @@ import { Canaries } from './canaries.ts';
 import { DEFAULT_LEVEL } from './compression.ts';
 import { sha256Hex } from './crypto.ts';
 import { EntrySealer, type EntrySealerOptions } from './entry-sealer.ts';
+import { PACKS_PER_SET } from './format.ts';
 import { encodeSessionObject } from './key-objects.ts';
 import { KnownBlobs } from './known-blobs.ts';
 import { readKnown } from './known-packs.ts';
@@ -132,11 +133,12 @@ export async function seal(options: SealOptions): Promise<Sealed> {
     }
     const { named, fresh: unlisted } = coverPacks(needed, known.packSets);
     const sets = named.map((id) => known.packSets.get(id) ?? []);
-    if (unlisted.length > 0) {
-      const set = encodePackSet(unlisted);
+    for (let at = 0; at < unlisted.length; at += PACKS_PER_SET) {
+      const packs = unlisted.slice(at, at + PACKS_PER_SET);
+      const set = encodePackSet(packs);
       await current.stage(`packsets/${set.id}`, set.bytes);
       named.push(set.id);
-      sets.push(unlisted);
+      sets.push(packs);
     }
     const { files, bytes, problemCount: problems, ordered, list } = content;
     const time = isoTime(options.wall);

@@ -4,6 +4,7 @@ import { dirname, join } from 'node:path';
 import { makeDirectory, syncDirectory, writeDurably } from '../base/durable.ts';
 import { errnoOf, PortcullisError, reasonOf } from '../base/errors.ts';
 import { integer, list, type Of, object, oneOf, optional, text } from '../base/shape.ts';
+import { PACK_SETS_READ } from './format.ts';
 import { hex } from './loose.ts';
 import type { SnapshotStatus } from './record.ts';
 
@@ -31,7 +32,7 @@ const draftShape = object({
       status: oneOf<SnapshotStatus>('complete', 'partial', 'suspicious'),
       session: hex(32),
       manifest: object({ name: hex(32), size: integer() }),
-      packsets: list(hex(32)),
+      packsets: list(hex(32), PACK_SETS_READ),
       packs: integer(),
       bytes: integer(),
     }),
