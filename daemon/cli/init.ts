@@ -19,6 +19,7 @@ import {
 } from '../vault/recovery-key.ts';
 import type { Command, Context } from './command.ts';
 import { writeGateFile } from './gate-file.ts';
+import { writeProtect } from './protect-file.ts';
 import { writeRelayOff } from './relay-off.ts';
 
 export const initCommand: Command = {
@@ -53,7 +54,8 @@ export const initCommand: Command = {
       throw new PortcullisError('state.exists', `${config.appliance.state} already holds an appliance.`);
     }
     const place = placeOf(config, args.text('vault'));
-    const protection = place.kind === 's3' ? await context.examineStore(place) : undefined;
+    const { runtime } = config.appliance;
+    const bucket = place.kind === 's3' ? await context.examineStore(place, runtime) : undefined;
     await makeDirectory(config.appliance.state);
     if (place.kind === 'directory') await makeDirectory(place.path);
     const secrets = createApplianceSecrets();
@@ -78,8 +80,13 @@ export const initCommand: Command = {
       verifyKey: verifyKey.toString('base64'),
       recipients: [recovery.publicKey.toString('base64')],
     };
+    await writeProtect(args.configPath, config, identity);
     // Last: what has an identity is whole.
     await writeIdentity(paths.identity, identity);
+    // Only where the protecting process will look for it.
+    const isThere =
+      place.kind === 'directory' && place.immutable === true && resolve(place.path) === nameOf(config.vault.store);
+    const protection = isThere ? await context.examineStore(place, runtime) : bucket;
     report(args.json, context, { config: args.configPath, keyFile, disk: nameOf(place), identity, protection });
     return 0;
   },
@@ -91,8 +98,8 @@ function placeOf({ board, vault }: Config, disk: string | undefined): StoreConfi
     if (disk === undefined) return vault.store;
     throw new PortcullisError('usage.wrong', `--vault is for a disk, and the vault is ${nameOf(vault.store)}.`);
   }
-  if (disk !== undefined) return { kind: 'directory', path: disk };
-  if (board.driver === 'simulated') return { kind: 'directory', path: join(board.directory, 'disk') };
+  if (disk !== undefined) return { ...vault.store, path: disk };
+  if (board.driver === 'simulated') return { ...vault.store, path: join(board.directory, 'disk') };
   throw new PortcullisError('usage.wrong', 'init needs --vault: where the disk of the vault is mounted now.');
 }
 
@@ -130,7 +137,7 @@ function report(
   context.out(
     [
       `Made appliance ${made.identity.id} and vault ${made.identity.vaultId} in ${made.disk}.`,
-      ...(made.protection === undefined ? [] : [`Object Lock:   ${made.protection.kind}. ${made.protection.detail}`]),
+      ...(made.protection === undefined ? [] : [`Protection:    ${made.protection.kind}. ${made.protection.detail}`]),
       `Configuration: ${made.config}`,
       `Recovery key:  ${made.keyFile}: it opened its challenge. Print it or move it offline now; without it the vault cannot be read.`,
       `Next: portcullis doctor --config ${made.config}, then portcullis run --config ${made.config}.`,

@@ -34,7 +34,7 @@ const context: Context = {
   interrupted: interrupt.signal,
   loadConfig,
   openStore: (config) => openStore(config, ports),
-  examineStore: (config) => examineStore(config, ports),
+  examineStore: (config, runtime) => examineStore(config, runtime, ports),
   clockSynchronised,
   boxFacts,
   networkFacts,

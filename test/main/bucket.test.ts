@@ -80,7 +80,7 @@ describe('a bucket as the vault of an appliance', () => {
       interrupted: new AbortController().signal,
       loadConfig,
       openStore: (store) => openStore(store, ports),
-      examineStore: (store) => examineStore(store, ports),
+      examineStore: (store, runtime) => examineStore(store, runtime, ports),
       clockSynchronised: async () => true,
       boxFacts: async () => ({
         outputsPersist: false,
@@ -101,7 +101,7 @@ describe('a bucket as the vault of an appliance', () => {
   it('goes from init through the jobs to a restore, and nobody says the secret', async () => {
     expect(await init(), out).toBe(0);
     expect(out).toContain(`in ${server.endpoint}/vault`);
-    expect(out).toContain('Object Lock:   enforced.');
+    expect(out).toContain('Protection:    enforced.');
     let told = out;
 
     const config = await loadConfig(at('portcullis.yaml'));
@@ -187,7 +187,7 @@ describe('a bucket as the vault of an appliance', () => {
     expect(await init()).toBe(3);
     await configure({ objectLock: 'none' });
     expect(await init(), out).toBe(0);
-    expect(out).toContain('Object Lock:   advisory.');
+    expect(out).toContain('Protection:    advisory.');
     await cli('doctor', '--json');
     expect(doctorSays()).toMatchObject({ verdict: 'warning', detail: expect.stringContaining('can delete the vault') });
   });
