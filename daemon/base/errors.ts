@@ -38,6 +38,7 @@ const REGISTER = {
     remedy: 'Name another state directory, or keep the appliance that is there: its keys belong to a vault.',
   },
   'config.gate': { exit: 2, status: 500, remedy: 'Compile it again with `portcullis config apply`.' },
+  'config.protect': { exit: 2, status: 500, remedy: 'As root, run `portcullis config apply`.' },
   // gate
   'gate.refused': { exit: 3, status: 409, remedy: '`portcullis status` lists each interlock with its remedy.' },
   'gate.rules': {
@@ -145,6 +146,12 @@ const REGISTER = {
     status: 409,
     remedy:
       'Use a bucket made with Object Lock on a server that enforces it, or set `objectLock: none` and know that these credentials can then delete the vault.',
+  },
+  'store.unprotected': {
+    exit: 1,
+    status: 500,
+    remedy:
+      'Put the vault on ext4, xfs or btrfs and start portcullis-protect.socket, or take `vault.store.immutable` away.',
   },
   // vault
   'vault.absent': {

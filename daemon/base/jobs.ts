@@ -91,6 +91,17 @@ export const shipMessage = variants('type', {
 });
 export type ShipMessage = Of<typeof shipMessage>;
 
+/** How many of each are kept: see `daemon/vault/retention.ts`. */
+export const keepRulesShape = object({
+  last: optional(integer()),
+  hourly: optional(integer()),
+  daily: optional(integer()),
+  weekly: optional(integer()),
+  monthly: optional(integer()),
+  yearly: optional(integer()),
+  floor: integer(1),
+});
+
 /** Sweep: name in a signed record what is to expire, and remove what has expired. */
 export const sweepRequest = variants('type', {
   sweep: {
@@ -101,18 +112,7 @@ export const sweepRequest = variants('type', {
     vaultId: text(64),
     verifyKey: text(64),
     heads: list(text(64), 10_000),
-    /** How many of each are kept: see `daemon/vault/retention.ts`. */
-    rules: optional(
-      object({
-        last: optional(integer()),
-        hourly: optional(integer()),
-        daily: optional(integer()),
-        weekly: optional(integer()),
-        monthly: optional(integer()),
-        yearly: optional(integer()),
-        floor: integer(1),
-      }),
-    ),
+    rules: optional(keepRulesShape),
     graceMs: number(0),
     /** A trusted time, milliseconds since the epoch. */
     wall: number(),
@@ -145,3 +145,19 @@ export const sweepMessage = variants('type', {
   failed: { code: text(60), what: text(4000) },
 });
 export type SweepMessage = Of<typeof sweepMessage>;
+
+/**
+ * Protect: make what is in the vault immutable, or let go of what has expired. Everything else that process knows by itself: whoever asks is the one
+ * that the vault is protected against.
+ */
+export const protectRequest = variants('type', { protect: {}, expire: {} });
+export type ProtectRequest = Of<typeof protectRequest>;
+
+export const protectMessage = variants('type', {
+  /** Objects made immutable now, immutable altogether, and those that could not be. */
+  protected: { added: integer(), total: integer(), left: integer() },
+  /** Objects that are immutable no more, or why there are none. */
+  released: { objects: integer(), paused: optional(text(1000)) },
+  failed: { code: text(60), what: text(4000) },
+});
+export type ProtectMessage = Of<typeof protectMessage>;

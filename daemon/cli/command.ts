@@ -1,7 +1,7 @@
 import type { Clock } from '../base/clock.ts';
 import type { BoxFacts } from '../board/coverage.ts';
 import type { NetworkFacts } from '../config/board-rules.ts';
-import type { Config, S3StoreConfig, StoreConfig } from '../config/schema.ts';
+import type { Config, StoreConfig } from '../config/schema.ts';
 import type { Protection } from '../store/canary.ts';
 import type { Store } from '../vault/store.ts';
 
@@ -23,8 +23,11 @@ export interface Context {
   loadConfig(path: string): Promise<Config>;
   /** The store that the configuration names. Reads its credentials, and touches nothing else yet. */
   openStore(store: StoreConfig): Promise<Store>;
-  /** Tries whether a bucket refuses to delete what is locked. Rejects with `store.unlocked` when it does not. */
-  examineStore(store: S3StoreConfig): Promise<Protection>;
+  /**
+   * Tries whether the store refuses to delete what is locked, or protected through the sockets in `runtime`. Rejects with `store.unlocked` when a
+   * bucket does not.
+   */
+  examineStore(store: StoreConfig, runtime: string): Promise<Protection>;
   /** Whether the system says its clock was synchronised in this boot. */
   clockSynchronised(): Promise<boolean>;
   /** What this box has that drops a relay when the software cannot. */

@@ -7,6 +7,7 @@ import { secretFault } from '../intake/schemes.ts';
 import type { Arguments, Command, Context } from './command.ts';
 import { judgeOnDisk, writeGateFile } from './gate-file.ts';
 import { askForPress } from './press.ts';
+import { writeProtect } from './protect-file.ts';
 import { writeRelayOff } from './relay-off.ts';
 import { applyRules } from './sockets.ts';
 
@@ -56,7 +57,9 @@ async function apply(args: Arguments, context: Context): Promise<number> {
   const { identity, gateJson: written } = statePaths(config);
   // First, and without forgetting what a running gate may still drive: the helper never knows less than the gate.
   await writeRelayOff(args.configPath, config, true);
-  const compiled = await writeGateFile(config, (await readIdentity(identity)).id);
+  const who = await readIdentity(identity);
+  const compiled = await writeGateFile(config, who.id);
+  await writeProtect(args.configPath, config, who);
   const say = (text: string) => {
     if (!args.json) context.out(`${text}\n`);
   };

@@ -308,30 +308,33 @@ async function workingCopies(config: Config): Promise<Finding> {
     : ok('working copies', 'None yet.');
 }
 
-/** A bucket can be asked only while it can be reached, which is seldom, and no fault. */
+/** A store can be asked only while it can be reached, which is seldom, and no fault. */
 async function store(config: Config, context: Context): Promise<Finding> {
   const { store: at } = config.vault;
   if (at.kind === 'directory' && at.mount !== undefined) {
     const [problem] = judgeMount(at.mount, await showUnit(at.mount, MOUNT_PROPERTIES), at.path);
     if (problem !== undefined) return bad('store', problem.detail, problem.remedy);
   }
-  if (at.kind === 'directory')
+  if (at.kind === 'directory' && at.immutable !== true)
     return ok('store', `The directory ${at.path}: what keeps it is that it is isolated, nothing in it is locked.`);
   try {
-    const { kind, detail } = await context.examineStore(at);
-    return kind === 'enforced'
-      ? ok('store', detail)
-      : warning('store', detail, 'Use a bucket with Object Lock and set `objectLock: compliance`.');
+    const { kind, detail } = await context.examineStore(at, config.appliance.runtime);
+    return kind === 'enforced' ? ok('store', detail) : warning('store', detail, STORE_REMEDIES[at.kind]);
   } catch (error) {
     if (!hasCode(error, 'store.gone'))
       return bad('store', reasonOf(error), error instanceof PortcullisError ? error.remedy : '');
     return warning(
       'store',
-      `${reasonOf(error)} Its locks were not tried.`,
+      `${reasonOf(error)} Whether it keeps what it holds was not tried.`,
       'Isolated it cannot be reached; run doctor once more while the vault is connected.',
     );
   }
 }
+
+const STORE_REMEDIES = {
+  s3: 'Use a bucket with Object Lock and set `objectLock: compliance`.',
+  directory: 'See docs/safety.md, *A vault that its own user cannot delete*.',
+} as const;
 
 async function processes(config: Config): Promise<Finding> {
   try {

@@ -19,6 +19,7 @@ import { adopt } from './adopt.ts';
 import type { Arguments, Command, Context } from './command.ts';
 import { writeGateFile } from './gate-file.ts';
 import { askPassphrase, provenFile, type Recipient, writeNew, writeNewKey } from './key-making.ts';
+import { writeProtect } from './protect-file.ts';
 import { writeRelayOff } from './relay-off.ts';
 
 export const initCommand: Command = {
@@ -79,7 +80,8 @@ export const initCommand: Command = {
       adopted.report(nameOf(place));
       return 0;
     }
-    const protection = place.kind === 's3' ? await context.examineStore(place) : undefined;
+    const { runtime } = config.appliance;
+    const bucket = place.kind === 's3' ? await context.examineStore(place, runtime) : undefined;
     const passphrase = args.flag('passphrase') ? await askPassphrase(context) : undefined;
     await makeDirectory(config.appliance.state);
     if (place.kind === 'directory') await makeDirectory(place.path);
@@ -97,6 +99,10 @@ export const initCommand: Command = {
     const store = await context.openStore(place);
     await createVault(store, { vaultId, secrets, recipients: publicKeys, wall: context.clock.wall() });
     const identity = await becomeAppliance(args, context, config, { secrets, vaultId, verifyKey, recipients });
+    // Only where the protecting process will look for it.
+    const isThere =
+      place.kind === 'directory' && place.immutable === true && resolve(place.path) === nameOf(config.vault.store);
+    const protection = isThere ? await context.examineStore(place, runtime) : bucket;
     report(args.json, context, { config: args.configPath, keyFiles, disk: nameOf(place), identity, protection });
     return 0;
   },
@@ -152,6 +158,7 @@ async function becomeAppliance(
     verifyKey: made.verifyKey.toString('base64'),
     recipients: [...made.recipients],
   };
+  await writeProtect(args.configPath, config, identity);
   await writeIdentity(paths.identity, identity);
   return identity;
 }
@@ -162,8 +169,8 @@ function placeOf({ board, vault }: Config, disk: string | undefined): StoreConfi
     if (disk === undefined) return vault.store;
     throw new PortcullisError('usage.wrong', `--vault is for a disk, and the vault is ${nameOf(vault.store)}.`);
   }
-  if (disk !== undefined) return { kind: 'directory', path: disk };
-  if (board.driver === 'simulated') return { kind: 'directory', path: join(board.directory, 'disk') };
+  if (disk !== undefined) return { ...vault.store, path: disk };
+  if (board.driver === 'simulated') return { ...vault.store, path: join(board.directory, 'disk') };
   throw new PortcullisError('usage.wrong', 'init needs --vault: where the disk of the vault is mounted now.');
 }
 
@@ -190,7 +197,7 @@ function report(
   context.out(
     [
       `Made appliance ${made.identity.id} and vault ${made.identity.vaultId} in ${made.disk}.`,
-      ...(made.protection === undefined ? [] : [`Object Lock:   ${made.protection.kind}. ${made.protection.detail}`]),
+      ...(made.protection === undefined ? [] : [`Protection:    ${made.protection.kind}. ${made.protection.detail}`]),
       `Configuration: ${made.config}`,
       ...made.keyFiles.map((file) => `Recovery key:  ${file}: it opened its challenge.`),
       `Move ${made.keyFiles.length === 1 ? 'it' : 'them'} offline now, or print ${made.keyFiles.length === 1 ? 'it' : 'them'} (portcullis keys sheet): without a recovery key the vault cannot be read.`,

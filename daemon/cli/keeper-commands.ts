@@ -3,6 +3,7 @@ import { PortcullisError } from '../base/errors.ts';
 import { windowsOf } from '../config/gate.ts';
 import { upcoming } from '../schedule/window.ts';
 import type { Command } from './command.ts';
+import { clearing } from './protect-file.ts';
 import { askKeeper } from './sockets.ts';
 import { ago, table } from './words.ts';
 
@@ -41,7 +42,9 @@ export const clearCommand: Command = {
     if (!Number.isSafeInteger(seq) || seq < 1)
       throw new PortcullisError('usage.wrong', `clear takes the number of a snapshot, not "${args.positionals[0]}".`);
     const { appliance } = await context.loadConfig(args.configPath);
+    const note = await clearing(args.configPath);
     await askKeeper(appliance.runtime, { type: 'clear', id: 1, seq }, context.interrupted);
+    await note(seq);
     context.out(args.json ? `${JSON.stringify({ cleared: seq })}\n` : `Snapshot ${seq} is cleared.\n`);
     return 0;
   },

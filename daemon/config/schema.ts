@@ -235,6 +235,12 @@ export const storeSchema = z
         .describe(
           'Mount unit of systemd that is started when the vault is connected and stopped before it is isolated. Default: whoever else mounts it.',
         ),
+      immutable: z
+        .boolean()
+        .optional()
+        .describe(
+          'Whether what was shipped is made immutable, through portcullis-protect.socket, so that the user who ships can neither delete nor alter it. For ext4, xfs and btrfs. Default: no.',
+        ),
     }),
     z.strictObject({
       kind: z.literal('s3').describe('A bucket that keeps versions, behind the switched link.'),

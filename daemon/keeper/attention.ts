@@ -28,3 +28,7 @@ export function recipientsAttention(recipients: Book['recipients'], wall: number
     `The recovery keys were changed on ${isoTime(recipients.changedWall)}; there are ${recipients.keys.length} now. Are they yours? \`portcullis keys show\` lists them.`,
   ];
 }
+
+export function unprotectedAttention(why: string | undefined): string[] {
+  return why === undefined ? [] : [`Not everything in the vault is immutable: ${why}`.slice(0, 500)];
+}

@@ -29,6 +29,8 @@ export interface Book {
   readonly sealedFor: number;
   /** How many packs are known to be lost from the vault, as far as the ledger has been told. */
   readonly lostPacks: number;
+  /** Why what is in the vault was not protected last time; undefined when it was. */
+  readonly unprotected: string | undefined;
   /** Suspicious snapshots that nobody has cleared, by sequence number: the record's hash. */
   readonly suspicious: ReadonlyMap<number, string>;
   /** Hashes of those that somebody has. */
@@ -47,6 +49,7 @@ export const EMPTY_BOOK: Book = {
   chain: { committed: undefined, signed: [] },
   sealedFor: 0,
   lostPacks: 0,
+  unprotected: undefined,
   suspicious: new Map(),
   cleared: [],
   recipients: undefined,
@@ -100,6 +103,15 @@ export function note(book: Book, entry: Pick<LedgerEntry, 'type' | 'data' | 'wal
     }
     case 'vault.adopted':
       return adopted(book, data);
+    case 'vault.protected': {
+      const left = count(data, 'left');
+      return {
+        ...book,
+        unprotected: left === 0 ? undefined : `${left} objects are unfinished, or have a second name.`,
+      };
+    }
+    case 'vault.protect_failed':
+      return { ...book, unprotected: text(data, 'what') };
     case 'vault.lost':
       return { ...book, lostPacks: count(data, 'total') };
     case 'window.finished':
@@ -207,6 +219,8 @@ export async function recall(ledger: LedgerReads): Promise<Book> {
     'recipients.changed',
     'vault.adopted',
     'vault.lost',
+    'vault.protected',
+    'vault.protect_failed',
     'window.finished',
   ];
   const pages = await Promise.all([

@@ -1,6 +1,9 @@
 import type { Duplex } from 'node:stream';
 import { ERROR_REGISTER, type ErrorCode, PortcullisError } from '../base/errors.ts';
 import {
+  type ProtectMessage,
+  type ProtectRequest,
+  protectMessage,
   type SealMessage,
   type SealRequest,
   type ShipMessage,
@@ -14,7 +17,7 @@ import {
 import { type Lines, openLines } from '../base/lines.ts';
 import type { Shape } from '../base/shape.ts';
 
-export type Job = 'seal' | 'ship' | 'sweep';
+export type Job = 'seal' | 'ship' | 'sweep' | 'protect';
 
 /** Starts job processes: each is one conversation over a stream, and ends when the stream does. */
 export interface JobRunner {
@@ -25,6 +28,7 @@ export interface JobRunner {
 export type Sealed = Extract<SealMessage, { type: 'done' }>;
 export type Shipped = Extract<ShipMessage, { type: 'done' }>;
 export type Swept = Extract<SweepMessage, { type: 'done' }>;
+export type Protected = Exclude<ProtectMessage, { type: 'failed' }>;
 
 /** What a seal says before it is done. */
 export interface SealHandlers {
@@ -111,6 +115,18 @@ export function runSweep(
     return message.type === 'done' ? message : undefined;
   };
   return converse<SweepMessage, SweepRequest, Swept>(runner, 'sweep', sweepMessage, request, signal, handle);
+}
+
+/** Has the vault protected, or what has expired let go. What is done is not undone when it is stopped. */
+export function runProtect(runner: JobRunner, verb: ProtectRequest['type'], signal: AbortSignal): Promise<Protected> {
+  return converse<ProtectMessage, ProtectRequest, Protected>(
+    runner,
+    'protect',
+    protectMessage,
+    { type: verb },
+    signal,
+    (message) => (message.type === 'failed' ? undefined : message),
+  );
 }
 
 type Answer = { type: 'signature'; id: number; signature: string } | { type: 'refused'; id: number; reason: string };

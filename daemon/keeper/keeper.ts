@@ -5,13 +5,13 @@ import type { SealRequest, ShipRequest, SweepRequest } from '../base/jobs.ts';
 import type { Log } from '../base/log.ts';
 import type { Delivery, GateRecord, Interlock } from '../base/protocol.ts';
 import type { LedgerEntry, LedgerReads, LedgerWrites } from '../ledger/ports.ts';
-import { lostAttention, recipientsAttention, suspicionAttention } from './attention.ts';
+import { lostAttention, recipientsAttention, suspicionAttention, unprotectedAttention } from './attention.ts';
 import { type Book, EMPTY_BOOK, note, recall } from './book.ts';
 import type { Chain } from './chain.ts';
 import { decide, type Interval, type Move } from './cycle.ts';
 import { count, NO_FIGURES } from './figures.ts';
 import type { Connection, GateLink, GateLinkPorts } from './gate-link.ts';
-import { type JobRunner, runSeal, runShip, runSweep } from './jobs.ts';
+import { type JobRunner, runProtect, runSeal, runShip, runSweep } from './jobs.ts';
 import type { LinkProofs } from './link-proofs.ts';
 import type { VaultMount } from './mount-unit.ts';
 import { outcomeOf } from './outcome.ts';
@@ -30,6 +30,8 @@ const LEDGER_MS = 10_000;
 /** Most objects that one connection is prolonged for: to remove them, and to look at their locks, which cannot wait for ever. */
 const MOST_REMOVED = 2000;
 const MOST_LOCKS = 20_000;
+/** A hundred thousand objects take about that long for the first time. What is not protected then is in the next connection. */
+const PROTECT_MS = 30_000;
 
 /** So many lost packs are named in one entry; `verify` names them all. */
 const LOST_TOLD = 20;
@@ -58,6 +60,8 @@ export interface KeeperSetup {
   readonly keep?: Pick<Extract<SweepRequest, { type: 'sweep' }>, 'rules' | 'graceMs'>;
   /** The store has locks, which have to be extended whether anything expires or not. */
   readonly locks: boolean;
+  /** What was shipped is made immutable. */
+  readonly immutable: boolean;
 }
 
 export interface StagedBatch {
@@ -291,6 +295,7 @@ export class Keeper implements KeeperReads {
       ...this.#ports.proofs.caveats().map((caveat) => caveat.slice(0, 500)),
       ...proofTestAttention(this.#link.view?.proofTest, this.#setup.proofTestMs, this.#ports.clock.wall()),
       ...lostAttention(this.#book.lostPacks),
+      ...unprotectedAttention(this.#setup.immutable ? this.#book.unprotected : undefined),
       ...suspicionAttention([...this.#book.suspicious.keys()]),
       ...recipientsAttention(this.#book.recipients, this.#ports.clock.wall()),
       ...[...this.#book.lastFailures].map(([source, { what }]) => `${source}: ${what}`.slice(0, 500)),
@@ -521,6 +526,7 @@ export class Keeper implements KeeperReads {
       );
     if (failure !== undefined) this.#note('ship.failed', { what: failure.what, cut: over.aborted });
     else await this.#sweep(over);
+    await this.#protect('protect', over);
     if (stay) await this.#stay(link, over);
     await this.#unmount();
     link.release(
@@ -556,6 +562,7 @@ export class Keeper implements KeeperReads {
       // Asked now: what was true ten seconds ago is not enough to delete by.
       if (!(await this.#ports.clockTrusted()) || over.aborted) return;
       this.#activity = 'Looking for what has expired.';
+      if (this.#setup.keep !== undefined) await this.#protect('expire', over);
       const wall = this.#ports.clock.wall();
       const request = {
         ...ship,
@@ -575,6 +582,32 @@ export class Keeper implements KeeperReads {
       this.#note('sweep.done', { ...swept });
     } catch (error) {
       this.#note('sweep.failed', { what: over.aborted ? String(over.reason) : reasonOf(error), cut: over.aborted });
+    }
+  }
+
+  /**
+   * Has what is in the vault made immutable, or what has expired let go, by the one process that may. What goes wrong is told, and is no failure of
+   * the connection.
+   */
+  async #protect(verb: 'protect' | 'expire', over: AbortSignal): Promise<void> {
+    if (!this.#setup.immutable || over.aborted) return;
+    const late = new AbortController();
+    const cancel = this.#ports.clock.after(PROTECT_MS, () =>
+      late.abort('It took too long; the next connection goes on.'),
+    );
+    try {
+      const signal = AbortSignal.any([over, late.signal]);
+      const { type, ...figures } = await runProtect(this.#ports.runner, verb, signal);
+      this.#note(`vault.${type}`, { ...figures });
+    } catch (error) {
+      const what = over.aborted
+        ? String(over.reason)
+        : late.signal.aborted
+          ? String(late.signal.reason)
+          : reasonOf(error);
+      this.#note('vault.protect_failed', { verb, what, cut: over.aborted });
+    } finally {
+      cancel();
     }
   }
 

@@ -1,4 +1,6 @@
 import { spawn } from 'node:child_process';
+import { createConnection } from 'node:net';
+import { join } from 'node:path';
 import { Duplex } from 'node:stream';
 import type { JobRunner } from '../keeper/jobs.ts';
 import { scriptCommand } from './scripts.ts';
@@ -28,3 +30,17 @@ export const childJobs: JobRunner = {
     };
   },
 };
+
+/**
+ * The same, but that the process which protects the vault is started by systemd, one for each conversation with the socket `protect` in the
+ * runtime directory: it may do what whoever asks it may not.
+ */
+export function jobsOf(runtime: string): JobRunner {
+  return {
+    start(job) {
+      if (job !== 'protect') return childJobs.start(job);
+      const stream = createConnection(join(runtime, 'protect'));
+      return { stream, kill: () => void stream.destroy() };
+    },
+  };
+}

@@ -30,7 +30,7 @@ import { signRecord } from '../vault/record.ts';
 import { listBatches } from '../vault/staging.ts';
 import { createWeb } from '../web/web.ts';
 import { clockSynchronised } from './clock-trust.ts';
-import { childJobs } from './jobs.ts';
+import { jobsOf } from './jobs.ts';
 import { live, processLog, type Running } from './process.ts';
 import { version } from './version.ts';
 
@@ -86,12 +86,13 @@ async function start(): Promise<Running> {
       },
       ...(vault.keep === undefined ? {} : { keep: keepRules(vault.keep) }),
       locks: vault.store.kind === 's3' && vault.store.objectLock === 'compliance',
+      immutable: vault.store.kind === 'directory' && vault.store.immutable === true,
     },
     {
       clock: systemClock,
       log,
       ledger,
-      runner: childJobs,
+      runner: jobsOf(appliance.runtime),
       createGateLink: (ports) =>
         new GateLink({
           ...ports,

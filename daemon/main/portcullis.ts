@@ -37,7 +37,7 @@ const context: Context = {
   interrupted: interrupt.signal,
   loadConfig,
   openStore: (config) => openStore(config, ports),
-  examineStore: (config) => examineStore(config, ports),
+  examineStore: (config, runtime) => examineStore(config, runtime, ports),
   clockSynchronised,
   boxFacts,
   networkFacts,

@@ -1,12 +1,18 @@
 import type { Clock } from '../base/clock.ts';
 import { durationMs } from '../base/duration.ts';
+import { showUnit } from '../base/systemctl.ts';
 import type { S3StoreConfig, StoreConfig } from '../config/schema.ts';
 import { type Environment, loadSecret } from '../config/secret.ts';
+import { runProtect } from '../keeper/jobs.ts';
 import type { Protection } from '../store/canary.ts';
 import { DirectoryStore } from '../store/directory.ts';
+import { tryImmutable } from '../store/immutable-canary.ts';
 import type { Bucket } from '../store/s3-bucket.ts';
 import type { Locks } from '../vault/locks.ts';
 import type { Remover, Store } from '../vault/store.ts';
+import { jobsOf } from './jobs.ts';
+
+const KEEPER_UNIT = 'portcullis-keeper.service';
 
 export interface StorePorts {
   readonly environment: Environment;
@@ -26,10 +32,26 @@ export async function openStore(config: StoreConfig, ports: StorePorts): Promise
   return new RetryStore(new S3Store(await openBucket(config, ports)), ports.clock);
 }
 
-/** What the bucket does with a locked canary: see `tryCanary`. */
-export async function examineStore(config: S3StoreConfig, ports: StorePorts): Promise<Protection> {
+/** What the store does with a canary that it should keep: see `tryCanary` and `tryImmutable`. `runtime` is the directory of the sockets. */
+export async function examineStore(config: StoreConfig, runtime: string, ports: StorePorts): Promise<Protection> {
+  if (config.kind === 'directory') {
+    const { signal = new AbortController().signal } = ports;
+    const protect = () => runProtect(jobsOf(runtime), 'protect', signal);
+    return tryImmutable(config.path, { protect, writerMayClear: await whyWriterMayClear() });
+  }
   const { tryCanary } = await import('../store/canary.ts');
   return tryCanary(await openBucket(config, ports));
+}
+
+/** Whoever ships is the keeper's unit, where this machine has it, and else whoever asks. */
+async function whyWriterMayClear(): Promise<string | undefined> {
+  const unit = await showUnit(KEEPER_UNIT, ['LoadState', 'User', 'AmbientCapabilities']);
+  const [isRoot, capabilities] =
+    unit.get('LoadState') === 'loaded'
+      ? [['', 'root', '0'].includes(unit.get('User') ?? ''), unit.get('AmbientCapabilities') ?? '']
+      : [process.geteuid?.() === 0, ''];
+  if (isRoot) return 'whoever ships is root, who can have it taken off.';
+  return capabilities.includes('cap_linux_immutable') ? `${KEEPER_UNIT} may take it off.` : undefined;
 }
 
 /** The SDK is loaded only where there is a bucket: it takes longer to load than a whole command that needs none. */

@@ -1,6 +1,6 @@
 import { join } from 'node:path';
 import { isoTime } from '../base/clock.ts';
-import { hasCode, PortcullisError, reasonOf } from '../base/errors.ts';
+import { PortcullisError, reasonOf } from '../base/errors.ts';
 import { readAvoided, writeAvoided } from './avoided-packs.ts';
 import { type Chain, readChain, readHead } from './chain.ts';
 import { type Extended, extendLocks } from './extend-locks.ts';
@@ -8,7 +8,7 @@ import { FORMAT_NAME, hashInName, NO_RECORD, packName } from './format.ts';
 import { expectVault } from './format-object.ts';
 import { forget, recallingRecords, recallPackSet, remember } from './known-packs.ts';
 import type { Locks } from './locks.ts';
-import { decodePackSet, type ListedPack } from './pack-set.ts';
+import { neededObjects, type PackSets, readPackSet } from './needed-objects.ts';
 import { type ChainRecord, parseRecord, recordObject, type Tombstone, tombstoneBody } from './record.ts';
 import type { KeepRules } from './retention.ts';
 import { listBatches } from './staging.ts';
@@ -79,7 +79,7 @@ export async function sweep(options: SweepOptions): Promise<Swept> {
   await store.settle();
   const chain = await readChain(recallingRecords(store, state), vaultId, verifyKey, head?.hash);
   const plan = planSweep({ chain, rules, wall, cleared });
-  const needed = await neededObjects(options, chain, plan);
+  const needed = await neededObjects(packSets(options), chain, plan.expired);
   const swept: Swept =
     plan.paused === undefined
       ? await expire(options, { chain, plan, needed, head })
@@ -202,50 +202,8 @@ function rotated<T>(all: readonly T[], by: number): T[] {
   return [...all.slice(start), ...all.slice(0, start)];
 }
 
-/** What each snapshot needs, by the hash of its record: the names of its packs, manifest and pack sets, with their sizes. */
-async function neededObjects(
-  options: SweepOptions,
-  chain: Chain,
-  plan: SweepPlan,
-): Promise<Map<string, Map<string, number>>> {
-  const expired = new Set(plan.expired.map(({ hash }) => hash));
-  const listed = new Set<string>();
-  if (expired.size > 0) for await (const { name } of options.store.list('packsets')) listed.add(name);
-  const sets = new Map<string, readonly ListedPack[]>();
-  const needed = new Map<string, Map<string, number>>();
-  for (const { hash, snapshot } of chain.records) {
-    if (snapshot === undefined) continue;
-    const names = new Map([[`manifests/${snapshot.manifest.name}`, snapshot.manifest.size]]);
-    for (const id of snapshot.packsets) {
-      // Of an expired snapshot: removed already, after what it listed.
-      if (expired.has(hash) && !listed.has(`packsets/${id}`)) continue;
-      const packs = sets.get(id) ?? (await readSet(options, id, expired.has(hash)));
-      if (packs === undefined) continue;
-      sets.set(id, packs);
-      names.set(`packsets/${id}`, 0);
-      for (const pack of packs) names.set(packName(pack.name), pack.size);
-    }
-    needed.set(hash, names);
-  }
-  return needed;
-}
-
-async function readSet(
-  { store, state }: SweepOptions,
-  id: string,
-  mayBeGone: boolean,
-): Promise<readonly ListedPack[] | undefined> {
-  const known = await recallPackSet(state, id);
-  if (known !== undefined) return known;
-  const name = `packsets/${id}`;
-  try {
-    return decodePackSet(id, await store.get(name));
-  } catch (error) {
-    if (error instanceof PortcullisError && !hasCode(error, 'store.missing')) throw error;
-    if (mayBeGone) return undefined;
-    // Without it nobody knows which packs have to stay.
-    throw damaged(name, error);
-  }
+function packSets({ store, state }: SweepOptions): PackSets {
+  return { store, recall: (id) => recallPackSet(state, id) };
 }
 
 /** What batches that wait in staging will need. */
@@ -257,7 +215,10 @@ async function stagedObjects(options: SweepOptions, chain: Chain): Promise<Set<s
     // A part is only its objects. For what a ship left behind that was killed after its commit, its record speaks.
     if (draft.body === undefined || committed.has(draft.body.manifest.name)) continue;
     for (const id of draft.body.packsets) {
-      const packs = (await recallPackSet(join(options.staging, batch), id)) ?? (await readSet(options, id, true)) ?? [];
+      const packs =
+        (await recallPackSet(join(options.staging, batch), id)) ??
+        (await readPackSet(packSets(options), id, true)) ??
+        [];
       names.add(`packsets/${id}`);
       for (const pack of packs) names.add(packName(pack.name));
     }

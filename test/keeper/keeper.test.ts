@@ -247,6 +247,67 @@ describe('retention', () => {
     expect(world.runner.of('sweep')).toEqual([]);
   });
 
+  it('has expired objects let go before the sweep, and everything protected after it', async () => {
+    world.immutable = true;
+    world.keep = { rules: { floor: 1 }, graceMs: 1000 };
+    await world.boot();
+    world.window(0, 60_000);
+    await world.until(() => world.link.released.length === 1);
+    const asked = world.runner.jobs.filter(({ kind }) => kind === 'sweep' || kind === 'protect');
+    expect(asked.map(({ received }) => received[0]?.['type'])).toEqual(['expire', 'sweep', 'protect']);
+    // What whoever asks could make wider is not said.
+    expect(world.runner.of('protect').map(({ received }) => received)).toEqual([
+      [{ type: 'expire' }],
+      [{ type: 'protect' }],
+    ]);
+    expect(world.ledger.of('vault.released')).toEqual([{ objects: 1 }]);
+    expect(world.ledger.of('vault.protected')).toEqual([{ added: 1, total: 2, left: 0 }]);
+    expect(world.keeper.status().attention).toEqual([]);
+  });
+
+  it('tells of what could not be protected, counts the window as complete, and protects it in the next', async () => {
+    world.immutable = true;
+    await world.boot();
+    world.runner.received = (job, message) => (job.kind === 'protect' ? job.die() : world.play(job, message));
+    world.window(0, 60_000);
+    await world.until(() => world.link.released.length === 1);
+    expect(world.ledger.of('vault.protect_failed')).toEqual([
+      { verb: 'protect', what: expect.stringContaining('protect job ended'), cut: false },
+    ]);
+    expect(world.link.released).toEqual(['Everything staged is in the vault and verified.']);
+    const attention = expect.stringMatching(/^Not everything in the vault is immutable: The protect job ended/);
+    expect(world.keeper.status().attention).toEqual([attention]);
+    world.crash();
+    await world.boot();
+    expect(world.keeper.status().attention).toEqual([attention]);
+    world.runner.received = (job, message) => {
+      if (job.kind === 'protect') job.say({ type: 'protected', added: 0, total: 5, left: 2 });
+      else world.play(job, message);
+    };
+    world.window(120_000, 60_000);
+    await world.until(() => world.ledger.of('vault.protected').length === 1);
+    expect(world.keeper.status().attention).toEqual([expect.stringContaining('2 objects')]);
+  });
+
+  it('drops the protecting process at a trip, and when it takes too long', async () => {
+    world.immutable = true;
+    await world.boot();
+    world.runner.received = (job, message) => (job.kind === 'protect' ? undefined : world.play(job, message));
+    world.window(0, 3_600_000);
+    await world.until(() => world.runner.of('protect').length === 1);
+    world.link.cut('Tripped.');
+    await world.until(() => world.ledger.of('vault.protect_failed').length === 1);
+    expect(world.runner.of('protect')[0]?.killed).toBe(true);
+    expect(world.ledger.of('vault.protect_failed')).toEqual([{ verb: 'protect', what: 'Tripped.', cut: true }]);
+    await world.keeper.sync('a');
+    await world.until(() => world.link.released.length === 1);
+    expect(world.runner.of('protect')[1]?.killed).toBe(true);
+    expect(world.ledger.of('vault.protect_failed')[1]).toMatchObject({
+      what: expect.stringContaining('too long'),
+      cut: false,
+    });
+  });
+
   it('tells of a sweep that failed, and counts the window as complete', async () => {
     world.keep = keep;
     world.window(5000, 60_000);

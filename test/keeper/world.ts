@@ -202,6 +202,7 @@ export class World {
   /** What each new batch is taken for. */
   suspicious = false;
   keep: KeeperSetup['keep'];
+  immutable = false;
   windows: Interval[] = [];
   sources = ['a', 'b'];
   lost: { pack: string; problem: string }[] = [];
@@ -272,6 +273,7 @@ export class World {
         ship: { store: {}, staging: '', index: '', vaultId: '', verifyKey: '' },
         ...(this.keep === undefined ? {} : { keep: this.keep }),
         locks: false,
+        immutable: this.immutable,
       },
       ports,
     );
@@ -291,6 +293,8 @@ export class World {
       this.finishSeal(job);
       return;
     }
+    if (message['type'] === 'protect') job.say({ type: 'protected', added: 1, total: 2, left: 0 });
+    if (message['type'] === 'expire') job.say({ type: 'released', objects: 1 });
     if (message['type'] === 'sweep') job.say({ type: 'done', buried: [], removed: 0, bytes: 0, held: 0, left: 0 });
     if (message['type'] === 'signature' && job.kind === 'sweep') return;
     if (message['type'] === 'ship') for (const batch of message['batches'] as string[]) this.askSignature(job, batch);

@@ -63,7 +63,7 @@ describe('a bucket as the vault of an appliance', () => {
 
   async function cli(...args: string[]): Promise<number> {
     const ran = await runCommand([...args, '--config', at('portcullis.yaml')], {
-      examineStore: (store) => examineStore(store, { environment: {}, clock: systemClock }),
+      examineStore: (store, runtime) => examineStore(store, runtime, { environment: {}, clock: systemClock }),
       boxFacts: async () => ({
         outputsPersist: false,
         offHelper: true,
@@ -83,7 +83,7 @@ describe('a bucket as the vault of an appliance', () => {
   it('goes from init through the jobs to a restore, and nobody says the secret', async () => {
     expect(await init(), out).toBe(0);
     expect(out).toContain(`in ${server.endpoint}/vault`);
-    expect(out).toContain('Object Lock:   enforced.');
+    expect(out).toContain('Protection:    enforced.');
     let told = out;
 
     const config = await loadConfig(at('portcullis.yaml'));
@@ -178,7 +178,7 @@ describe('a bucket as the vault of an appliance', () => {
     expect(await init()).toBe(3);
     await configure({ objectLock: 'none' });
     expect(await init(), out).toBe(0);
-    expect(out).toContain('Object Lock:   advisory.');
+    expect(out).toContain('Protection:    advisory.');
     await cli('doctor', '--json');
     expect(doctorSays()).toMatchObject({ verdict: 'warning', detail: expect.stringContaining('can delete the vault') });
   });
