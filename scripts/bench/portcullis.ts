@@ -54,6 +54,7 @@ export class Appliance {
       stagingLimit: 2 ** 40,
       maxMemory: this.#maxMemory,
       compression: 3,
+      expires: false,
       wall: 1_800_000_000_000,
     };
     // As `daemon/main/jobs.ts` starts it.
