@@ -3,6 +3,7 @@ import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { PortcullisError } from '../../daemon/base/errors.ts';
 import { runCli } from '../../daemon/cli/cli.ts';
 import type { Context } from '../../daemon/cli/command.ts';
 import { COMMANDS } from '../../daemon/cli/commands.ts';
@@ -14,10 +15,12 @@ import { openStore } from '../../daemon/main/stores.ts';
 import type { Protection } from '../../daemon/store/canary.ts';
 import { FakeClock } from '../base/fake-clock.ts';
 
+const NO_FACTS = { outputsPersist: undefined, offHelper: false, serviceWatchdog: false, hardwareWatchdog: false };
+
 let folder: string;
 let out: string;
 let examined: { store: StoreConfig; runtime: string }[];
-let protection: Protection;
+let protection: Protection | PortcullisError;
 const at = (name: string) => join(folder, name);
 
 beforeEach(async () => {
@@ -51,10 +54,11 @@ async function cli(...args: string[]): Promise<number> {
     openStore: (store) => openStore(store, { environment: {}, clock }),
     examineStore: async (store, runtime) => {
       examined.push({ store, runtime });
+      if (protection instanceof PortcullisError) throw protection;
       return protection;
     },
     clockSynchronised: async () => true,
-    boxFacts: unused,
+    boxFacts: async () => ({ ...NO_FACTS, missing: [], uncounted: [] }),
     networkFacts: async () => ({ addresses: {}, defaultRoutes: [], timeServers: [], unknown: [] }),
     serve: unused,
   };
@@ -140,5 +144,24 @@ describe('a vault that is to be immutable', () => {
     await rm(at('state'), { recursive: true });
     expect(await cli('init', '--recovery-key', at('another.key'), '--vault', at('elsewhere')), out).toBe(0);
     expect(examined).toHaveLength(1);
+  });
+
+  it('is tried by `doctor`, which says what holds, and what was not tried', async () => {
+    await beInitialised();
+    const told = async () => {
+      await cli('doctor', '--json');
+      const { findings } = JSON.parse(out) as { findings: { check: string; verdict: string; detail: string }[] };
+      const finding = findings.find(({ check }) => check === 'store');
+      return `${finding?.verdict}: ${finding?.detail}`;
+    };
+    await configure(false);
+    expect(await told()).toContain('ok: ');
+    expect(examined).toEqual([]);
+    await configure(true);
+    expect(await told()).toBe("ok: Immutable: enforced against the appliance's user.");
+    protection = { kind: 'advisory', detail: 'Nothing but its isolation keeps it.' };
+    expect(await told()).toBe('warning: Nothing but its isolation keeps it.');
+    protection = new PortcullisError('store.gone', 'There is no vault.');
+    expect(await told()).toMatch(/^warning: There is no vault\. .*not tried\.$/);
   });
 });

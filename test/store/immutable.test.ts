@@ -7,6 +7,7 @@ import { promisify } from 'node:util';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { DirectoryStore } from '../../daemon/store/directory.ts';
 import { ImmutableDirectory } from '../../daemon/store/immutable.ts';
+import { whyWriterMayClear } from '../../daemon/store/immutable-canary.ts';
 import { IMMUTABLE_LAYOUT } from '../../daemon/vault/immutable-layout.ts';
 import { type LoopDisk, loopDisk, noLoopDisk } from './loop-disk.ts';
 
@@ -176,5 +177,20 @@ describe('where there are no immutable files', () => {
     } finally {
       immutable.close();
     }
+  });
+});
+
+describe('who ships', () => {
+  const why = (properties: Record<string, string>, root = false) =>
+    whyWriterMayClear('keeper.service', new Map(Object.entries(properties)), root);
+
+  it('is the unit where there is one, and else who asks', () => {
+    expect(why({ LoadState: 'loaded', User: 'keeper' }, true)).toBeUndefined();
+    expect(why({ LoadState: 'loaded', User: '' })).toContain('root');
+    expect(why({ LoadState: 'not-found' }, true)).toContain('root');
+    expect(why({}, true)).toContain('root');
+    expect(why({})).toBeUndefined();
+    const capabilities = 'cap_chown cap_linux_immutable';
+    expect(why({ LoadState: 'loaded', User: 'keeper', AmbientCapabilities: capabilities })).toContain('keeper.service');
   });
 });
