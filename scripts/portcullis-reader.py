@@ -9,6 +9,7 @@ import argparse
 import base64
 import bisect
 import calendar
+import getpass
 import hashlib
 import hmac
 import json
@@ -17,6 +18,7 @@ import re
 import struct
 import sys
 import time
+import unicodedata
 
 try:
     import zstandard
@@ -59,6 +61,10 @@ class Wrong(Exception):
 
 class Damaged(Exception):
     """An object is not what it has to be."""
+
+
+# What reading something that is no good may raise: whatever it says, it costs itself and nothing else.
+UNUSABLE = (Damaged, ValueError, KeyError, TypeError, AttributeError, IndexError, RecursionError, struct.error)
 
 
 # --- keys -------------------------------------------------------------------------------------------------------
@@ -117,11 +123,11 @@ def public_bytes(private_key):
 
 
 class RecoveryKey:
-    LENGTHS = {"vault-id": 16, "verify-key": 32, "private-key": 32}
+    LENGTHS = {"vault-id": 16, "verify-key": 32, "private-key": 32, "protected-key": 68}
 
     def __init__(self, path):
         try:
-            with open(path, encoding="utf-8") as file:
+            with open(path, encoding="utf-8-sig") as file:
                 text = file.read()
         except (OSError, UnicodeDecodeError) as error:
             raise Wrong(f"the recovery key cannot be read: {error}") from None
@@ -134,21 +140,45 @@ class RecoveryKey:
             if line == "format: portcullis-recovery-key 1":
                 known = True
                 continue
+            if re.fullmatch(r"private-key ?: ?([a-z]{3,8} ){23}[a-z]{3,8}", line):
+                raise Wrong("this program does not know the words of the private key: type its digits")
             match = re.fullmatch(r"([a-z-]+) ?: ?([0-9a-f ]+)\[([0-9a-f]{8})\]", line)
+            named = re.match(r"([a-z-]+) ?:", line)
+            if named and named.group(1) not in self.LENGTHS and named.group(1) != "format":
+                continue  # a later version may have more to say
             name = match.group(1) if match else None
             if name not in self.LENGTHS:
                 raise Wrong(f"line {number} of the recovery key is not of its format")
+            if name in values:
+                raise Wrong(f'line {number} of the recovery key says "{name}" again')
             digits = match.group(2).replace(" ", "")
             value = bytes.fromhex(digits) if len(digits) == 2 * self.LENGTHS[name] else b""
             if not value or sha256(name.encode() + b":" + value)[:8] != match.group(3):
                 raise Wrong(f'line {number} of the recovery key ("{name}") does not agree with its checksum')
             values[name] = value
-        if not known or len(values) != len(self.LENGTHS):
+        if not known or not {"vault-id", "verify-key"} < set(values):
             raise Wrong(f"{path} is no whole recovery key of format 1")
         self.vault_id = values["vault-id"]
+        private_key = values.get("private-key") or self.unlock(values, path)
         self.verify_key = Ed25519PublicKey.from_public_bytes(values["verify-key"])
-        self.private_key = X25519PrivateKey.from_private_bytes(values["private-key"])
+        self.private_key = X25519PrivateKey.from_private_bytes(private_key)
         self.public_hex = public_bytes(self.private_key).hex()
+
+    @staticmethod
+    def unlock(values, path):
+        locked = values["protected-key"]
+        head, (log_n, r, p, zero) = locked[:20], locked[:4]
+        if not (10 <= log_n <= 20 and 1 <= r <= 8 and 1 <= p <= 4 and zero == 0):
+            raise Wrong("the passphrase of this recovery key is stretched in a way not known here")
+        ask = getpass.getpass if sys.stdin.isatty() else lambda _: sys.stdin.readline().rstrip("\n")
+        passphrase = unicodedata.normalize("NFKC", ask(f"Passphrase of {path}: ")).encode()
+        memory = 128 * r * (2**log_n + p + 2) + 2**20
+        key = hashlib.scrypt(passphrase, salt=head[4:], n=2**log_n, r=r, p=p, maxmem=memory, dklen=32)
+        associated = b"portcullis/1 protected key\0" + values["vault-id"] + values["verify-key"] + head
+        try:
+            return gcm_open(key, ZERO_NONCE, locked[20:], associated)
+        except Damaged:
+            raise Wrong("this passphrase does not open the recovery key") from None
 
     def unwrap(self, recipients, purpose):
         info = b"portcullis/1 wrap " + purpose.encode("ascii") + b"\0" + self.vault_id
@@ -266,6 +296,8 @@ class Vault:
         self.store, self.key = Store(root), key
         self.id = key.vault_id
         self.sessions, self.packs, self.places, self.cache = {}, {}, {}, {}
+        self.rewraps = None
+        self.by_footer, self.unproven = set(), {}
         self.indexed = False
         self.refused = []
         self.check_format(root)
@@ -296,7 +328,7 @@ class Vault:
                 if body["format"] != "portcullis-appliance" or body["version"] != 1 or body["vaultId"] != self.id.hex():
                     raise Damaged("is another vault's")
                 return self.key.unwrap(body["recipients"], "appliance")[:32]
-            except (Damaged, Wrong, ValueError, KeyError) as error:
+            except (Wrong, *UNUSABLE) as error:
                 problem = f"{name} {error}"
         for snapshot in reversed(self.snapshots):
             try:
@@ -312,6 +344,7 @@ class Vault:
         self.expires = {}  # from hash of a record to the time from which its objects may be gone
         number, previous = 0, "0" * 64
         seen = set()
+        records = {}  # by sequence number
         for name in sorted(self.store.names("snapshots")):
             try:
                 match = re.fullmatch(r"snapshots/(\d{10})-([0-9a-f]{64})", name)
@@ -326,29 +359,41 @@ class Vault:
                     raise Damaged("is no record of version 1")
                 if body["vaultId"] != self.id.hex() or body["seq"] != seq:
                     raise Damaged("is a record of another place")
-                if seq > number + 1:
-                    self.refused.append(f"snapshots/ has no good record {number + 1} to {seq - 1}")
-                elif seq == number:
-                    raise Damaged(f"is a second record {seq}")
-                elif body["previous"] != previous:
-                    raise Damaged(f"does not follow record {number}")
-            except (Damaged, ValueError, KeyError, TypeError) as error:
+                if body["kind"] == "snapshot" and body["status"] not in ("complete", "partial", "suspicious"):
+                    raise Damaged("has a status of no record of version 1")
+                records.setdefault(seq, []).append((name, match.group(2), body))
+            except UNUSABLE as error:
                 self.refused.append(f"{name} {error}")
+        for seq, found in sorted(records.items()):
+            gap = seq > number + 1  # nobody can tell what a record that is lost would have been named
+            follow = [one for one in found if gap or one[2]["previous"] == previous]
+            for one in found:
+                if one not in follow:
+                    self.refused.append(f"{one[0]} does not follow record {number}")
+            if not follow:
                 continue
-            number, previous = seq, match.group(2)
+            built_on = {body["previous"] for _, _, body in records.get(seq + 1, [])}
+            chosen = next((one for one in follow if one[1] in built_on), follow[0])
+            if gap:
+                self.refused.append(f"snapshots/ has no good record {number + 1} to {seq - 1}")
+            for one in follow:
+                if one is not chosen:
+                    self.refused.append(f"{one[0]} is a second record {seq}")
+            name, previous, body = chosen
+            number = seq
             seen.add(previous)
             if body["kind"] == "snapshot":
                 body["hash"] = previous
                 self.snapshots.append(body)
             elif body["kind"] == "tombstone":
                 try:
-                    at = moment(body["from"])
                     named, kept = body["snapshots"], body["kept"]
                     for one in kept:
                         self.expires.pop(one, None)
                     known = {snapshot["hash"] for snapshot in self.snapshots}
+                    at = moment(body["from"])
                     self.expires.update({one: at for one in named if one in known})
-                except (ValueError, KeyError, TypeError) as error:
+                except UNUSABLE as error:
                     self.refused.append(f"{name} is a tombstone that cannot be used: {error}")
         if expect_head and expect_head not in seen:
             self.refused.append(f"snapshots/ does not hold the expected head {expect_head}")
@@ -374,25 +419,60 @@ class Vault:
         raise Wrong(f'there is no snapshot "{meant}"' if not found else f'"{meant}" fits several snapshots')
 
     def session(self, session):
-        """The session key and the sealing secret."""
+        """The session key and the sealing secret, from its own object or one that wraps it again."""
         if session not in self.sessions:
             name = f"keys/session-{session}"
+            own = None
             try:
-                body = json.loads(self.store.whole(name))
-                wrapped = self.key.unwrap(body["recipients"], "session")
-            except (Wrong, ValueError, KeyError) as error:
-                raise Damaged(f"{name}: {error}") from None
-            if len(wrapped) != 64 or derive(wrapped[:32], self.id, "commitment").hex() != body["commitment"]:
-                raise Damaged(f"{name} holds another key than it commits to")
-            self.sessions[session] = (wrapped[:32], wrapped[32:])
+                own = json.loads(self.store.whole(name))
+                if own["format"] != "portcullis-session" or own["version"] != 1 or own["vaultId"] != self.id.hex():
+                    own = None
+                    raise Damaged(f"{name} is no session of version 1 of this vault")
+                opened = self.open_session(own, name)
+            except UNUSABLE as error:
+                opened = self.rewrapped_session(session, own)
+                if opened is None:
+                    raise Damaged(str(error)) from None
+            self.sessions[session] = opened
         return self.sessions[session]
+
+    def open_session(self, body, name):
+        try:
+            wrapped = self.key.unwrap(body["recipients"], "session")
+        except (Wrong, *UNUSABLE) as error:
+            raise Damaged(f"{name}: {error}") from None
+        if len(wrapped) != 64 or derive(wrapped[:32], self.id, "commitment").hex() != body["commitment"]:
+            raise Damaged(f"{name} holds another key than it commits to")
+        return wrapped[:32], wrapped[32:]
+
+    def rewrapped_session(self, session, own):
+        if self.rewraps is None:
+            self.rewraps = {}
+            for name in self.store.names("keys"):
+                try:
+                    body = json.loads(self.store.whole(name)) if name.startswith("keys/rewrap-") else {}
+                    what = (body.get("format"), body.get("version"), body.get("vaultId"))
+                    for one in body["sessions"] if what == ("portcullis-rewrap", 1, self.id.hex()) else []:
+                        self.rewraps.setdefault(one["session"], []).append(one)
+                except UNUSABLE as error:
+                    self.refused.append(f"{name}: {error}")
+        for one in self.rewraps.get(session, []):
+            try:
+                if own is None or own.get("commitment") == one["commitment"]:
+                    return self.open_session(one, f"keys/session-{session}, wrapped again,")
+            except UNUSABLE:
+                pass
+        return None
 
     def manifest(self, snapshot):
         name = f"manifests/{snapshot['manifest']['name']}"
         data = self.store.whole(name)
         header = read_header(data, MANIFEST)
         key = derive(self.session(snapshot["session"])[0], self.id, "manifest", header[44:76])
-        return json.loads(inflate(gcm_open(key, ZERO_NONCE, data[HEADER:], self.id + header)))
+        content = json.loads(inflate(gcm_open(key, ZERO_NONCE, data[HEADER:], self.id + header)))
+        if content.get("version") != 1:
+            raise Damaged(f"{name} has version {content.get('version')}; this program knows version 1")
+        return content
 
     # Where blobs are: from the indexes, and from the footers of packs that no index describes.
 
@@ -402,7 +482,7 @@ class Vault:
             for name in self.store.names("index"):
                 try:
                     self.read_index(self.store.whole(name))
-                except Damaged as error:
+                except UNUSABLE as error:
                     print(f"portcullis-reader: ignoring {name}: {error}", file=sys.stderr)
         for pack_set in snapshot["packsets"]:
             try:
@@ -411,16 +491,21 @@ class Vault:
                 continue
             for pack in packs:
                 if pack["name"] not in self.packs:
-                    try:
-                        self.read_footer(pack["name"], pack["size"])
-                    except Damaged:
-                        pass
+                    self.read_footer(pack["name"], pack["size"])
+                elif pack["name"] not in self.by_footer:
+                    self.unproven[pack["name"]] = pack["size"]
+
+    def distrust_indexes(self):
+        """An index is only a shorter way: where it does not lead to a blob, what the footers say counts."""
+        unproven, self.unproven = self.unproven, {}
+        for name, size in unproven.items():
+            self.read_footer(name, size)
+        return bool(unproven)
 
     def add_pack(self, pack):
-        if pack.name not in self.packs:
-            self.packs[pack.name] = pack
-            for index, blob in enumerate(pack.blobs):
-                self.places.setdefault(blob[0], []).append((pack, index))
+        self.packs.setdefault(pack.name, pack)
+        for index, blob in enumerate(pack.blobs):
+            self.places.setdefault(blob[0], []).append((pack, index))
 
     def read_index(self, data):
         header = read_header(data, INDEX)
@@ -432,9 +517,18 @@ class Vault:
             name = plain[at : at + 32].hex()
             pack_header = read_header(plain[at + 36 : at + 36 + HEADER], DATA, METADATA)
             blobs, at = read_table(plain, at + 36 + HEADER)
-            self.add_pack(Pack(name, pack_header, blobs))
+            if name not in self.packs:
+                self.add_pack(Pack(name, pack_header, blobs))
 
     def read_footer(self, name, size):
+        """A pack's table from the pack itself. One that cannot be read says nothing."""
+        self.by_footer.add(name)
+        try:
+            self.add_pack(self.footer(name, size))
+        except UNUSABLE:
+            pass
+
+    def footer(self, name, size):
         path = f"packs/{name[:2]}/{name}"
         header = read_header(self.store.get(path, 0, HEADER), DATA, METADATA)
         tail = self.store.get(path, max(size - 12, 0), 12)
@@ -446,7 +540,7 @@ class Vault:
         key = derive(self.index_key, self.id, "footer", header[44:76])
         footer = self.store.get(path, size - 12 - length, length)
         blobs, _ = read_table(gcm_open(key, ZERO_NONCE, footer, self.id + header), 0)
-        self.add_pack(Pack(name, header, blobs))
+        return Pack(name, header, blobs)
 
     def blob(self, blob_id):
         if blob_id in self.cache:
@@ -462,6 +556,8 @@ class Vault:
                 del self.cache[next(iter(self.cache))]
             self.cache[blob_id] = plain
             return plain
+        if self.distrust_indexes():
+            return self.blob(blob_id)
         raise failure
 
     def open_blob(self, pack, index, data=None):
@@ -510,7 +606,7 @@ class Vault:
                     if entry["type"] == "more":
                         if waiting is None:
                             continue
-                        waiting["content"] += entry["content"]
+                        waiting["content"] += references(entry["content"])
                     else:
                         if waiting is not None:
                             problems.append((waiting["path"], "a part of its content list is lost"))
@@ -523,13 +619,14 @@ class Vault:
                             raise ValueError(f"it has no {missing[0]}")
                         if not safe(path):
                             raise ValueError("it is a path that leaves its folder")
+                        check_members(entry)
                         for flaw in use_extras(entry):
                             problems.append((path, flaw))
                         if entry["type"] == "symlink":
                             entry["target"] = path_of(entry["target"])
                         if entry["type"] == "file":
                             waiting = entry
-                except (ValueError, KeyError, TypeError) as error:
+                except UNUSABLE as error:
                     problems.append((path, f"its entry in the file list cannot be used: {error}"))
                     continue
                 if waiting is None:
@@ -539,6 +636,27 @@ class Vault:
                     waiting = None
         if waiting is not None:
             problems.append((waiting["path"], "a part of its content list is lost"))
+
+
+def check_members(entry):
+    if "mode" not in entry:
+        return
+    if whole(entry["mode"], 0) > 4095 or not re.fullmatch(r"-?[0-9]{1,40}", entry["mtime"]):
+        raise ValueError("its mode or mtime is out of range")
+    whole(entry["uid"], 0), whole(entry["gid"], 0)
+    if entry["type"] == "file":
+        whole(entry["size"], 0), whole(entry["pieces"], 0)
+        references(entry["content"])
+
+
+def references(value):
+    if not isinstance(value, list) or len(value) > 1000:
+        raise ValueError("its content is no list of at most 1000")
+    for blob, offset, length, *_ in value:
+        if not re.fullmatch(r"[0-9a-f]{64}", blob):
+            raise ValueError("a reference names no blob")
+        whole(offset, 0), whole(length, 0)
+    return value
 
 
 def use_extras(entry):

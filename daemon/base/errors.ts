@@ -195,6 +195,7 @@ const REGISTER = {
     status: 409,
     remedy: 'Use the vault and the key that belong together; nothing was changed.',
   },
+  'vault.passphrase': { exit: 2, status: 400, remedy: 'Type the passphrase again, as it was when the key was made.' },
   'vault.recipient': {
     exit: 2,
     status: 400,

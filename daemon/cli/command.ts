@@ -16,6 +16,8 @@ export interface Context {
   outBytes(bytes: Uint8Array): Promise<void>;
   /** Writes one line to standard error. */
   err(text: string): void;
+  /** The next line from standard input, after asking for it where a person sits there. A secret is not shown as it is typed. Rejects with `usage.wrong` at the end of the input. */
+  ask(question: string, kind?: 'secret'): Promise<string>;
   /** True where a person reads standard output. */
   readonly terminal: boolean;
   loadConfig(path: string): Promise<Config>;

@@ -5,6 +5,7 @@ import { doctorCommand } from './doctor.ts';
 import { connectCommand, resetCommand, tripCommand } from './gate-commands.ts';
 import { initCommand } from './init.ts';
 import { clearCommand, syncCommand, windowsCommand } from './keeper-commands.ts';
+import { keysCommand } from './keys-command.ts';
 import { ledgerCommand } from './ledger-command.ts';
 import { runCommands } from './run-commands.ts';
 import { statusCommand } from './status.ts';
@@ -23,6 +24,7 @@ export const COMMANDS: readonly Command[] = [
   syncCommand,
   clearCommand,
   ...vaultCommands,
+  keysCommand,
   ledgerCommand,
   configCommand,
   boardCommand,

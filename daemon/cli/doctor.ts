@@ -69,6 +69,7 @@ const bad = (check: string, detail: string, remedy: string): Finding => ({ check
 const CHECKS: readonly Check[] = [
   identity,
   keys,
+  recoveryKeys,
   latch,
   gateFile,
   clock,
@@ -92,6 +93,26 @@ async function identity(config: Config): Promise<Finding> {
   } catch (error) {
     return bad('identity', reasonOf(error), error instanceof PortcullisError ? error.remedy : '');
   }
+}
+
+async function recoveryKeys(config: Config): Promise<Finding> {
+  const { recipients } = await readIdentity(statePaths(config).identity).catch(() => ({ recipients: [] }));
+  const kinds = recipients.map(({ kind }) => kind);
+  const recovery = kinds.filter((kind) => kind === 'recovery').length;
+  if (kinds.includes('drill'))
+    return warning(
+      'recovery keys',
+      'A drill key lies on this box: whoever has the box and the vault can read everything that was sealed since.',
+      'Keep box and vault apart, or `portcullis keys remove` it.',
+    );
+  if (recovery === 0) return bad('recovery keys', 'There is none.', 'Run `portcullis init`.');
+  if (recovery === 1)
+    return warning(
+      'recovery keys',
+      'There is one recovery key: when it is lost, so is the vault.',
+      'Make another, `portcullis keys new`, and keep it elsewhere.',
+    );
+  return ok('recovery keys', `${recovery} recovery keys; the appliance has none of them.`);
 }
 
 async function keys(config: Config): Promise<Finding> {

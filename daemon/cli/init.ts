@@ -1,96 +1,167 @@
 import { randomBytes } from 'node:crypto';
 import { existsSync } from 'node:fs';
-import { mkdir, readFile, writeFile } from 'node:fs/promises';
+import { mkdir } from 'node:fs/promises';
 import { dirname, join, resolve } from 'node:path';
 import { makeDirectory, writeDurably } from '../base/durable.ts';
-import { PortcullisError, reasonOf } from '../base/errors.ts';
+import { PortcullisError } from '../base/errors.ts';
 import type { Config, StoreConfig } from '../config/schema.ts';
 import { type Identity, statePaths, writeIdentity } from '../config/state.ts';
 import { GateFiles } from '../gate/files.ts';
 import type { Protection } from '../store/canary.ts';
-import { createApplianceSecrets, createVaultId, verifyKeyFor } from '../vault/appliance-secrets.ts';
-import { createVault } from '../vault/create.ts';
 import {
-  answerChallenge,
-  createChallenge,
-  createRecoveryKey,
-  formatRecoveryKey,
-  parseRecoveryKey,
-} from '../vault/recovery-key.ts';
-import type { Command, Context } from './command.ts';
+  type ApplianceSecrets,
+  createApplianceSecrets,
+  createVaultId,
+  verifyKeyFor,
+} from '../vault/appliance-secrets.ts';
+import { createVault } from '../vault/create.ts';
+import { adopt } from './adopt.ts';
+import type { Arguments, Command, Context } from './command.ts';
 import { writeGateFile } from './gate-file.ts';
+import { askPassphrase, provenFile, type Recipient, writeNew, writeNewKey } from './key-making.ts';
 import { writeProtect } from './protect-file.ts';
 import { writeRelayOff } from './relay-off.ts';
 
 export const initCommand: Command = {
   name: 'init',
-  about: 'Make this appliance: its keys, its latch, the recovery key, and the vault.',
+  about:
+    'Make this appliance: its keys, its latch, the recovery keys, and the vault. Or, with --adopt, in the place of a dead one.',
   positionals: [],
   options: {
     'recovery-key': {
       type: 'string',
       value: 'FILE',
-      about: 'Where to write the recovery key; the file must not exist. Take it offline afterwards. Required.',
+      multiple: true,
+      about:
+        'Where to write a recovery key; the file must not exist. Take it offline afterwards. Required; give it twice for two keys, each of which opens everything.',
     },
+    passphrase: { type: 'boolean', about: 'Lock the recovery keys with a passphrase.' },
     vault: {
       type: 'string',
       value: 'DIR',
       about: 'Where the disk of the vault is mounted now. Default: the disk of the simulated board. Not for a bucket.',
     },
+    adopt: {
+      type: 'boolean',
+      about:
+        'Go on with a vault whose appliance is dead: this one becomes it. Needs --key. Never while that one may still run.',
+    },
+    key: { type: 'string', short: 'k', value: 'FILE', about: 'With --adopt: a recovery key of that vault.' },
+    'expect-head': {
+      type: 'string',
+      value: 'HASH',
+      about:
+        'With --adopt: hash of a commit record that must be there, of a ledger or a report. Finds a vault whose newest snapshots were cut off.',
+    },
   },
   examples: [
     'portcullis init --config ./portcullis.yaml --recovery-key /media/usb/recovery.key',
-    'portcullis init --recovery-key recovery.key --vault /mnt/vault',
+    'portcullis init --recovery-key first.key --recovery-key second.key --vault /mnt/vault',
+    'portcullis init --adopt --key recovery.key --vault /mnt/vault',
   ],
   async run(args, context) {
-    const keyFile = args.text('recovery-key');
-    if (keyFile === undefined) throw new PortcullisError('usage.wrong', 'init needs --recovery-key.');
-    if (existsSync(keyFile))
-      throw new PortcullisError('state.exists', `The file ${keyFile} exists; init never overwrites a key.`);
-    if (!existsSync(args.configPath)) await writeExample(args.configPath, context);
+    const keyFiles = args.texts('recovery-key');
+    const adopting = args.flag('adopt');
+    checkUse(args);
+    for (const keyFile of keyFiles) {
+      if (existsSync(keyFile))
+        throw new PortcullisError('state.exists', `The file ${keyFile} exists; init never overwrites a key.`);
+    }
+    if (!adopting && !existsSync(args.configPath)) await writeExample(args.configPath, context);
     const config = await context.loadConfig(args.configPath);
     const paths = statePaths(config);
     if (existsSync(paths.identity)) {
       throw new PortcullisError('state.exists', `${config.appliance.state} already holds an appliance.`);
     }
     const place = placeOf(config, args.text('vault'));
+    if (adopting) {
+      const adopted = await adopt(args, context, config, place);
+      await becomeAppliance(args, context, config, adopted);
+      adopted.report(nameOf(place));
+      return 0;
+    }
     const { runtime } = config.appliance;
     const bucket = place.kind === 's3' ? await context.examineStore(place, runtime) : undefined;
+    const passphrase = args.flag('passphrase') ? await askPassphrase(context) : undefined;
     await makeDirectory(config.appliance.state);
     if (place.kind === 'directory') await makeDirectory(place.path);
     const secrets = createApplianceSecrets();
     const vaultId = createVaultId();
     const verifyKey = verifyKeyFor(secrets.signing);
-    const recovery = createRecoveryKey(vaultId, verifyKey);
-    await writeNew(keyFile, formatRecoveryKey(recovery));
-    await proveKey(keyFile, recovery.publicKey, vaultId);
+    const publicKeys: Buffer[] = [];
+    for (const keyFile of keyFiles) {
+      publicKeys.push((await writeNewKey(keyFile, { vaultId, verifyKey }, passphrase)).publicKey);
+    }
+    const recipients: Recipient[] = [];
+    // From the files as they lie on the disk, after all of them were written.
+    for (const keyFile of keyFiles)
+      recipients.push(await provenFile(keyFile, { vaultId, verifyKey }, undefined, askOnce(context, passphrase)));
     const store = await context.openStore(place);
-    await createVault(store, { vaultId, secrets, recipients: [recovery.publicKey], wall: context.clock.wall() });
-    await makeDirectory(dirname(paths.sealingSecret));
-    await writeDurably(paths.sealingSecret, secrets.sealing.reveal());
-    await writeDurably(paths.signingSeed, secrets.signing.reveal());
-    const id = randomBytes(16).toString('hex');
-    // Whoever makes the appliance stands at it: the rules it begins with need no press.
-    await new GateFiles(paths.gateState, id).create(context.clock.wall(), await writeGateFile(config, id));
-    await writeRelayOff(args.configPath, config);
-    const identity: Identity = {
-      version: 1,
-      id,
-      vaultId: vaultId.toString('hex'),
-      verifyKey: verifyKey.toString('base64'),
-      recipients: [recovery.publicKey.toString('base64')],
-    };
-    await writeProtect(args.configPath, config, identity);
-    // Last: what has an identity is whole.
-    await writeIdentity(paths.identity, identity);
+    await createVault(store, { vaultId, secrets, recipients: publicKeys, wall: context.clock.wall() });
+    const identity = await becomeAppliance(args, context, config, { secrets, vaultId, verifyKey, recipients });
     // Only where the protecting process will look for it.
     const isThere =
       place.kind === 'directory' && place.immutable === true && resolve(place.path) === nameOf(config.vault.store);
     const protection = isThere ? await context.examineStore(place, runtime) : bucket;
-    report(args.json, context, { config: args.configPath, keyFile, disk: nameOf(place), identity, protection });
+    report(args.json, context, { config: args.configPath, keyFiles, disk: nameOf(place), identity, protection });
     return 0;
   },
 };
+
+function checkUse(args: Arguments): void {
+  const wrong = (what: string) => new PortcullisError('usage.wrong', what);
+  const keyFiles = args.texts('recovery-key');
+  if (args.flag('adopt')) {
+    if (args.text('key') === undefined) throw wrong('init --adopt needs --key, a recovery key of the vault.');
+    if (keyFiles.length > 0 || args.flag('passphrase'))
+      throw wrong(
+        'init --adopt makes no key: the vault keeps those it has. `portcullis keys` changes them afterwards.',
+      );
+    return;
+  }
+  for (const option of ['key', 'expect-head'])
+    if (args.text(option) !== undefined) throw wrong(`--${option} goes with --adopt.`);
+  if (keyFiles.length === 0) throw wrong('init needs --recovery-key.');
+  if (new Set(keyFiles.map((file) => resolve(file))).size < keyFiles.length)
+    throw wrong('Two recovery keys need two files.');
+}
+
+/** Answers with the passphrase that was just typed twice. */
+function askOnce(context: Context, passphrase: string | undefined): Context {
+  return passphrase === undefined ? context : { ...context, ask: async () => passphrase };
+}
+
+/** Writes down who this appliance is. Last of all its identity: what has one is whole. */
+async function becomeAppliance(
+  args: Arguments,
+  context: Context,
+  config: Config,
+  made: {
+    readonly secrets: ApplianceSecrets;
+    readonly vaultId: Buffer;
+    readonly verifyKey: Buffer;
+    readonly recipients: readonly Recipient[];
+  },
+): Promise<Identity> {
+  const paths = statePaths(config);
+  await makeDirectory(dirname(paths.sealingSecret));
+  await writeDurably(paths.sealingSecret, made.secrets.sealing.reveal());
+  await writeDurably(paths.signingSeed, made.secrets.signing.reveal());
+  const id = randomBytes(16).toString('hex');
+  // Whoever makes the appliance stands at it: the rules it begins with need no press.
+  await new GateFiles(paths.gateState, id).create(context.clock.wall(), await writeGateFile(config, id));
+  await writeRelayOff(args.configPath, config);
+  const identity: Identity = {
+    version: 1,
+    id,
+    vaultId: made.vaultId.toString('hex'),
+    verifyKey: made.verifyKey.toString('base64'),
+    recipients: [...made.recipients],
+  };
+  await writeProtect(args.configPath, config, identity);
+  await writeIdentity(paths.identity, identity);
+  return identity;
+}
 
 /** Where the vault can be reached now. A disk's place while isolated only the simulated board has; a bucket has one place. */
 function placeOf({ board, vault }: Config, disk: string | undefined): StoreConfig {
@@ -108,27 +179,16 @@ function nameOf(store: StoreConfig): string {
   return [store.endpoint.replace(/\/$/, ''), store.bucket, store.prefix].filter((part) => part !== undefined).join('/');
 }
 
-/** The holder of the key file opens a challenge, from the file as it lies on the disk, or there is no appliance. */
-async function proveKey(keyFile: string, publicKey: Buffer, vaultId: Buffer): Promise<void> {
-  const { challenge, answer } = await createChallenge(publicKey, vaultId);
-  const read = parseRecoveryKey(await readFile(keyFile, 'utf8'));
-  if ((await answerChallenge(read, challenge)) !== answer) {
-    throw new PortcullisError('vault.key', `The recovery key in ${keyFile} does not open what is sealed to it.`);
-  }
-}
-
-async function writeNew(path: string, content: string): Promise<void> {
-  try {
-    await writeFile(path, content, { flag: 'wx', mode: 0o600, flush: true });
-  } catch (error) {
-    throw new PortcullisError('usage.wrong', `Cannot write ${path}: ${reasonOf(error)}.`);
-  }
-}
-
 function report(
   json: boolean,
   context: Context,
-  made: { config: string; keyFile: string; disk: string; identity: Identity; protection: Protection | undefined },
+  made: {
+    config: string;
+    keyFiles: readonly string[];
+    disk: string;
+    identity: Identity;
+    protection: Protection | undefined;
+  },
 ): void {
   if (json) {
     context.out(`${JSON.stringify(made)}\n`);
@@ -139,7 +199,8 @@ function report(
       `Made appliance ${made.identity.id} and vault ${made.identity.vaultId} in ${made.disk}.`,
       ...(made.protection === undefined ? [] : [`Protection:    ${made.protection.kind}. ${made.protection.detail}`]),
       `Configuration: ${made.config}`,
-      `Recovery key:  ${made.keyFile}: it opened its challenge. Print it or move it offline now; without it the vault cannot be read.`,
+      ...made.keyFiles.map((file) => `Recovery key:  ${file}: it opened its challenge.`),
+      `Move ${made.keyFiles.length === 1 ? 'it' : 'them'} offline now, or print ${made.keyFiles.length === 1 ? 'it' : 'them'} (portcullis keys sheet): without a recovery key the vault cannot be read.`,
       `Next: portcullis doctor --config ${made.config}, then portcullis run --config ${made.config}.`,
       '',
     ].join('\n'),

@@ -2,14 +2,21 @@ import { readFile } from 'node:fs/promises';
 import { isoTime, parseTime } from '../base/clock.ts';
 import { PortcullisError, reasonOf } from '../base/errors.ts';
 import { readIdentity, statePaths } from '../config/state.ts';
-import { parseRecoveryKey, type RecoveryKey } from '../vault/recovery-key.ts';
+import { storeFromAddress } from '../config/store-address.ts';
+import { parseKeyFile } from '../vault/key-file.ts';
+import type { RecoveryKey } from '../vault/recovery-key.ts';
 import type { Store } from '../vault/store.ts';
 import { findSnapshot, openVault, type Snapshot, snapshotAt, type Vault } from '../vault/vault.ts';
 import type { Arguments, Context, Option } from './command.ts';
 
 /** Options of every command that reads a vault; with both, no appliance and no configuration is needed. */
 export const VAULT_OPTIONS: Record<string, Option> = {
-  store: { type: 'string', value: 'DIR', about: 'The vault, on any machine. Default: the one in the configuration.' },
+  store: {
+    type: 'string',
+    value: 'WHERE',
+    about:
+      'The vault, on any machine: a directory, or s3:https://HOST/BUCKET/PREFIX with AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY. Default: the one in the configuration.',
+  },
   key: { type: 'string', short: 'k', value: 'FILE', about: 'Recovery key.' },
 };
 
@@ -18,7 +25,7 @@ export function nameOf(snapshot: Snapshot): string {
 }
 
 export async function openGiven(args: Arguments, context: Context): Promise<Vault> {
-  const key = await readKey(args);
+  const key = await readKey(args, context);
   const vault = await openVault(await storeOf(args, context), key);
   for (const { object, reason } of vault.refused) context.err(`REFUSED ${object}: it ${reason}.`);
   return vault;
@@ -47,17 +54,26 @@ async function meantSnapshot(vault: Vault, args: Arguments): Promise<Snapshot> {
   return snapshotAt(snapshots, wall === undefined ? '9999' : isoTime(wall), args.text('source'));
 }
 
-export async function readKey(args: Arguments): Promise<RecoveryKey> {
+export async function readKey(args: Arguments, context: Context): Promise<RecoveryKey> {
   const path = args.text('key');
   if (path === undefined)
     throw new PortcullisError(
       'usage.wrong',
       'The content of a vault can be read only with --key FILE, the recovery key.',
     );
+  return readKeyFile(path, context);
+}
+
+/** The recovery key in the file at `path`; asks for its passphrase where it has one. Rejects with `vault.key` or `vault.passphrase`. */
+export async function readKeyFile(path: string, context: Context): Promise<RecoveryKey> {
+  const file = parseKeyFile(await readKeyText(path));
+  return file.kind === 'open' ? file.key : file.unlock(await context.ask(`Passphrase of ${path}: `, 'secret'));
+}
+
+export async function readKeyText(path: string): Promise<string> {
   try {
-    return parseRecoveryKey(await readFile(path, 'utf8'));
+    return await readFile(path, 'utf8');
   } catch (error) {
-    if (error instanceof PortcullisError) throw error;
     throw new PortcullisError('vault.key', `The recovery key ${path} cannot be read: ${reasonOf(error)}.`);
   }
 }
@@ -65,7 +81,7 @@ export async function readKey(args: Arguments): Promise<RecoveryKey> {
 export async function storeOf(args: Arguments, context: Context): Promise<Store> {
   const path = args.text('store');
   return await context.openStore(
-    path === undefined ? (await context.loadConfig(args.configPath)).vault.store : { kind: 'directory', path },
+    path === undefined ? (await context.loadConfig(args.configPath)).vault.store : storeFromAddress(path, context.env),
   );
 }
 

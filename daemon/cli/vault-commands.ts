@@ -9,6 +9,7 @@ import { showPath } from '../vault/paths.ts';
 import { findSnapshot } from '../vault/vault.ts';
 import type { Arguments, Command, Context } from './command.ts';
 import { type Fate, fateText, foretell } from './fates.ts';
+import { fetchCommand } from './fetch.ts';
 import { restoreCommand } from './restore.ts';
 import { nameOf, openGiven, ownVerifyKey, storeOf, trimmed, VAULT_OPTIONS } from './vault-access.ts';
 import { verifyCommand } from './verify.ts';
@@ -107,17 +108,23 @@ async function recorded(args: Arguments, context: Context): Promise<Row[]> {
   if (!existsSync(ledger)) return rows;
   await exportLedger(ledger, (line) => {
     const { type, data } = JSON.parse(line) as { type: string; data: Record<string, unknown> };
-    if (type !== 'snapshot.committed') return;
-    const status = data['suspicious'] === true ? 'suspicious' : data['partial'] === true ? 'partial' : 'complete';
-    rows.push({
-      seq: Number(data['seq']),
-      time: isoTime(Number(data['sealedWall'])),
-      source: String(data['source']),
-      status,
-      snapshot: String(data['snapshot']),
-    });
+    // Of those that another appliance made it knows the newest of each source.
+    if (type === 'vault.adopted')
+      for (const one of data['sources'] as Record<string, unknown>[])
+        rows.push(rowOf({ ...one, sealedWall: one['wall'] }));
+    if (type === 'snapshot.committed') rows.push(rowOf(data));
   });
   return rows;
+}
+
+function rowOf(data: Record<string, unknown>): Row {
+  return {
+    seq: Number(data['seq']),
+    time: isoTime(Number(data['sealedWall'])),
+    source: String(data['source']),
+    status: data['suspicious'] === true ? 'suspicious' : data['partial'] === true ? 'partial' : 'complete',
+    snapshot: String(data['snapshot']),
+  };
 }
 
 const lsCommand: Command = {
@@ -151,4 +158,10 @@ const lsCommand: Command = {
   },
 };
 
-export const vaultCommands: readonly Command[] = [snapshotsCommand, lsCommand, restoreCommand, verifyCommand];
+export const vaultCommands: readonly Command[] = [
+  snapshotsCommand,
+  lsCommand,
+  fetchCommand,
+  restoreCommand,
+  verifyCommand,
+];

@@ -37,7 +37,7 @@ export const verifyCommand: Command = {
     'portcullis verify --store /mnt/vault --key recovery.key --read-data',
   ],
   async run(args, context) {
-    const key = args.text('key') === undefined ? undefined : await readKey(args);
+    const key = args.text('key') === undefined ? undefined : await readKey(args, context);
     const expectHead = args.text('expect-head');
     const store = await storeOf(args, context);
     const common: Omit<VerifyOptions, 'readData'> = {

@@ -225,61 +225,63 @@ const window = z.strictObject({
 
 const kept = (about: string) => whole(0, 100_000).optional().describe(about);
 
+export const storeSchema = z
+  .discriminatedUnion('kind', [
+    z.strictObject({
+      kind: z.literal('directory').describe('A mounted disk or share.'),
+      path: path.describe('Directory of the vault; it exists only while connected.'),
+      mount: matching(/^[A-Za-z0-9:_.\\-]{1,240}\.mount$/, 'a mount unit such as srv-vault.mount')
+        .optional()
+        .describe(
+          'Mount unit of systemd that is started when the vault is connected and stopped before it is isolated. Default: whoever else mounts it.',
+        ),
+      immutable: z
+        .boolean()
+        .optional()
+        .describe(
+          'Whether what was shipped is made immutable, through portcullis-protect.socket, so that the user who ships can neither delete nor alter it. For ext4, xfs and btrfs. Default: no.',
+        ),
+    }),
+    z.strictObject({
+      kind: z.literal('s3').describe('A bucket that keeps versions, behind the switched link.'),
+      endpoint: s3Endpoint.describe('Address of the S3 server or gateway.'),
+      region: matching(/^[a-z0-9-]{1,64}$/, 'a region such as us-east-1')
+        .default('us-east-1')
+        .describe('Region that the server signs for. Ceph and MinIO take the default.'),
+      bucket: matching(/^[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]$/, "a bucket's name").describe(
+        'Bucket, made beforehand with Object Lock. Portcullis makes none.',
+      ),
+      prefix: matching(
+        /^(?!\.{1,2}(?:\/|$))(?!.*\/\.{1,2}(?:\/|$))[A-Za-z0-9._-]+(?:\/[A-Za-z0-9._-]+)*$/,
+        'a folder of A–Z a–z 0–9 . _ - without a slash at its ends',
+      )
+        .optional()
+        .describe('Folder of the vault in the bucket. Default: none.'),
+      accessKeyId: secretRef.describe("Where the access key's ID stands."),
+      secretAccessKey: secretRef.describe(
+        'Where the secret access key stands. What is in the environment every process of the appliance sees; a file only who may read it.',
+      ),
+      objectLock: z
+        .enum(['compliance', 'none'])
+        .default('compliance')
+        .describe(
+          '`compliance`: every object is locked, and a bucket that does not refuse to delete one is refused. `none`: whoever has the credentials can delete the vault while it is connected.',
+        ),
+      retention: duration('1d', '36500d')
+        .default('30d')
+        .describe(
+          'For how long everything that is kept is locked at any moment, at the least. Locks are written and extended to as much again at the most, and an object that is to go waits for its lock.',
+        ),
+      forcePathStyle: z
+        .boolean()
+        .default(true)
+        .describe('Whether the bucket stands in the path, not in the host name, of a request.'),
+    }),
+  ])
+  .describe('Where packs go.');
+
 const vault = z.strictObject({
-  store: z
-    .discriminatedUnion('kind', [
-      z.strictObject({
-        kind: z.literal('directory').describe('A mounted disk or share.'),
-        path: path.describe('Directory of the vault; it exists only while connected.'),
-        mount: matching(/^[A-Za-z0-9:_.\\-]{1,240}\.mount$/, 'a mount unit such as srv-vault.mount')
-          .optional()
-          .describe(
-            'Mount unit of systemd that is started when the vault is connected and stopped before it is isolated. Default: whoever else mounts it.',
-          ),
-        immutable: z
-          .boolean()
-          .optional()
-          .describe(
-            'Whether what was shipped is made immutable, through portcullis-protect.socket, so that the user who ships can neither delete nor alter it. For ext4, xfs and btrfs. Default: no.',
-          ),
-      }),
-      z.strictObject({
-        kind: z.literal('s3').describe('A bucket that keeps versions, behind the switched link.'),
-        endpoint: s3Endpoint.describe('Address of the S3 server or gateway.'),
-        region: matching(/^[a-z0-9-]{1,64}$/, 'a region such as us-east-1')
-          .default('us-east-1')
-          .describe('Region that the server signs for. Ceph and MinIO take the default.'),
-        bucket: matching(/^[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]$/, "a bucket's name").describe(
-          'Bucket, made beforehand with Object Lock. Portcullis makes none.',
-        ),
-        prefix: matching(
-          /^(?!\.{1,2}(?:\/|$))(?!.*\/\.{1,2}(?:\/|$))[A-Za-z0-9._-]+(?:\/[A-Za-z0-9._-]+)*$/,
-          'a folder of A–Z a–z 0–9 . _ - without a slash at its ends',
-        )
-          .optional()
-          .describe('Folder of the vault in the bucket. Default: none.'),
-        accessKeyId: secretRef.describe("Where the access key's ID stands."),
-        secretAccessKey: secretRef.describe(
-          'Where the secret access key stands. What is in the environment every process of the appliance sees; a file only who may read it.',
-        ),
-        objectLock: z
-          .enum(['compliance', 'none'])
-          .default('compliance')
-          .describe(
-            '`compliance`: every object is locked, and a bucket that does not refuse to delete one is refused. `none`: whoever has the credentials can delete the vault while it is connected.',
-          ),
-        retention: duration('1d', '36500d')
-          .default('30d')
-          .describe(
-            'For how long everything that is kept is locked at any moment, at the least. Locks are written and extended to as much again at the most, and an object that is to go waits for its lock.',
-          ),
-        forcePathStyle: z
-          .boolean()
-          .default(true)
-          .describe('Whether the bucket stands in the path, not in the host name, of a request.'),
-      }),
-    ])
-    .describe('Where packs go.'),
+  store: storeSchema,
   keep: z
     .strictObject({
       last: kept('The newest so many snapshots of each source.'),
@@ -329,6 +331,12 @@ const directorySource = z.strictObject({
   kind: z.literal('directory').describe('A directory of this machine.'),
   path: path.describe('Directory to back up.'),
   exclude: z.array(z.string().min(1)).default([]).describe('Glob patterns of relative paths to leave out.'),
+  canaries: z
+    .array(z.string().min(1))
+    .default([])
+    .describe(
+      'Glob patterns of files that nobody has a reason to touch. A snapshot in which one is gone or another is suspicious: it alarms, and nothing expires until somebody has looked.',
+    ),
 });
 const commandSource = z.strictObject({
   name: sourceName,

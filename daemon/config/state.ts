@@ -2,7 +2,7 @@ import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { writeDurably } from '../base/durable.ts';
 import { errnoOf, PortcullisError, reasonOf } from '../base/errors.ts';
-import { integer, list, type Of, object, text } from '../base/shape.ts';
+import { integer, list, type Of, object, oneOf, text } from '../base/shape.ts';
 import type { Config } from './schema.ts';
 
 /** Where everything lies that `init` makes and the processes keep. */
@@ -16,6 +16,8 @@ export function statePaths(config: Config) {
     sealingSecret: join(state, 'keys', 'sealing.secret'),
     /** Held by the keeper alone. */
     signingSeed: join(state, 'keys', 'signing.seed'),
+    /** Only where there is one: whoever has it and the vault can read everything. */
+    drillKey: join(state, 'keys', 'drill.key'),
     /** Working copies of sources: plaintext. */
     work: join(state, 'work'),
     index: join(state, 'index'),
@@ -32,8 +34,20 @@ const identityFile = object({
   vaultId: text(32),
   /** Ed25519 public key of the appliance, base64 of 32 bytes. */
   verifyKey: text(44),
-  /** X25519 public recovery keys, base64 of 32 bytes each. Everything in the vault is encrypted to every one of them. */
-  recipients: list(text(44), 16),
+  /** Everything in the vault is encrypted to every one of them. */
+  recipients: list(
+    object({
+      /** X25519 public key, base64 of 32 bytes. */
+      key: text(44),
+      /** For people: whose it is, or where its sheet lies. */
+      name: text(64),
+      /** The private half of a drill key lies on this box. */
+      kind: oneOf('recovery', 'drill'),
+      /** RFC 3339. */
+      since: text(40),
+    }),
+    16,
+  ),
 });
 /** Who this appliance is. Nothing in it is secret. */
 export type Identity = Of<typeof identityFile>;
@@ -50,4 +64,16 @@ export async function readIdentity(path: string): Promise<Identity> {
 
 export async function writeIdentity(path: string, identity: Identity): Promise<void> {
   await writeDurably(path, `${JSON.stringify(identity, null, 2)}\n`, 0o644);
+}
+
+type Recipient = Identity['recipients'][number];
+
+/** Raw public keys. */
+export function recipientKeys({ recipients }: Pick<Identity, 'recipients'>): Buffer[] {
+  return recipients.map(({ key }) => Buffer.from(key, 'base64'));
+}
+
+/** How people tell public keys apart: their first 16 hex digits. */
+export function fingerprint({ key }: Pick<Recipient, 'key'>): string {
+  return Buffer.from(key, 'base64').toString('hex', 0, 8);
 }

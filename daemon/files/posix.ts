@@ -81,6 +81,7 @@ async function load(): Promise<Posix> {
         if (errnoOf(error) === 'ENOTSUP' || errnoOf(error) === 'EOPNOTSUPP') return [];
         throw error;
       }
+      if (length === 0) return [];
       const names = split(Buffer.from(buffer.subarray(0, length)));
       const found: Xattr[] = [];
       for (const name of names) {

@@ -35,6 +35,8 @@ export interface Book {
   readonly suspicious: ReadonlyMap<number, string>;
   /** Hashes of those that somebody has. */
   readonly cleared: readonly string[];
+  /** Public keys that the last sealing encrypted to, sorted, and when they became others than before. */
+  readonly recipients: { readonly keys: readonly string[]; readonly changedWall: number | undefined } | undefined;
   /** Newest gate record in the ledger, to recognise one that is sent again. */
   readonly gate: { readonly boot: string; readonly seq: number } | undefined;
 }
@@ -50,6 +52,7 @@ export const EMPTY_BOOK: Book = {
   unprotected: undefined,
   suspicious: new Map(),
   cleared: [],
+  recipients: undefined,
   gate: undefined,
 };
 
@@ -94,6 +97,12 @@ export function note(book: Book, entry: Pick<LedgerEntry, 'type' | 'data' | 'wal
       return { ...book, chain: { committed: { seq: count(data, 'seq'), head: text(data, 'head') }, signed: [] } };
     case 'snapshot.cleared':
       return clear(book, count(data, 'seq'));
+    case 'recipients.changed': {
+      const changedWall = texts(data, 'before').length > 0 ? wall : book.recipients?.changedWall;
+      return { ...book, recipients: { keys: texts(data, 'recipients'), changedWall } };
+    }
+    case 'vault.adopted':
+      return adopted(book, data);
     case 'vault.protected': {
       const left = count(data, 'left');
       return {
@@ -143,6 +152,30 @@ function committed(book: Book, data: Data): Book {
   };
 }
 
+/** This appliance goes on where another one stopped. */
+function adopted(book: Book, data: Data): Book {
+  const of = (key: string) => (Array.isArray(data[key]) ? (data[key] as Data[]) : []);
+  return {
+    ...book,
+    chain: { committed: { seq: count(data, 'seq'), head: text(data, 'head') }, signed: [] },
+    suspicious: new Map(of('suspicious').map((one) => [count(one, 'seq'), text(one, 'head')])),
+    lastSnapshots: new Map(
+      of('sources').map((one) => [
+        text(one, 'source'),
+        {
+          snapshot: text(one, 'snapshot'),
+          seq: count(one, 'seq'),
+          wall: count(one, 'wall'),
+          files: count(one, 'files'),
+          bytes: count(one, 'bytes'),
+          partial: one['partial'] === true,
+          readBack: 'cached' as const,
+        },
+      ]),
+    ),
+  };
+}
+
 function clear(book: Book, seq: number): Book {
   const hash = book.suspicious.get(seq);
   if (hash === undefined) return book;
@@ -158,6 +191,11 @@ function set<V>(map: ReadonlyMap<string, V>, key: string, value: V): Map<string,
 function text(data: Data, key: string): string {
   const value = data[key];
   return typeof value === 'string' ? value : '';
+}
+
+function texts(data: Data, key: string): string[] {
+  const value = data[key];
+  return Array.isArray(value) ? value.filter((one) => typeof one === 'string') : [];
 }
 
 function count(data: Data, key: string): number {
@@ -178,6 +216,8 @@ export async function recall(ledger: LedgerReads): Promise<Book> {
     'snapshot.committed',
     'snapshot.cleared',
     'snapshots.buried',
+    'recipients.changed',
+    'vault.adopted',
     'vault.lost',
     'vault.protected',
     'vault.protect_failed',

@@ -5,6 +5,7 @@ import type { SealRequest, ShipRequest, SweepRequest } from '../base/jobs.ts';
 import type { Log } from '../base/log.ts';
 import type { Delivery, GateRecord, Interlock } from '../base/protocol.ts';
 import type { LedgerEntry, LedgerReads, LedgerWrites } from '../ledger/ports.ts';
+import { lostAttention, recipientsAttention, suspicionAttention, unprotectedAttention } from './attention.ts';
 import { type Book, EMPTY_BOOK, note, recall } from './book.ts';
 import type { Chain } from './chain.ts';
 import { decide, type Interval, type Move } from './cycle.ts';
@@ -53,7 +54,7 @@ export interface KeeperSetup {
   /** How often relays, contacts and proofs are to be tested, ms. */
   readonly proofTestMs: number;
   readonly sources: readonly SourceSetup[];
-  readonly seal: Omit<SealRequest, 'source' | 'wall'>;
+  readonly seal: Omit<SealRequest, 'source' | 'wall' | 'recipients'>;
   readonly ship: Pick<Extract<ShipRequest, { type: 'ship' }>, 'store' | 'staging' | 'index' | 'vaultId' | 'verifyKey'>;
   /** What is kept, and how long it stays after it was said to go; absent where nothing ever expires. */
   readonly keep?: Pick<Extract<SweepRequest, { type: 'sweep' }>, 'rules' | 'graceMs'>;
@@ -83,6 +84,8 @@ export interface KeeperPorts {
   windowAt(wall: number): Interval | undefined;
   nextWindow(wall: number): Interval | undefined;
   clockTrusted(): Promise<boolean>;
+  /** Public keys, base64, to which the next sealing encrypts. */
+  recipients(): Promise<readonly string[]>;
   readonly proofs: Pick<LinkProofs, 'read' | 'caveats' | 'start' | 'follow' | 'stop'>;
   readonly mount: VaultMount;
   /** Finished batches in staging, oldest first. */
@@ -294,6 +297,7 @@ export class Keeper implements KeeperReads {
       ...lostAttention(this.#book.lostPacks),
       ...unprotectedAttention(this.#setup.immutable ? this.#book.unprotected : undefined),
       ...suspicionAttention([...this.#book.suspicious.keys()]),
+      ...recipientsAttention(this.#book.recipients, this.#ports.clock.wall()),
       ...[...this.#book.lastFailures].map(([source, { what }]) => `${source}: ${what}`.slice(0, 500)),
     ];
   }
@@ -457,7 +461,8 @@ export class Keeper implements KeeperReads {
     await this.#append('seal.started', { source: source.name, window });
     this.#activity = `Sealing ${source.name}.`;
     this.#running.set(source.name, { state: 'sealing', files: 0, bytes: 0 });
-    const request = { ...this.#setup.seal, source: source.request, wall: this.#ports.clock.wall() };
+    const recipients = await this.#recipients();
+    const request = { ...this.#setup.seal, recipients, source: source.request, wall: this.#ports.clock.wall() };
     const over = AbortSignal.any([this.#stopping.signal, uplinkLost]);
     const sealed = await runSeal(this.#ports.runner, request, over, {
       progress: ({ files, bytes }) => {
@@ -483,6 +488,15 @@ export class Keeper implements KeeperReads {
       problems: problems.slice(0, 20),
     });
     this.#staged = await this.#ports.staged();
+  }
+
+  /** Whom the next snapshot is encrypted to. That it changed is in the ledger before anything is sealed so. */
+  async #recipients(): Promise<string[]> {
+    const recipients = [...(await this.#ports.recipients())].sort();
+    const before = this.#book.recipients?.keys;
+    if (before === undefined || recipients.join() !== before.join())
+      await this.#append('recipients.changed', { recipients, before: [...(before ?? [])] }, true);
+    return recipients;
   }
 
   /** Sealing has staged a part, or waits for room: there may be something to connect for. */
@@ -747,29 +761,9 @@ export class Keeper implements KeeperReads {
   }
 }
 
-function suspicionAttention(seqs: readonly number[]): string[] {
-  if (seqs.length === 0) return [];
-  const [what, first] = [seqs.length === 1 ? 'Snapshot' : 'Snapshots', seqs.slice(0, 20).join(', ')];
-  return [
-    `${what} ${first} may hold a damaged source, and nothing expires meanwhile: look at the source, then \`portcullis clear ${seqs[0]}\`.`,
-  ];
-}
-
 function progressOf({
   state: _,
   ...progress
 }: { readonly state: string } & NonNullable<SourceStatus['progress']>): NonNullable<SourceStatus['progress']> {
   return progress;
-}
-
-function lostAttention(packs: number): string[] {
-  if (packs === 0) return [];
-  const what = packs === 1 ? '1 pack in the vault is' : `${packs} packs in the vault are`;
-  return [
-    `${what} damaged or gone; what the sources still have of it is sealed again. \`portcullis verify\` names them.`,
-  ];
-}
-
-function unprotectedAttention(why: string | undefined): string[] {
-  return why === undefined ? [] : [`Not everything in the vault is immutable: ${why}`.slice(0, 500)];
 }

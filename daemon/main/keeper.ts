@@ -72,7 +72,6 @@ async function start(): Promise<Running> {
         index: paths.index,
         work: paths.work,
         secret: paths.sealingSecret,
-        recipients: identity.recipients,
         vaultId: identity.vaultId,
         stagingLimit: sizeBytes(vault.stagingLimit) ?? 0,
         maxMemory: sizeBytes(vault.maxMemory) ?? 0,
@@ -109,6 +108,7 @@ async function start(): Promise<Running> {
       nextWindow: (wall) => calendar.next(wall),
       proofs: linkProofs(config.board),
       mount: 'mount' in vault.store && vault.store.mount !== undefined ? new MountUnit(vault.store.mount) : NO_MOUNT,
+      recipients: async () => (await readIdentity(paths.identity)).recipients.map(({ key }) => key),
       clockTrusted: async () => appliance.clock === 'system' || (await clockSynchronised()),
       staged: async () =>
         (await listBatches(paths.staging)).map(({ batch, draft }) => ({

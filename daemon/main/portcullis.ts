@@ -10,6 +10,7 @@ import { clockSynchronised } from './clock-trust.ts';
 import { networkFacts } from './network.ts';
 import { serve } from './run.ts';
 import { examineStore, openStore } from './stores.ts';
+import { Terminal } from './terminal.ts';
 import { version } from './version.ts';
 
 const interrupt = new AbortController();
@@ -20,6 +21,7 @@ process.once('SIGINT', () => {
 });
 
 const ports = { environment: process.env, clock: systemClock, signal: interrupt.signal };
+const terminal = new Terminal();
 const context: Context = {
   clock: systemClock,
   env: process.env,
@@ -30,6 +32,7 @@ const context: Context = {
       process.stdout.write(bytes, (error) => (error ? reject(error) : resolve()));
     }),
   err: (text) => void process.stderr.write(`${text}\n`),
+  ask: (question, kind) => terminal.ask(question, kind),
   terminal: process.stdout.isTTY,
   interrupted: interrupt.signal,
   loadConfig,
@@ -44,3 +47,4 @@ const context: Context = {
 // A reader that has seen enough (`| head`) is no error.
 process.stdout.on('error', () => process.exit(0));
 process.exitCode = await runCli(process.argv.slice(2), COMMANDS, context);
+terminal.close();

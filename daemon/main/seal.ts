@@ -8,6 +8,7 @@ import { PortcullisError, reasonOf } from '../base/errors.ts';
 import { type SealMessage, type SealRequest, sealRequest } from '../base/jobs.ts';
 import type { Lines } from '../base/lines.ts';
 import { Secret } from '../base/secret.ts';
+import { globTest } from '../sources/glob.ts';
 import { openSource, type SourceSettings } from '../sources/open.ts';
 import { seal } from '../vault/seal.ts';
 import { sealThreads } from '../vault/seal-plan.ts';
@@ -50,6 +51,7 @@ async function work(request: SealRequest, lines: Lines<SealMessage | Failed>): P
       secret: sealing.reveal(),
       vaultId,
     }),
+    ...(settings.kind === 'directory' ? { isCanary: matching(settings.canaries) } : {}),
     part: (batch) => lines.send({ type: 'part', batch }),
     full: async () => {
       lines.send({ type: 'full' });
@@ -72,6 +74,11 @@ async function work(request: SealRequest, lines: Lines<SealMessage | Failed>): P
     problems: [...problems],
     doubts: [...doubts],
   });
+}
+
+function matching(patterns: readonly string[]): (path: Buffer) => boolean {
+  const tests = patterns.map(globTest);
+  return (path) => tests.some((test) => test(path.toString('utf8')));
 }
 
 async function readSecret(path: string): Promise<Secret> {

@@ -17,7 +17,9 @@ export interface DirectoryOptions {
 }
 
 /** How many names are looked up at once. */
-const BATCH = 128;
+const BATCH = 32;
+/** Names as strings of one byte a character: a Buffer for each costs more than all else about a name. */
+const BYTES = 'latin1';
 
 /**
  * A directory tree as it is found: names as raw bytes, in byte order within each directory, links not followed. What
@@ -34,6 +36,7 @@ const BATCH = 128;
 export function directorySource({ name, path, exclude }: DirectoryOptions): Source {
   const tests = exclude.map(globTest);
   const excluded = (relative: Buffer) => {
+    if (tests.length === 0) return false;
     const text = relative.toString('utf8');
     return tests.some((test) => test(text));
   };
@@ -54,10 +57,10 @@ export function directorySource({ name, path, exclude }: DirectoryOptions): Sour
       if (signal.aborted) throw stopped(`Source ${name}`);
     };
     goOn();
-    const names = await readdir(root, { encoding: 'buffer' }).catch((error: unknown) => {
+    const names = await readdir(root, { encoding: BYTES }).catch((error: unknown) => {
       throw new PortcullisError('source.failed', `Source ${name}: ${path} cannot be read (${errnoOf(error)}).`);
     });
-    yield* walk({ ...walking, excluded, goOn }, root, undefined, names);
+    yield* walk({ ...walking, excluded, goOn }, root, names);
     // An unmounted or replaced root looks like a tree whose files vanished one by one.
     const end = await rootStat();
     if (end.dev !== start.dev || end.ino !== start.ino)
@@ -103,66 +106,88 @@ interface Stats {
 }
 
 type Found =
-  | (Stats & { readonly target?: Buffer; readonly names?: Buffer[] })
+  | (Stats & { readonly target?: Buffer })
   | { readonly problem: string }
   | { readonly skipped: string }
   | undefined;
 
-/** Everything below `directory`, whose path from the root is `prefix` and which holds `names`. */
-async function* walk(
-  walking: Walk,
-  directory: Buffer,
-  prefix: Buffer | undefined,
-  names: Buffer[],
-): AsyncGenerator<Entry> {
-  names.sort(Buffer.compare);
-  for (let from = 0; from < names.length; from += BATCH) {
-    const batch = names
-      .slice(from, from + BATCH)
-      .map((name) => ({ path: prefix === undefined ? name : join(prefix, name), absolute: join(directory, name) }))
-      .filter(({ path }) => !walking.excluded(path));
-    // At once: asked for one by one by a pool of threads it takes four times as long. Between batches others have their turn.
-    await setImmediate();
-    const found = batch.map(({ absolute }) => look(walking.posix, absolute));
-    for (const [index, { path, absolute }] of batch.entries()) {
-      walking.goOn();
-      const at = found[index];
-      if (at === undefined) continue;
-      if ('skipped' in at) {
-        yield { kind: 'skipped', path, reason: at.skipped };
-        continue;
+/** A directory that is being gone through: its names, and what was found at those that were looked up last. */
+interface Open {
+  readonly directory: Buffer;
+  readonly names: string[];
+  looked: { readonly path: Buffer; readonly absolute: Buffer; readonly found: Found }[];
+  /** How many names have been looked up, and how many of `looked` been told. */
+  from: number;
+  at: number;
+}
+
+function openAt(directory: Buffer, names: string[]): Open {
+  return { directory, names: names.sort(), looked: [], from: 0, at: 0 };
+}
+
+/** Everything below `root`, which holds `names`. One generator for all levels: what goes through many pays at each. */
+async function* walk(walking: Walk, root: Buffer, names: string[]): AsyncGenerator<Entry> {
+  const open = [openAt(root, names)];
+  for (let last = open.at(-1); last !== undefined; last = open.at(-1)) {
+    const next = last.looked[last.at++];
+    if (next === undefined) {
+      if (last.from >= last.names.length) open.pop();
+      else {
+        // Between batches others have their turn.
+        await setImmediate();
+        lookUp(walking, last, root.length + 1);
       }
-      if (!('stats' in at)) {
-        yield { kind: 'problem', path, reason: at.problem };
-        continue;
+      continue;
+    }
+    walking.goOn();
+    const { path, absolute, found: at } = next;
+    if (at === undefined) continue;
+    if ('skipped' in at) {
+      yield { kind: 'skipped', path, reason: at.skipped };
+      continue;
+    }
+    if (!('stats' in at)) {
+      yield { kind: 'problem', path, reason: at.problem };
+      continue;
+    }
+    const { stats, xattrs, problem } = at;
+    const common = {
+      path,
+      mode: Number(stats.mode) & 0o7777,
+      mtimeNs: stats.mtimeNs,
+      uid: Number(stats.uid),
+      gid: Number(stats.gid),
+      ...(xattrs.length === 0 ? {} : { xattrs }),
+      ...(problem === undefined ? {} : { problem }),
+    };
+    if (at.target !== undefined) yield { ...common, kind: 'symlink', target: at.target };
+    else if (stats.isDirectory()) {
+      // Read late: a batch of directories must not hold all their listings at once.
+      const inside = attempt(() => readdirSync(absolute, { encoding: BYTES }));
+      if (inside === undefined) continue;
+      noteMount(walking, path, stats);
+      if ('problem' in inside) yield { kind: 'problem', path, reason: inside.problem };
+      else {
+        yield { ...common, kind: 'directory' };
+        open.push(openAt(absolute, inside.value));
       }
-      const { stats, xattrs, problem } = at;
-      const common = {
-        path,
-        mode: Number(stats.mode & 0o7777n),
-        mtimeNs: stats.mtimeNs,
-        uid: Number(stats.uid),
-        gid: Number(stats.gid),
-        ...(xattrs.length === 0 ? {} : { xattrs }),
-        ...(problem === undefined ? {} : { problem }),
-      };
-      if (at.target !== undefined) yield { ...common, kind: 'symlink', target: at.target };
-      else if (stats.isDirectory()) {
-        // Read late: a batch of directories must not hold all their listings at once.
-        const inside = attempt(() => readdirSync(absolute, { encoding: 'buffer' }));
-        if (inside === undefined) continue;
-        noteMount(walking, path, stats);
-        if ('problem' in inside) yield { kind: 'problem', path, reason: inside.problem };
-        else {
-          yield { ...common, kind: 'directory' };
-          yield* walk(walking, absolute, path, inside.value);
-        }
-      } else {
-        const link = linkOf(walking.links, stats);
-        yield { ...common, kind: 'file', content: contentAt(absolute, stats), ...(link === undefined ? {} : { link }) };
-      }
+    } else {
+      const link = linkOf(walking.links, stats);
+      yield { ...common, kind: 'file', content: contentAt(absolute, stats), ...(link === undefined ? {} : { link }) };
     }
   }
+}
+
+/** Looks up the next names at once: asked for one by one by a pool of threads it takes four times as long. */
+function lookUp({ posix, excluded }: Walk, open: Open, pathAt: number): void {
+  open.looked = [];
+  open.at = 0;
+  for (const name of open.names.slice(open.from, open.from + BATCH)) {
+    const absolute = join(open.directory, name);
+    const path = absolute.subarray(pathAt);
+    if (!excluded(path)) open.looked.push({ path, absolute, found: look(posix, absolute) });
+  }
+  open.from += BATCH;
 }
 
 function contentAt(path: Buffer, { size, blocks, mtimeNs, ctimeNs, ino, dev }: BigIntStats): Content {
@@ -190,27 +215,37 @@ function linkOf(links: Walking['links'], { dev, ino, nlink, size, mtimeNs }: Big
 function look(posix: Posix | undefined, absolute: Buffer): Found {
   const found = attempt((): Found => {
     const stats = lstatSync(absolute, { bigint: true });
-    if (stats.isSocket()) return { skipped: 'a socket' };
-    if (stats.isFIFO()) return { skipped: 'a FIFO' };
-    if (stats.isSymbolicLink())
-      return { stats, target: readlinkSync(absolute, { encoding: 'buffer' }), ...xattrsOf(posix, absolute) };
-    // Whether a file may be read whoever reads it finds out: most need not be read again.
-    if (stats.isDirectory() || stats.isFile()) return { stats, ...xattrsOf(posix, absolute) };
-    return { problem: 'a device node, skipped' };
+    switch (Number(stats.mode) & constants.S_IFMT) {
+      case constants.S_IFREG:
+      case constants.S_IFDIR:
+        // Whether a file may be read whoever reads it finds out: most need not be read again.
+        return { stats, ...xattrsOf(posix, absolute) };
+      case constants.S_IFLNK:
+        return { stats, target: readlinkSync(absolute, { encoding: 'buffer' }), ...xattrsOf(posix, absolute) };
+      case constants.S_IFSOCK:
+        return { skipped: 'a socket' };
+      case constants.S_IFIFO:
+        return { skipped: 'a FIFO' };
+      default:
+        return { problem: 'a device node, skipped' };
+    }
   });
   return found !== undefined && 'value' in found ? found.value : found;
 }
 
+const NO_XATTRS = { xattrs: [] };
+
 function xattrsOf(posix: Posix | undefined, absolute: Buffer): Omit<Stats, 'stats'> {
-  if (posix === undefined) return { xattrs: [] };
+  if (posix === undefined) return NO_XATTRS;
   try {
     const xattrs = posix.readXattrs(absolute);
+    if (xattrs.length === 0) return NO_XATTRS;
     const bytes = xattrs.reduce((sum, { name, value }) => sum + name.length + value.length, 0);
     if (xattrs.length <= MAX_XATTRS && bytes <= MAX_XATTR_BYTES) return { xattrs };
     return { xattrs: [], problem: `its ${xattrs.length} extended attributes (${bytes} bytes) are too many to keep` };
   } catch (error) {
     // Vanished: whoever reads it next says so.
-    if (errnoOf(error) === 'ENOENT') return { xattrs: [] };
+    if (errnoOf(error) === 'ENOENT') return NO_XATTRS;
     return { xattrs: [], problem: `its extended attributes cannot be read (${reasonOf(error)})` };
   }
 }
@@ -239,8 +274,12 @@ function attempt<T>(act: () => T): { value: T } | { problem: string } | undefine
   }
 }
 
-function join(directory: Buffer, name: Buffer): Buffer {
-  return Buffer.concat([directory, SLASH, name]);
+function join(directory: Buffer, name: string): Buffer {
+  const joined = Buffer.allocUnsafe(directory.length + 1 + name.length);
+  joined.set(directory);
+  joined[directory.length] = SLASH;
+  joined.write(name, directory.length + 1, BYTES);
+  return joined;
 }
 
-const SLASH = Buffer.from('/');
+const SLASH = 0x2f;

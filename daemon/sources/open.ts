@@ -11,7 +11,13 @@ import type { Source } from './source.ts';
 /** A source as the configuration describes it, with its defaults filled in. */
 export type SourceSettings =
   | { readonly kind: 'git'; readonly name: string; readonly url: string }
-  | { readonly kind: 'directory'; readonly name: string; readonly path: string; readonly exclude: readonly string[] }
+  | {
+      readonly kind: 'directory';
+      readonly name: string;
+      readonly path: string;
+      readonly exclude: readonly string[];
+      readonly canaries: readonly string[];
+    }
   | {
       readonly kind: 'command';
       readonly name: string;

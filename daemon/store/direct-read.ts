@@ -1,17 +1,9 @@
 import { constants } from 'node:fs';
 import { type FileHandle, open, readFile, statfs } from 'node:fs/promises';
-import { errnoOf } from '../base/errors.ts';
+import { alignedBuffer, BLOCK, isNotDirect } from './aligned.ts';
 
-/** Direct reads have to begin at a multiple of this: no disk has larger blocks. */
-const BLOCK = 4096;
-/** Of a WebAssembly.Memory, the one thing in Node whose memory begins at a page, as the kernel wants it. */
-const WASM_PAGE = 1 << 16;
 /** A pack in one read, nearly always. */
 const BUFFER = 9 << 20;
-/** Node has it, its types have not. */
-const { WebAssembly: Wasm } = globalThis as unknown as {
-  WebAssembly: { Memory: new (size: { initial: number }) => { readonly buffer: ArrayBuffer } };
-};
 /** ZFS takes O_DIRECT, may answer from its own cache, and counts that as read from the disk. */
 const COUNTS_CACHE_HITS = new Set([0x2fc12fc1]);
 
@@ -55,7 +47,7 @@ export class DirectReader {
     try {
       file = await open(path, constants.O_RDONLY | constants.O_DIRECT);
       const { size } = await file.stat();
-      this.#buffer ??= new Uint8Array(new Wasm.Memory({ initial: this.#bufferBytes / WASM_PAGE }).buffer);
+      this.#buffer ??= alignedBuffer(this.#bufferBytes);
       const handle = file;
       return await readAligned(
         async (buffer, position) => (await handle.read(buffer, 0, buffer.length, position)).bytesRead,
@@ -63,10 +55,7 @@ export class DirectReader {
         this.#buffer,
       );
     } catch (error) {
-      // No memory to be had is the RangeError.
-      if (error instanceof RangeError || ['EINVAL', 'ENOTSUP', 'EOPNOTSUPP'].includes(errnoOf(error) ?? '')) {
-        return undefined;
-      }
+      if (isNotDirect(error)) return undefined;
       throw error;
     } finally {
       await file?.close();

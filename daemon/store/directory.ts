@@ -6,6 +6,7 @@ import { syncDirectory } from '../base/durable.ts';
 import { type ErrorCode, errnoOf, PortcullisError, reasonOf } from '../base/errors.ts';
 import type { Remover, Store } from '../vault/store.ts';
 import { DirectReader } from './direct-read.ts';
+import { DirectWriter } from './direct-write.ts';
 import { requireName } from './name.ts';
 
 /** The object that makes a directory a vault. Without it nothing else is written: an empty mount point is not the disk. */
@@ -14,14 +15,19 @@ const TEMPORARY = 'tmp';
 
 /**
  * A store in the directory `root`, for one writer at a time, which may put several objects at once. An object is written to `tmp/`, synced, linked to its name,
- * and its directories are synced. `root` has to exist; all objects but FORMAT need FORMAT to be there first.
+ * and its directories are synced, once for all that were put soon. `root` has to exist; all objects but FORMAT need FORMAT to be there first.
  */
 export class DirectoryStore implements Store, Remover {
   readonly #root: string;
   readonly #reader = new DirectReader();
-  /** Directories that are there and durable, or are being made so. */
+  readonly #writer = new DirectWriter();
+  /** Directories that are there, or are being made. */
   readonly #directories = new Map<string, Promise<void>>();
   readonly #underWay = new Set<Promise<void>>();
+  /** Directories in which there are names that may not be durable, and the temporary ones that say so. */
+  #unsynced = new Set<string>();
+  #temporaries: string[] = [];
+  #syncing: Promise<void> = Promise.resolve();
   #settling: Promise<void> | undefined;
 
   constructor(root: string) {
@@ -29,6 +35,15 @@ export class DirectoryStore implements Store, Remover {
   }
 
   async put(name: string, bytes: Uint8Array): Promise<void> {
+    await this.putSoon(name, bytes);
+    try {
+      await this.#syncNames();
+    } catch (error) {
+      throw await this.#failure(error, `Writing ${name} failed`);
+    }
+  }
+
+  async putSoon(name: string, bytes: Uint8Array): Promise<void> {
     try {
       const path = this.#path(name);
       if (name !== MARK) await this.#requireMark();
@@ -44,7 +59,7 @@ export class DirectoryStore implements Store, Remover {
   async settle(): Promise<void> {
     try {
       await this.#requireMark();
-      await this.#settleOnce();
+      await this.#syncNames();
     } catch (error) {
       throw await this.#failure(error, 'Settling failed');
     }
@@ -126,7 +141,7 @@ export class DirectoryStore implements Store, Remover {
 
   /**
    * Directories are made one by one, never the root itself: where the disk was must not become a directory. Several puts may want the
-   * same one at once: for none of them it is there before it is durable.
+   * same one at once.
    */
   #makeDirectories(path: string): Promise<void> {
     if (path === this.#root) return Promise.resolve();
@@ -147,29 +162,54 @@ export class DirectoryStore implements Store, Remover {
     await mkdir(path, { mode: 0o700 }).catch((error: unknown) => {
       if (errnoOf(error) !== 'EEXIST') throw error;
     });
-    await syncDirectory(dirname(path));
+    this.#unsynced.add(dirname(path));
   }
 
-  /**
-   * Gives `bytes` the name `path`, durably. The temporary name goes last: as long as a name may be visible and not durable, something
-   * is in `tmp/`.
-   */
+  /** Gives durable `bytes` the name `path`. That becomes durable when names are synced. */
   async #link(temporary: string, path: string, bytes: Uint8Array): Promise<void> {
     let written = false;
     try {
-      await writeSynced(temporary, bytes);
+      await this.#writer.write(temporary, bytes);
       written = true;
       await this.#makeDirectories(dirname(path));
       await link(temporary, path);
-      await syncDirectory(dirname(path));
+      this.#unsynced.add(dirname(path));
+      this.#temporaries.push(temporary);
     } catch (error) {
-      if (written && errnoOf(error) !== 'EEXIST') {
-        this.#settling = undefined;
-        this.#directories.clear();
-      } else await unlink(temporary).catch(() => {});
+      if (written && errnoOf(error) !== 'EEXIST') this.#forget();
+      else await unlink(temporary).catch(() => {});
       throw error;
     }
-    await unlink(temporary).catch(() => {});
+  }
+
+  /**
+   * Makes the names given so far durable. The temporary ones go last: as long as a name may be visible and not durable, something is in
+   * `tmp/`. One after the other: who comes second may want what the first is about.
+   */
+  #syncNames(): Promise<void> {
+    const syncing = this.#syncing.then(async () => {
+      // Where the one before failed.
+      await this.#settleOnce();
+      const directories = [...this.#unsynced];
+      const temporaries = this.#temporaries;
+      this.#unsynced = new Set();
+      this.#temporaries = [];
+      try {
+        await Promise.all(directories.map((directory) => syncDirectory(directory)));
+      } catch (error) {
+        this.#forget();
+        throw error;
+      }
+      await Promise.all(temporaries.map((temporary) => unlink(temporary).catch(() => {})));
+    });
+    this.#syncing = syncing.catch(() => {});
+    return syncing;
+  }
+
+  /** What is durable is to be found out anew. */
+  #forget(): void {
+    this.#settling = undefined;
+    this.#directories.clear();
   }
 
   /**
@@ -222,17 +262,6 @@ function exists(path: string): Promise<boolean> {
     () => true,
     () => false,
   );
-}
-
-async function writeSynced(path: string, bytes: Uint8Array): Promise<void> {
-  const file = await open(path, 'wx', 0o400);
-  try {
-    // Not `writeFile`, which takes sixteen turns for a pack.
-    for (let at = 0; at < bytes.length; ) at += (await file.write(bytes, at)).bytesWritten;
-    await file.datasync();
-  } finally {
-    await file.close();
-  }
 }
 
 async function syncDirectories(path: string): Promise<void> {

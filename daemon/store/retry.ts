@@ -23,10 +23,18 @@ export class RetryStore implements Store, Remover {
   }
 
   put(name: string, bytes: Uint8Array): Promise<void> {
+    return this.#putting(name, bytes, () => this.#inner.put(name, bytes));
+  }
+
+  putSoon(name: string, bytes: Uint8Array): Promise<void> {
+    return this.#putting(name, bytes, () => this.#inner.putSoon(name, bytes));
+  }
+
+  #putting(name: string, bytes: Uint8Array, put: () => Promise<void>): Promise<void> {
     let uncertain = false;
     return this.#retrying(async () => {
       try {
-        await this.#inner.put(name, bytes);
+        await put();
       } catch (error) {
         // An attempt whose answer was lost may have taken the name: then the object is ours when its bytes are.
         if (uncertain && hasCode(error, 'store.exists') && (await this.#inner.get(name)).equals(bytes)) return;

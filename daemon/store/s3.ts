@@ -45,6 +45,10 @@ export class S3Store implements Store, Remover {
     this.#remember(key, winner);
   }
 
+  putSoon(name: string, bytes: Uint8Array): Promise<void> {
+    return this.put(name, bytes);
+  }
+
   /**
    * What the server acknowledged is durable, and what a killed writer sent is there whole, locked, or not at all: there is nothing to
    * make durable, only to see that the bucket is there.

@@ -2,7 +2,7 @@ import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { makeDirectory, writeDurably } from '../base/durable.ts';
 import { errnoOf } from '../base/errors.ts';
-import { flag, integer, list, object } from '../base/shape.ts';
+import { flag, integer, list, object, optional, record, text } from '../base/shape.ts';
 import { decodeBlobTable } from './blob-table.ts';
 import type { WrittenPack } from './blob-writer.ts';
 import { TYPE } from './format.ts';
@@ -14,7 +14,14 @@ const FOLDER = 'figures';
 /** Two months of nightly sealings. */
 const MOST = 60;
 const shape = list(
-  object({ files: integer(), bytes: integer(), freshBytes: integer(), denseBytes: integer(), doubted: flag }),
+  object({
+    files: integer(),
+    bytes: integer(),
+    freshBytes: integer(),
+    denseBytes: integer(),
+    canaries: optional(record(text(100))),
+    doubted: flag,
+  }),
   MOST,
 );
 

@@ -63,10 +63,17 @@ export class Batches {
     this.current.hasPack(pack);
   }
 
-  /** Makes a part of a batch that is large enough, and waits until there is room for more. `turn` makes all packs durable, and has others begun in the batch it is given. */
-  async makeRoom(turn: (next: string) => Promise<void>): Promise<void> {
+  /**
+   * Makes a part of a batch that is large enough, and waits until there is room for more; undefined where there is nothing to wait for. `turn`
+   * makes all packs durable, and has others begun in the batch it is given.
+   */
+  makeRoom(turn: (next: string) => Promise<void>): Promise<void> | undefined {
     const full = this.current;
-    if (full.packs === 0 || full.newBytes < this.#partBytes) return;
+    if (full.packs === 0 || full.newBytes < this.#partBytes) return undefined;
+    return this.#turn(full, turn);
+  }
+
+  async #turn(full: OpenBatch, turn: (next: string) => Promise<void>): Promise<void> {
     const next = await OpenBatch.begin(this.#setup, this.#session);
     await turn(next.batch);
     this.#current = next;

@@ -33,6 +33,9 @@ export class BlobReader {
   readonly #packs: IndexedPack[] = [];
   /** Pack sets and packs that have been looked at. */
   readonly #located = new Set<string>();
+  /** Packs that an index describes, and that have not been asked themselves; and those that have. */
+  readonly #unproven = new Map<string, ListedPack>();
+  readonly #asked = new Set<string>();
   /** Blobs that are in more than one pack. */
   readonly #again = new Set<string>();
   /** From blob id to pack number × BLOBS_PER_PACK + index in the pack. */
@@ -56,7 +59,11 @@ export class BlobReader {
     for (const id of record.packsets) {
       if (this.#located.has(id)) continue;
       for (const pack of (await unlessDamaged(this.packSet(id))) ?? []) {
-        if (this.#located.has(pack.name)) continue;
+        if (this.#located.has(pack.name)) {
+          if (!this.#asked.has(pack.name)) this.#unproven.set(pack.name, pack);
+          continue;
+        }
+        this.#asked.add(pack.name);
         const table = await unlessDamaged(this.readTable(pack));
         if (table !== undefined) this.#add(table);
       }
@@ -104,7 +111,7 @@ export class BlobReader {
   places(id: Buffer): Place[] {
     const first = this.#map.get(id);
     if (first === undefined) return [];
-    const places = [this.#place(first)];
+    const places = [this.#placeOf(first)];
     if (this.#again.has(id.toString('hex'))) {
       for (const pack of this.#packs) {
         const blob = pack.blobs.find((one) => one.id.equals(id));
@@ -133,7 +140,7 @@ export class BlobReader {
     return plain;
   }
 
-  #place(place: number): Place | undefined {
+  #placeOf(place: number): Place | undefined {
     const pack = this.#packs[Math.floor(place / BLOBS_PER_PACK)];
     const blob = pack?.blobs[place % BLOBS_PER_PACK];
     return pack === undefined || blob === undefined ? undefined : { pack, blob };
@@ -142,6 +149,10 @@ export class BlobReader {
   #add(pack: IndexedPack): void {
     if (this.#located.has(pack.hash)) return;
     this.#located.add(pack.hash);
+    this.#place(pack);
+  }
+
+  #place(pack: IndexedPack): void {
     const number = this.#packs.push(pack) - 1;
     for (const blob of pack.blobs) {
       if (this.#map.get(blob.id) !== undefined) this.#again.add(blob.id.toString('hex'));
@@ -165,7 +176,20 @@ export class BlobReader {
         failure = error;
       }
     }
+    if (await this.#askPacks()) return this.#plain(id);
     throw failure;
+  }
+
+  /** An index is only a shorter way: where it does not lead to a blob, what the packs say themselves counts too. False when they have been asked. */
+  async #askPacks(): Promise<boolean> {
+    const packs = [...this.#unproven.values()];
+    this.#unproven.clear();
+    for (const pack of packs) {
+      this.#asked.add(pack.name);
+      const table = await unlessDamaged(this.readTable(pack));
+      if (table !== undefined) this.#place(table);
+    }
+    return packs.length > 0;
   }
 
   #remember(name: string, plain: Buffer): void {

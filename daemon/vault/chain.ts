@@ -34,19 +34,27 @@ export async function readChain(
     }
   }
   const records: ChainRecord[] = [];
+  const bySeq = new Map<number, ChainRecord[]>();
+  for (const record of signed) bySeq.set(record.seq, [...(bySeq.get(record.seq) ?? []), record]);
   let previous = { seq: 0, hash: NO_RECORD };
-  for (const record of signed) {
-    if (record.seq > previous.seq + 1) {
-      refused.push({ object: 'snapshots/', reason: `has no good record ${range(previous.seq + 1, record.seq - 1)}` });
-    } else if (record.seq === previous.seq) {
-      refused.push({ object: record.name, reason: `is a second record ${record.seq}` });
-      continue;
-    } else if (record.previous !== previous.hash) {
-      refused.push({ object: record.name, reason: `does not follow record ${previous.seq}` });
-      continue;
+  for (const [seq, all] of bySeq) {
+    // After one that is lost nobody can tell what it would have been named.
+    const gap = seq > previous.seq + 1;
+    const follow = all.filter((record) => gap || record.previous === previous.hash);
+    for (const record of all) {
+      if (!follow.includes(record))
+        refused.push({ object: record.name, reason: `does not follow record ${previous.seq}` });
     }
-    records.push(record);
-    previous = record;
+    // Of two, the one that was built on.
+    const next = bySeq.get(seq + 1) ?? [];
+    const chosen = follow.find(({ hash }) => next.some((record) => record.previous === hash)) ?? follow[0];
+    if (chosen === undefined) continue;
+    if (gap) refused.push({ object: 'snapshots/', reason: `has no good record ${range(previous.seq + 1, seq - 1)}` });
+    for (const record of follow) {
+      if (record !== chosen) refused.push({ object: record.name, reason: `is a second record ${seq}` });
+    }
+    records.push(chosen);
+    previous = chosen;
   }
   if (expectHead !== undefined && expectHead !== NO_RECORD && !records.some((record) => record.hash === expectHead)) {
     refused.push({ object: 'snapshots/', reason: `does not hold the expected head ${expectHead}` });

@@ -72,8 +72,8 @@ export interface EntrySealerPorts {
   readonly writer: BlobWriter;
   readonly blobs: KnownBlobs;
   readonly seen: SeenFiles;
-  /** Called between contents; nothing more is sealed until it resolves. */
-  makeRoom(): Promise<void>;
+  /** Called between contents; nothing more is sealed until it resolves, if there is anything to wait for. */
+  makeRoom(): Promise<void> | undefined;
 }
 
 /** Goes through the entries of a source, has their contents sealed, and writes the list. */
@@ -113,10 +113,13 @@ export class EntrySealer {
         const what = `Source ${this.#options.source.name} gave the path "${showPath(entry.path)}".`;
         throw new PortcullisError('source.failed', what);
       }
-      await this.#sealEntry(entry);
+      // Most entries wait for nothing, and waiting for nothing costs as much as the rest.
+      const sealing = this.#sealEntry(entry);
+      if (sealing !== undefined) await sealing;
       if (this.#bundle.full || this.#inBundle.length >= MAX_WAITING) this.#flushBundle();
       this.#order.drain();
-      await this.#ports.makeRoom();
+      const room = this.#ports.makeRoom();
+      if (room !== undefined) await room;
       if (++this.#entries % PROGRESS_ENTRIES === 0) this.#tell();
     }
     await this.#giveTask();
@@ -137,7 +140,7 @@ export class EntrySealer {
     };
   }
 
-  async #sealEntry(entry: Entry): Promise<void> {
+  #sealEntry(entry: Entry): Promise<void> | undefined {
     const { path } = entry;
     switch (entry.kind) {
       case 'file':
@@ -149,35 +152,35 @@ export class EntrySealer {
             ? encodeListed({ ...attributesOf(entry), type: 'directory' })
             : encodeListed({ ...attributesOf(entry), type: 'symlink', target: entry.target });
         const place = this.#order.place(path);
-        place.lines = () => [line];
+        place.lines = [line];
         const { problem } = entry;
         if (problem !== undefined) place.written = () => this.#problem(path, problem);
-        return;
+        return undefined;
       }
       case 'skipped': {
         const { reason } = entry;
-        this.#order.place(path).lines = () => [encodeListed({ type: 'skipped', path, reason })];
-        return;
+        this.#order.place(path).lines = [encodeListed({ type: 'skipped', path, reason })];
+        return undefined;
       }
       case 'problem':
         this.#lost(this.#order.place(path), entry.reason);
-        return;
+        return undefined;
       default:
-        entry satisfies never;
+        return entry satisfies never;
     }
   }
 
-  async #sealFile(entry: FileEntry, place: Place): Promise<void> {
+  #sealFile(entry: FileEntry, place: Place): Promise<void> | undefined {
     const { content } = entry;
     const { seen, blobs } = this.#ports;
-    if (this.#takesFirst(entry, place)) return;
+    if (this.#takesFirst(entry, place)) return undefined;
     if (content.from === 'stream') return this.#sealHere(entry, place, content.open());
     const old = seen.find(entry.path, content.identity, blobs);
     if (old !== undefined) {
       const size = Number(old.identity.size);
       const references = ReferenceList.from(old.references);
       this.#listed(entry, place, { size, sha256: old.sha256, changed: false }, references, () => seen.keep(old));
-      return;
+      return undefined;
     }
     if (entry.secret === true || content.size > LONG_FILE || content.sparse === true) {
       const read: { last?: FileRead } = {};
@@ -188,7 +191,7 @@ export class EntrySealer {
     }
     this.#task.push({ entry, at: content.path, place });
     this.#taskBytes += content.size;
-    if (this.#task.length >= TASK_FILES || this.#taskBytes >= TASK_BYTES) await this.#giveTask();
+    return this.#task.length >= TASK_FILES || this.#taskBytes >= TASK_BYTES ? this.#giveTask() : undefined;
   }
 
   async #giveTask(): Promise<void> {
@@ -339,7 +342,7 @@ export class EntrySealer {
       ...(holes === undefined ? {} : { holes }),
       ...(entry.link === undefined ? {} : { link: entry.link.number }),
     };
-    place.lines = () => encodeFile(file, references);
+    place.lines = encodeFile(file, references);
     place.written = () => {
       if (problem !== '') this.#problem(entry.path, problem);
       remember();
@@ -351,7 +354,7 @@ export class EntrySealer {
     const { path } = place;
     // The cut may go through a character: JSON carries only whole ones.
     const reason = told.slice(0, 1000).toWellFormed();
-    place.lines = () => [encodeListed({ type: 'problem', path, reason })];
+    place.lines = [encodeListed({ type: 'problem', path, reason })];
     place.written = () => this.#problem(path, reason);
   }
 

@@ -21,14 +21,8 @@ export interface Extras {
   readonly unusable?: string;
 }
 
-export function extrasToJson({ xattrs = [], link, holes = [] }: Extras): { [name: string]: Json } {
-  return {
-    ...(xattrs.length === 0
-      ? {}
-      : { xattrs: xattrs.map(({ name, value }) => [pathToJson(name), value.toString('base64')]) }),
-    ...(link === undefined ? {} : { link }),
-    ...(holes.length === 0 ? {} : { holes: holes.map(([offset, length]) => [offset, length]) }),
-  };
+export function xattrsToJson(xattrs: readonly Xattr[]): readonly Json[] {
+  return xattrs.map(({ name, value }) => [pathToJson(name), value.toString('base64')]);
 }
 
 /** Never throws: a member that is not of the format is left out, and named in `unusable`. */

@@ -1,11 +1,10 @@
-import { canonical, type Json } from '../base/canonical.ts';
 import { reasonOf } from '../base/errors.ts';
 import { integer, list, oneOf, optional, type Shape, text } from '../base/shape.ts';
-import { type Extras, extrasFromJson, extrasToJson } from './extras.ts';
+import { type Extras, extrasFromJson, xattrsToJson } from './extras.ts';
 import { REFERENCES_PER_LINE } from './format.ts';
 import { exactly, hex, loose } from './loose.ts';
 import { isSafePath, pathFromJson, pathToJson } from './paths.ts';
-import { type Reference, type ReferenceList, referenceFromJson, referenceToJson } from './reference.ts';
+import { type Reference, type ReferenceJson, type ReferenceList, referenceFromJson } from './reference.ts';
 
 /** Lines of the file list: docs/vault-format.md section 3.9. */
 
@@ -35,54 +34,63 @@ export type Listed =
   /** `skipped` holds nothing that could be kept, for example a socket; `problem` is missing. */
   | { readonly type: 'problem' | 'skipped'; readonly path: Buffer; readonly reason: string };
 
-function line(value: Json): Buffer {
-  return Buffer.from(`${canonical(value)}\n`, 'utf8');
+/** Canonical JSON where `value`'s members stand in its order. What is undefined is left out. */
+function line(value: object): Buffer {
+  return Buffer.from(`${JSON.stringify(value)}\n`, 'utf8');
 }
 
-function attributes(entry: Attributes) {
-  return {
-    path: pathToJson(entry.path),
-    mode: entry.mode,
-    mtime: entry.mtimeNs.toString(),
-    uid: entry.uid,
-    gid: entry.gid,
-    ...(entry.problem === undefined ? {} : { problem: entry.problem }),
-    ...extrasToJson(entry),
-  };
+type Encoded = Attributes & {
+  readonly type: 'directory' | 'symlink' | 'file';
+  readonly target?: Buffer;
+  readonly size?: number;
+  readonly sha256?: string | undefined;
+};
+
+function encode(entry: Encoded, content?: readonly ReferenceJson[], pieces?: number): Buffer {
+  const { path, mode, mtimeNs, uid, gid, problem, link, holes = [], xattrs = [], type, target, size, sha256 } = entry;
+  return line({
+    content,
+    gid,
+    holes: holes.length === 0 ? undefined : holes,
+    link,
+    mode,
+    mtime: mtimeNs.toString(),
+    path: pathToJson(path),
+    pieces,
+    problem,
+    sha256,
+    size,
+    target: target && pathToJson(target),
+    type,
+    uid,
+    xattrs: xattrs.length === 0 ? undefined : xattrsToJson(xattrs),
+  });
 }
 
 export function encodeListed(entry: Exclude<Listed, ListedFile>): Buffer {
   switch (entry.type) {
     case 'directory':
-      return line({ ...attributes(entry), type: 'directory' });
     case 'symlink':
-      return line({ ...attributes(entry), type: 'symlink', target: pathToJson(entry.target) });
+      return encode(entry);
     case 'problem':
     case 'skipped':
-      return line({ path: pathToJson(entry.path), type: entry.type, reason: entry.reason });
+      return line({ path: pathToJson(entry.path), reason: entry.reason, type: entry.type });
     default:
       return entry satisfies never;
   }
 }
 
 /** The line of a file, and those that continue it. */
-export function* encodeFile(
+export function encodeFile(
   entry: Attributes & { readonly size: number; readonly sha256: string | undefined },
   references: ReferenceList,
-): Generator<Buffer> {
-  const { size, sha256 } = entry;
-  const content = (from: number) => references.slice(from, from + REFERENCES_PER_LINE).map(referenceToJson);
-  yield line({
-    ...attributes(entry),
-    type: 'file',
-    size,
-    pieces: references.length,
-    content: content(0),
-    ...(sha256 === undefined ? {} : { sha256 }),
-  });
+): Buffer[] {
+  const content = (from: number) => references.toJson(from, from + REFERENCES_PER_LINE);
+  const lines = [encode({ ...entry, type: 'file' }, content(0), references.length)];
   for (let from = REFERENCES_PER_LINE; from < references.length; from += REFERENCES_PER_LINE) {
-    yield line({ type: 'more', content: content(from) });
+    lines.push(line({ content: content(from), type: 'more' }));
   }
+  return lines;
 }
 
 const safePath: Shape<Buffer> = (value, at) => {

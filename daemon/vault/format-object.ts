@@ -7,6 +7,7 @@ import type { Store } from './store.ts';
 
 /** `FORMAT`: docs/vault-format.md section 3.1. */
 
+const anyVersion = loose({ format: exactly('portcullis-vault'), version: integer(1) });
 const shape = loose({ format: exactly('portcullis-vault'), version: integer(1), vaultId: hex(16), created: text() });
 
 /** `created` is RFC 3339, UTC, milliseconds. */
@@ -33,18 +34,21 @@ export async function readFormat(store: Store): Promise<{ vaultId: Buffer; creat
     if (!hasCode(error, 'store.missing')) throw error;
     throw new PortcullisError('vault.absent', 'There is no vault: the object FORMAT is missing.', { cause: error });
   }
-  let format: ReturnType<typeof shape>;
+  let format: ReturnType<typeof shape> | undefined;
+  let version: number;
   try {
-    format = shape(JSON.parse(bytes.toString('utf8')));
+    const content: unknown = JSON.parse(bytes.toString('utf8'));
+    ({ version } = anyVersion(content));
+    if (version === VERSION) format = shape(content);
   } catch (error) {
     throw new PortcullisError('vault.absent', 'There is no vault: the object FORMAT is not one of ours.', {
       cause: error,
     });
   }
-  if (format.version !== VERSION) {
+  if (format === undefined) {
     throw new PortcullisError(
       'vault.version',
-      `The object FORMAT says version ${format.version}; this program knows version ${VERSION}.`,
+      `The object FORMAT says version ${version}; this program knows version ${VERSION}.`,
     );
   }
   return { vaultId: Buffer.from(format.vaultId, 'hex'), created: format.created, bytes };

@@ -26,8 +26,12 @@ export const BUNDLE_BELOW = 4096;
 export const BUNDLE_TARGET = 1 << 20;
 /** Most references in one line of the file list. */
 export const REFERENCES_PER_LINE = 1000;
-/** Most pack sets a record names. */
+/** Once a record would name more pack sets than this, the smallest are taken up into new ones. */
 export const MAX_PACK_SETS = 64;
+/** A pack set lists no more: it is read as a whole. */
+export const PACKS_PER_SET = 50_000;
+/** A reader takes a record with so many pack sets, and no more. */
+export const PACK_SETS_READ = 10_000;
 
 /** `previous` of the first record, and the head of a vault without records. */
 export const NO_RECORD = '0'.repeat(64);

@@ -27,6 +27,7 @@ const sessionShape = loose({
   format: exactly('portcullis-session'),
   version: exactly(1),
   vaultId: hex(16),
+  epoch: hex(32),
   commitment: hex(32),
   recipients,
 });
@@ -34,6 +35,12 @@ const sessionShape = loose({
 export interface Session {
   readonly key: Secret;
   readonly sealing: Secret;
+}
+
+/** A session key that somebody can unwrap, and what tells that it is the right one. */
+export interface WrappedSession {
+  readonly commitment: string;
+  readonly recipients: readonly Wrapped[];
 }
 
 const asJson = (wrapped: readonly Wrapped[]): Json => wrapped.map((one) => ({ ...one }));
@@ -59,30 +66,50 @@ export async function encodeApplianceObject(
 }
 
 /**
- * The sealing secret, from the first appliance object in `store` that is signed under the key's verification key and
- * wrapped to it. Rejects with `vault.recipient` when none is wrapped to it, `vault.damaged` or `vault.forged` when one is but no good.
+ * The appliance's secrets, from the newest appliance object in `store` that is signed under the key's verification key and
+ * wrapped to it; with the recipients of the newest of all. Rejects with `vault.recipient` when none is wrapped to it, `vault.damaged` or
+ * `vault.forged` when one is but no good.
  */
-export async function readSealingSecret(store: Store, key: RecoveryKey): Promise<Secret> {
+export async function readAppliance(
+  store: Store,
+  key: RecoveryKey,
+): Promise<{ readonly secrets: ApplianceSecrets; readonly created: string; readonly recipients: readonly Buffer[] }> {
   let problem: PortcullisError | undefined;
+  const good: Of<typeof applianceShape>[] = [];
   for await (const { name } of store.list('keys')) {
     if (!name.startsWith('keys/appliance-')) continue;
     const bytes = await store.get(name);
-    let content: Of<typeof applianceShape>;
     try {
-      content = applianceShape(readSigned(key.verifyKey, 'appliance', bytes));
+      good.push(applianceShape(readSigned(key.verifyKey, 'appliance', bytes)));
     } catch (error) {
       problem ??= new PortcullisError('vault.forged', `${name} ${reasonOf(error)}.`);
-      continue;
-    }
-    const plain = await unwrapFor(key, content.recipients, 'appliance', name).catch((error: unknown) => {
-      if (!(error instanceof PortcullisError)) throw error;
-      if (problem === undefined || hasCode(problem, 'vault.forged')) problem = error;
-    });
-    if (plain !== undefined && content.vaultId === key.vaultId.toString('hex') && plain.length === 64) {
-      return new Secret(plain.subarray(0, 32));
     }
   }
+  good.sort((a, b) => (a.created < b.created ? 1 : -1));
+  for (const { vaultId, recipients } of good) {
+    const plain = await unwrapFor(key, recipients, 'appliance', "The object of the appliance's keys").catch(
+      (error: unknown) => {
+        if (!(error instanceof PortcullisError)) throw error;
+        if (problem === undefined || hasCode(problem, 'vault.forged')) problem = error;
+      },
+    );
+    if (plain === undefined || vaultId !== key.vaultId.toString('hex') || plain.length !== 64) continue;
+    return {
+      secrets: { sealing: new Secret(plain.subarray(0, 32)), signing: new Secret(plain.subarray(32)) },
+      created: good[0]?.created ?? '',
+      recipients: publicKeys(good[0]?.recipients ?? []),
+    };
+  }
   throw problem ?? new PortcullisError('vault.damaged', "The vault holds no object of the appliance's keys.");
+}
+
+/** Raw public keys that session `id` was wrapped to when it was written. Rejects with `vault.damaged`, or as the store does. */
+export async function sessionRecipients(store: Store, id: string): Promise<Buffer[]> {
+  return publicKeys(parseSession(id, await store.get(`keys/session-${id}`)).recipients);
+}
+
+function publicKeys(from: readonly Wrapped[]): Buffer[] {
+  return from.map(({ publicKey }) => Buffer.from(publicKey, 'hex'));
 }
 
 /** What the objects of the appliance's keys say that are signed under `verifyKey`. Rejects only when the store fails. */
@@ -113,39 +140,61 @@ export async function encodeSessionObject(
   vaultId: Buffer,
   to: readonly Uint8Array[],
 ): Promise<{ id: string; bytes: Buffer }> {
+  const session = { key: new Secret(sessionKey), sealing };
+  const { commitment, recipients: wrapped } = await wrapSession(session, vaultId, to);
   const content = {
     format: 'portcullis-session',
     version: 1,
     vaultId: vaultId.toString('hex'),
     epoch: epochOf(to),
-    commitment: commitment(sessionKey, vaultId),
-    recipients: asJson(await wrapForAll(to, vaultId, 'session', Buffer.concat([sessionKey, sealing.reveal()]))),
+    commitment,
+    recipients: asJson(wrapped),
   };
   const bytes = Buffer.from(`${canonical(content)}\n`);
   return { id: sha256Hex(bytes), bytes };
 }
 
-function commitment(sessionKey: Uint8Array, vaultId: Buffer): string {
+export async function wrapSession(
+  { key, sealing }: Session,
+  vaultId: Buffer,
+  to: readonly Uint8Array[],
+): Promise<WrappedSession> {
+  const plain = Buffer.concat([key.reveal(), sealing.reveal()]);
+  return {
+    commitment: commitmentTo(key.reveal(), vaultId),
+    recipients: await wrapForAll(to, vaultId, 'session', plain),
+  };
+}
+
+function commitmentTo(sessionKey: Uint8Array, vaultId: Buffer): string {
   return derive(sessionKey, vaultId, 'commitment').toString('hex');
+}
+
+/** The object of session `id`. Throws `vault.damaged`. */
+export function parseSession(id: string, bytes: Buffer): Of<typeof sessionShape> {
+  const name = `keys/session-${id}`;
+  if (sha256Hex(bytes) !== id) throw new PortcullisError('vault.damaged', `${name} is not what its name says.`);
+  try {
+    return sessionShape(JSON.parse(bytes.toString('utf8')));
+  } catch (error) {
+    throw new PortcullisError('vault.damaged', `${name}: ${reasonOf(error)}.`, { cause: error });
+  }
 }
 
 /** The session key of session `id`, and the sealing secret. Rejects with `vault.damaged` or `vault.recipient`, or as the store does. */
 export async function readSession(store: Store, id: string, key: RecoveryKey): Promise<Session> {
   const name = `keys/session-${id}`;
-  const bytes = await store.get(name);
-  if (sha256Hex(bytes) !== id) throw new PortcullisError('vault.damaged', `${name} is not what its name says.`);
-  let content: Of<typeof sessionShape>;
-  try {
-    content = sessionShape(JSON.parse(bytes.toString('utf8')));
-  } catch (error) {
-    throw new PortcullisError('vault.damaged', `${name}: ${reasonOf(error)}.`, { cause: error });
-  }
-  const wrapped = await unwrapFor(key, content.recipients, 'session', name);
-  const sessionKey = wrapped.subarray(0, 32);
-  if (wrapped.length !== 64 || commitment(sessionKey, key.vaultId) !== content.commitment) {
+  return unwrapSession(key, parseSession(id, await store.get(name)), name);
+}
+
+/** Rejects with `vault.recipient`, or `vault.damaged` where it is not the key that is committed to. `name` is for people. */
+export async function unwrapSession(key: RecoveryKey, wrapped: WrappedSession, name: string): Promise<Session> {
+  const plain = await unwrapFor(key, wrapped.recipients, 'session', name);
+  const sessionKey = plain.subarray(0, 32);
+  if (plain.length !== 64 || commitmentTo(sessionKey, key.vaultId) !== wrapped.commitment) {
     throw new PortcullisError('vault.damaged', `${name} holds another key than it commits to.`);
   }
-  return { key: new Secret(sessionKey), sealing: new Secret(wrapped.subarray(32)) };
+  return { key: new Secret(sessionKey), sealing: new Secret(plain.subarray(32)) };
 }
 
 async function unwrapFor(

@@ -4,7 +4,7 @@ import type { ListWriter } from './list-writer.ts';
 export interface Place {
   readonly path: Buffer;
   /** Undefined until what they say is known. */
-  lines?: () => Iterable<Buffer>;
+  lines?: readonly Buffer[];
   /** Called when its lines have been written. */
   written?: () => void;
 }
@@ -19,16 +19,9 @@ export class ListOrder {
     this.#list = list;
   }
 
-  /** How many entries have no lines yet, or come after such a one. */
-  get waiting(): number {
-    return this.#places.length - this.#next;
-  }
-
   /** The next entry's place. */
-  place(path: Buffer, lines?: () => Iterable<Buffer>, written?: () => void): Place {
+  place(path: Buffer): Place {
     const place: Place = { path };
-    if (lines !== undefined) place.lines = lines;
-    if (written !== undefined) place.written = written;
     this.#places.push(place);
     return place;
   }
@@ -36,7 +29,7 @@ export class ListOrder {
   /** Writes every entry before which none is waiting. */
   drain(): void {
     for (let place = this.#places[this.#next]; place?.lines !== undefined; place = this.#places[this.#next]) {
-      this.#list.add(place.path, place.lines());
+      this.#list.add(place.path, place.lines);
       place.written?.();
       this.#next++;
     }

@@ -30,7 +30,7 @@ export class ListWriter {
   }
 
   /** Adds the lines of one path. */
-  add(path: Buffer, lines: Iterable<Buffer>): void {
+  add(path: Buffer, lines: readonly Buffer[]): void {
     if (this.#previous !== undefined && comparePaths(this.#previous, path) >= 0) this.#ordered = false;
     this.#previous = path;
     for (const line of lines) {

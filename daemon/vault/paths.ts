@@ -4,6 +4,7 @@ import type { Json } from '../base/canonical.ts';
 /** Paths in the file list: docs/vault-format.md section 3.9. */
 
 const SLASH = 0x2f;
+const DOT = 0x2e;
 
 export function pathToJson(path: Buffer): Json {
   return isUtf8(path) ? path.toString('utf8') : { base64: path.toString('base64') };
@@ -19,11 +20,17 @@ export function pathFromJson(value: unknown, at = 'path'): Buffer {
 
 /** Relative, without empty, `.` or `..` names and without NUL: what can neither leave a folder nor be misread. */
 export function isSafePath(path: Buffer): boolean {
-  if (path.length === 0 || path.includes(0)) return false;
-  return path
-    .toString('latin1')
-    .split('/')
-    .every((name) => name !== '' && name !== '.' && name !== '..');
+  let begin = 0;
+  for (let at = 0; at <= path.length; at++) {
+    const byte = at < path.length ? path[at] : SLASH;
+    if (byte === 0) return false;
+    if (byte !== SLASH) continue;
+    const length = at - begin;
+    const dots = path[begin] === DOT && (length === 1 || (length === 2 && path[begin + 1] === DOT));
+    if (length === 0 || dots) return false;
+    begin = at + 1;
+  }
+  return true;
 }
 
 /** Tree order: name by name, names by bytes, so that a folder's content follows it at once. */

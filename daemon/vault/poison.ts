@@ -11,6 +11,8 @@ export interface SourceFigures {
   readonly freshBytes: number;
   /** Of these, bytes that do not compress: encrypted, or compressed already. */
   readonly denseBytes: number;
+  /** Canary files (`canaries.ts`) that were seen, by a keyed hash of their paths, with what tells one content from another. */
+  readonly canaries?: Readonly<Record<string, string>> | undefined;
 }
 
 export interface EarlierFigures extends SourceFigures {
@@ -40,12 +42,13 @@ const DENSE = 0.8;
 export function doubts(now: SourceFigures, before: readonly EarlierFigures[]): string[] {
   const baseline = before.filter(({ doubted }) => !doubted);
   const last = before.at(-1);
-  if (baseline.length < LEAST_HISTORY || last === undefined) return [];
+  const touched = canaryDoubts(now, last);
+  if (baseline.length < LEAST_HISTORY || last === undefined) return touched;
   const usualFiles = Math.min(last.files, median(baseline.map(({ files }) => files)));
   const usualBytes = Math.min(last.bytes, median(baseline.map(({ bytes }) => bytes)));
-  if (usualFiles < LEAST_FILES && usualBytes < LEAST_BYTES) return [];
+  if (usualFiles < LEAST_FILES && usualBytes < LEAST_BYTES) return touched;
 
-  const found: string[] = [];
+  const found = touched;
   const lostFiles = 1 - share(now.files, usualFiles);
   const lostBytes = 1 - share(now.bytes, usualBytes);
   if (lostFiles >= SHRINK) found.push(`${percent(lostFiles)} of its files are gone`);
@@ -62,6 +65,21 @@ export function doubts(now: SourceFigures, before: readonly EarlierFigures[]): s
   return found;
 }
 
+/** A canary needs no history: nobody has a reason to touch it. */
+function canaryDoubts(now: SourceFigures, last: SourceFigures | undefined): string[] {
+  const before = Object.entries(last?.canaries ?? {});
+  const gone = before.filter(([path]) => now.canaries?.[path] === undefined).length;
+  const changed = before.filter(([path, mark]) => (now.canaries?.[path] ?? mark) !== mark).length;
+  return [
+    ...(gone > 0 ? [`${gone} of its ${before.length} canary files ${gone === 1 ? 'is' : 'are'} gone`] : []),
+    ...(changed > 0
+      ? [
+          `${changed} of its ${before.length} canary files ${changed === 1 ? 'is' : 'are'} not what ${changed === 1 ? 'it was' : 'they were'}`,
+        ]
+      : []),
+  ];
+}
+
 function share(part: number, whole: number): number {
   return whole <= 0 ? 0 : part / whole;
 }
@@ -70,7 +88,7 @@ function percent(part: number): string {
   return `${Math.round(part * 100)} %`;
 }
 
-function sum(all: readonly SourceFigures[], what: keyof SourceFigures): number {
+function sum(all: readonly SourceFigures[], what: 'denseBytes' | 'freshBytes'): number {
   return all.reduce((total, one) => total + one[what], 0);
 }
 

@@ -4,7 +4,7 @@ import { PortcullisError, reasonOf } from '../base/errors.ts';
 import type { Secret } from '../base/secret.ts';
 import { integer, list, type Of, oneOf, optional, text } from '../base/shape.ts';
 import { sha256Hex } from './crypto.ts';
-import { MAX_PACK_SETS, NO_RECORD, parseRecordName, recordName, VERSION } from './format.ts';
+import { NO_RECORD, PACK_SETS_READ, parseRecordName, recordName, VERSION } from './format.ts';
 import { exactly, hex, loose } from './loose.ts';
 import { joinSigned, readSigned, signBody } from './signed.ts';
 
@@ -32,7 +32,7 @@ const snapshotRecord = loose({
   status: oneOf<SnapshotStatus>('complete', 'partial', 'suspicious'),
   session: hex(32),
   manifest: loose({ name: hex(32), size: integer() }),
-  packsets: list(hex(32), 10 * MAX_PACK_SETS),
+  packsets: list(hex(32), PACK_SETS_READ),
   packs: integer(),
   bytes: integer(),
   retainUntil: optional(text(40)),

@@ -38,15 +38,18 @@ export const PACKED_REFERENCE = ID_LENGTH + 8;
 
 /** The references of one file, in order. */
 export class ReferenceList {
-  #bytes: Buffer = Buffer.alloc(4 * PACKED_REFERENCE);
-  length = 0;
+  #bytes: Buffer;
+  length: number;
+
+  constructor(bytes: Buffer = Buffer.alloc(4 * PACKED_REFERENCE), length = 0) {
+    this.#bytes = bytes;
+    this.length = length;
+  }
 
   /** The references in `packed`, which is kept. */
   static from(packed: Uint8Array): ReferenceList {
-    const list = new ReferenceList();
-    list.#bytes = Buffer.from(packed.buffer, packed.byteOffset, packed.byteLength);
-    list.length = packed.length / PACKED_REFERENCE;
-    return list;
+    const bytes = Buffer.from(packed.buffer, packed.byteOffset, packed.byteLength);
+    return new ReferenceList(bytes, packed.length / PACKED_REFERENCE);
   }
 
   /** All of them as bytes, one after the other. */
@@ -70,15 +73,12 @@ export class ReferenceList {
   }
 
   /** References `from` (inclusive) to `to` (exclusive). */
-  slice(from: number, to: number): Reference[] {
-    const result: Reference[] = [];
-    for (let index = from; index < Math.min(to, this.length); index++) {
-      const at = index * PACKED_REFERENCE;
-      result.push({
-        blob: this.#bytes.subarray(at, at + ID_LENGTH),
-        offset: this.#bytes.readUInt32BE(at + ID_LENGTH),
-        length: this.#bytes.readUInt32BE(at + ID_LENGTH + 4),
-      });
+  toJson(from: number, to: number): ReferenceJson[] {
+    const result: ReferenceJson[] = [];
+    const end = Math.min(to, this.length) * PACKED_REFERENCE;
+    for (let at = from * PACKED_REFERENCE; at < end; at += PACKED_REFERENCE) {
+      const blob = this.#bytes.toString('hex', at, at + ID_LENGTH);
+      result.push([blob, this.#bytes.readUInt32BE(at + ID_LENGTH), this.#bytes.readUInt32BE(at + ID_LENGTH + 4)]);
     }
     return result;
   }

@@ -18,9 +18,15 @@ interface Thread {
   readonly asked: Map<number, (answer: { files?: SealedFiles; blob?: Uint8Array }) => void>;
 }
 
-/** Several threads that each read files and write packs of their own. Only pieces of long contents are handed to them, in shared memory. */
+/**
+ * Several threads that each read files and write packs of their own, each started when there is work for it: where nothing changed there is
+ * none. Only pieces of long contents are handed to them, in shared memory.
+ */
 export class SealThreads implements Lane {
-  readonly #threads: Thread[];
+  readonly #count: number;
+  #setup: ThreadSetup;
+  readonly #wrote: (pack: WrittenPack) => void;
+  readonly #threads: Thread[] = [];
   readonly #ring: SharedArrayBuffer;
   readonly #freeSlots: number[];
   readonly #waiting: (() => void)[] = [];
@@ -33,37 +39,22 @@ export class SealThreads implements Lane {
     const slots = count * ASKED;
     this.#ring = new SharedArrayBuffer(slots * DATA_CUT.maximum);
     this.#freeSlots = Array.from({ length: slots }, (_, index) => index);
-    const workerData: ThreadSetup = { ...setup, ring: this.#ring, slotBytes: DATA_CUT.maximum };
-    this.#threads = Array.from({ length: count }, () => {
-      const thread: Thread = {
-        worker: startThread(import.meta.url, 'seal-thread', { workerData, resourceLimits: YOUNG }),
-        asked: new Map(),
-      };
-      thread.worker.on('message', (answer: ThreadAnswer) => {
-        if ('wrote' in answer) wrote(answer.wrote);
-        else if ('failed' in answer) this.#fail(failureOf(answer.failed));
-        else {
-          const done = thread.asked.get(answer.id);
-          thread.asked.delete(answer.id);
-          done?.(answer);
-        }
-        this.#wake();
-      });
-      thread.worker.on('error', (error) => this.#fail(error));
-      thread.worker.on('exit', (code) => this.#fail(new Error(`a thread of the sealing ended with ${code}`)));
-      return thread;
-    });
+    this.#count = count;
+    this.#setup = { ...setup, ring: this.#ring, slotBytes: DATA_CUT.maximum };
+    this.#wrote = wrote;
   }
 
   async files(paths: readonly Buffer[], done: (sealed: SealedFiles) => void): Promise<void> {
-    this.#ask(await this.#idle(), { do: 'files', paths }, ({ files }) => {
+    await this.#ready();
+    this.#ask(this.#least(), { do: 'files', paths }, ({ files }) => {
       if (files !== undefined) done(files);
     });
-    await this.#idle();
+    await this.#ready();
   }
 
   async piece(bytes: Buffer, done: (id: Buffer) => void): Promise<void> {
-    const thread = await this.#idle();
+    await this.#ready();
+    const thread = this.#least();
     // As many slots as may be asked for, and files take none.
     const slot = this.#freeSlots.pop() ?? 0;
     bytes.copy(Buffer.from(this.#ring, slot * DATA_CUT.maximum, bytes.length));
@@ -74,6 +65,7 @@ export class SealThreads implements Lane {
   }
 
   async turnTo(next: string): Promise<void> {
+    this.#setup = { ...this.#setup, batch: next };
     for (const thread of this.#threads) this.#ask(thread, { do: 'turn', next }, () => {});
     while (this.#threads.some(({ asked }) => asked.size > 0)) await this.#change();
   }
@@ -83,14 +75,38 @@ export class SealThreads implements Lane {
     await Promise.all(this.#threads.map(({ worker }) => worker.terminate()));
   }
 
-  /** The thread with the least to do, once it can take more. */
-  async #idle(): Promise<Thread> {
-    for (;;) {
-      if (this.#failure !== undefined) throw this.#failure;
-      const [least] = [...this.#threads].sort((a, b) => a.asked.size - b.asked.size);
-      if (least !== undefined && least.asked.size < ASKED) return least;
+  /** Resolves when a thread can take more. Rejects when one has failed. */
+  async #ready(): Promise<void> {
+    while (this.#threads.length === this.#count && this.#threads.every(({ asked }) => asked.size >= ASKED)) {
       await this.#change();
     }
+    if (this.#failure !== undefined) throw this.#failure;
+  }
+
+  /** The thread with the least to do: a new one, where all have something to do and more may be started. */
+  #least(): Thread {
+    const [least] = [...this.#threads].sort((a, b) => a.asked.size - b.asked.size);
+    const started = least?.asked.size === 0 || this.#threads.length === this.#count;
+    return started && least !== undefined ? least : this.#start();
+  }
+
+  #start(): Thread {
+    const worker = startThread(import.meta.url, 'seal-thread', { workerData: this.#setup, resourceLimits: YOUNG });
+    const thread: Thread = { worker, asked: new Map() };
+    worker.on('message', (answer: ThreadAnswer) => {
+      if ('wrote' in answer) this.#wrote(answer.wrote);
+      else if ('failed' in answer) this.#fail(failureOf(answer.failed));
+      else {
+        const done = thread.asked.get(answer.id);
+        thread.asked.delete(answer.id);
+        done?.(answer);
+      }
+      this.#wake();
+    });
+    worker.on('error', (error) => this.#fail(error));
+    worker.on('exit', (code) => this.#fail(new Error(`a thread of the sealing ended with ${code}`)));
+    this.#threads.push(thread);
+    return thread;
   }
 
   #ask(

@@ -7,9 +7,11 @@ import { sealingKeys } from './appliance-secrets.ts';
 import { addToBaseline, FreshContent, readBaseline } from './baseline.ts';
 import { Batches, type BatchOptions } from './batches.ts';
 import { BlobWriter, type WrittenPack } from './blob-writer.ts';
+import { Canaries } from './canaries.ts';
 import { DEFAULT_LEVEL } from './compression.ts';
 import { sha256Hex } from './crypto.ts';
 import { EntrySealer, type EntrySealerOptions } from './entry-sealer.ts';
+import { PACKS_PER_SET } from './format.ts';
 import { encodeSessionObject } from './key-objects.ts';
 import { KnownBlobs } from './known-blobs.ts';
 import { readKnown } from './known-packs.ts';
@@ -41,6 +43,8 @@ export interface SealOptions extends BatchOptions {
   readonly level?: number;
   /** Which files need not be read. Default: none. */
   readonly seen?: SeenFiles;
+  /** Which files nobody has a reason to touch. Default: none. */
+  readonly isCanary?: (path: Buffer) => boolean;
   readonly progress?: (progress: { files: number; bytes: number; newBytes: number }) => void;
 }
 
@@ -113,7 +117,8 @@ export async function seal(options: SealOptions): Promise<Sealed> {
     const progress: EntrySealerOptions['progress'] = (done) =>
       options.progress?.({ ...done, newBytes: batches.newBytes });
     const sealer = new EntrySealer({ ...options, progress }, keys.gear, { lane, writer, blobs, seen, makeRoom });
-    await sealer.seal(options.entries);
+    const canaries = options.isCanary && new Canaries(options.isCanary, keys.indexKey.reveal());
+    await sealer.seal(canaries?.watch(options.entries) ?? options.entries);
     await lane.turnTo(batches.current.batch);
     const content = sealer.finish();
     writer.finish();
@@ -128,11 +133,12 @@ export async function seal(options: SealOptions): Promise<Sealed> {
     }
     const { named, fresh: unlisted } = coverPacks(needed, known.packSets);
     const sets = named.map((id) => known.packSets.get(id) ?? []);
-    if (unlisted.length > 0) {
-      const set = encodePackSet(unlisted);
+    for (let at = 0; at < unlisted.length; at += PACKS_PER_SET) {
+      const packs = unlisted.slice(at, at + PACKS_PER_SET);
+      const set = encodePackSet(packs);
       await current.stage(`packsets/${set.id}`, set.bytes);
       named.push(set.id);
-      sets.push(unlisted);
+      sets.push(packs);
     }
     const { files, bytes, problemCount: problems, ordered, list } = content;
     const time = isoTime(options.wall);
@@ -146,7 +152,7 @@ export async function seal(options: SealOptions): Promise<Sealed> {
     await current.stage(`manifests/${manifestName}`, manifest);
 
     const sourceId = keys.sourceId(source.name);
-    const figures = { files, bytes, ...fresh.figures };
+    const figures = { files, bytes, ...fresh.figures, canaries: canaries?.seen };
     const before = await readBaseline(options.state, sourceId);
     const doubted = doubts(figures, before);
     const inSets = new Map(sets.flat().map((pack) => [pack.name, pack.size]));

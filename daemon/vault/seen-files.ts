@@ -3,7 +3,7 @@ import type { FileIdentity } from '../base/entry.ts';
 import { ID_LENGTH } from './format.ts';
 import type { KnownBlobs } from './known-blobs.ts';
 import { PACKED_REFERENCE } from './reference.ts';
-import { type Remembered, UnchangedReader, UnchangedWriter } from './unchanged.ts';
+import { type Found, UnchangedReader, UnchangedWriter } from './unchanged.ts';
 
 /** A file that was read. */
 export interface ReadFile {
@@ -57,7 +57,7 @@ export class SeenFiles {
   }
 
   /** What the file at `path` consists of, if it need not be read; the packs of its blobs are then needed. Paths are asked for in tree order. */
-  find(path: Buffer, identity: FileIdentity | undefined, blobs: KnownBlobs): Remembered | undefined {
+  find(path: Buffer, identity: FileIdentity | undefined, blobs: KnownBlobs): Found | undefined {
     const old = identity === undefined ? undefined : this.#old?.find(path);
     if (old === undefined || identity === undefined || !isSame(old.identity, identity)) return undefined;
     const packs = old.settled ? packsOf(old.references, blobs) : undefined;
@@ -78,8 +78,8 @@ export class SeenFiles {
   }
 
   /** Remembers a file that was not read. */
-  keep(old: Remembered): void {
-    this.#new?.add(old);
+  keep(old: Found): void {
+    this.#new?.keep(old);
   }
 
   /** From now on this is what is remembered. */

@@ -107,6 +107,8 @@ export async function ship(given: ShipOptions): Promise<Shipped> {
   };
 }
 
+/** After so many packs all of them are made durable: what a cut connection costs, at most 256 MiB. One by one the disk would do little else. */
+const PACKS_SETTLED = 32;
 /** Packs that are on their way at once, so that there is always one to be written while another is read back. 8 MiB of memory each, and as much to read it back. */
 const PACKS_AT_ONCE = 4;
 
@@ -167,22 +169,13 @@ async function copyObjects(options: Shipping, batch: Batch, moved: Moved, locked
   const copy = (name: string) => copyObject(options, batch, name, moved, locked);
   const firstPack = objects.findIndex(isPack);
   const before = firstPack === -1 ? objects.length : firstPack;
-  const packs = objects.filter(isPack).values();
-  let failed = false;
-  const lane = async () => {
-    for (const name of packs) {
-      if (failed) return;
-      await copy(name).catch((error: unknown) => {
-        failed = true;
-        throw error;
-      });
-    }
-  };
+  const packs = objects.filter(isPack);
   try {
     for (const name of objects.slice(0, before)) await copy(name);
-    // All of them have ended before anything is done about one that failed.
-    const lanes = await Promise.allSettled(Array.from({ length: PACKS_AT_ONCE }, lane));
-    for (const one of lanes) if (one.status === 'rejected') throw one.reason;
+    for (let from = 0; from < packs.length; from += PACKS_SETTLED) {
+      await atOnce(packs.slice(from, from + PACKS_SETTLED), copy);
+      await options.store.settle();
+    }
     for (const name of objects.slice(before)) if (!isPack(name)) await copy(name);
   } catch (error) {
     if (!(error instanceof Unshippable)) throw error;
@@ -190,6 +183,23 @@ async function copyObjects(options: Shipping, batch: Batch, moved: Moved, locked
     await dropBatch(options, batch.batch, error.lost);
     throw error.cause;
   }
+}
+
+/** Copies each, several at a time. All that were begun have ended before anything is done about one that failed. */
+async function atOnce(names: readonly string[], copy: (name: string) => Promise<void>): Promise<void> {
+  const left = names.values();
+  let failed = false;
+  const lane = async () => {
+    for (const name of left) {
+      if (failed) return;
+      await copy(name).catch((error: unknown) => {
+        failed = true;
+        throw error;
+      });
+    }
+  };
+  const lanes = await Promise.allSettled(Array.from({ length: PACKS_AT_ONCE }, lane));
+  for (const one of lanes) if (one.status === 'rejected') throw one.reason;
 }
 
 /** A batch cannot be shipped, now or later, and `lost` is not to be built on. `cause` says why. */
@@ -219,7 +229,7 @@ async function copyObject(
   }
   signal?.throwIfAborted();
   if ((await store.size(name)) === undefined) {
-    await put(store, name, bytes);
+    await put(store, name, bytes, isPack(name));
     moved.bytes += bytes.length;
   } else if (locked !== undefined) {
     // An earlier attempt wrote it, and no round has looked at what no snapshot needs.
@@ -240,9 +250,9 @@ function isPack(name: string): boolean {
   return name.startsWith('packs/');
 }
 
-async function put(store: Store, name: string, bytes: Buffer): Promise<void> {
+async function put(store: Store, name: string, bytes: Buffer, soon = false): Promise<void> {
   try {
-    await store.put(name, bytes);
+    await (soon ? store.putSoon(name, bytes) : store.put(name, bytes));
   } catch (error) {
     // Written by an attempt that did not live to see it: reading it back decides.
     if (!hasCode(error, 'store.exists')) throw error;

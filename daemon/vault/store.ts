@@ -12,8 +12,13 @@ export interface Store {
    */
   put(name: string, bytes: Uint8Array): Promise<void>;
   /**
-   * Makes durable what is there: a writer that was killed may have left objects that can be seen and would not survive a power cut.
-   * To be called before anything is built on objects that this process did not put. Rejects as `put`.
+   * As `put`, but durable, in all cases, only when a `settle` that was called afterwards has resolved: until then a power cut may take the
+   * object away, whole. For many objects on which nothing is built yet.
+   */
+  putSoon(name: string, bytes: Uint8Array): Promise<void>;
+  /**
+   * Makes durable what is there: what was put soon, and what a writer that was killed may have left, objects that can be seen and would not
+   * survive a power cut. To be called before anything is built on them. Rejects as `put`.
    */
   settle(): Promise<void>;
   /** All bytes, or `length` bytes from `offset`. Rejects with `store.missing` or as `put`. */

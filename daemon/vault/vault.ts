@@ -7,11 +7,12 @@ import { type Chain, type Refusal, readChain } from './chain.ts';
 import { sha256Hex } from './crypto.ts';
 import { decodeList, type ListEvent, type Listed } from './file-list.ts';
 import { expectVault } from './format-object.ts';
-import { readSealingSecret, readSession } from './key-objects.ts';
+import { readAppliance } from './key-objects.ts';
 import { decodeManifest, type Manifest } from './manifest.ts';
 import { comparePaths, isUnder, showPath } from './paths.ts';
 import type { DraftBody } from './record.ts';
 import type { RecoveryKey } from './recovery-key.ts';
+import { SessionKeys } from './session-keys.ts';
 import type { Store } from './store.ts';
 import { damaged, isStoreFailure } from './vault-error.ts';
 
@@ -40,14 +41,15 @@ export class Vault {
   readonly keys: SealingKeys;
   readonly blobs: BlobReader;
   readonly #chain: Chain;
-  readonly #sessions = new Map<string, Promise<Secret>>();
+  readonly #sessions: SessionKeys;
   #snapshots: Promise<Snapshot[]> | undefined;
 
-  constructor(store: Store, key: RecoveryKey, keys: SealingKeys, chain: Chain) {
+  constructor(store: Store, key: RecoveryKey, keys: SealingKeys, chain: Chain, sessions: SessionKeys) {
     this.store = store;
     this.key = key;
     this.keys = keys;
     this.#chain = chain;
+    this.#sessions = sessions;
     this.blobs = new BlobReader(store, keys, (id) => this.sessionKey(id));
   }
 
@@ -80,14 +82,9 @@ export class Vault {
     }
   }
 
-  /** The key of session `id`. Rejects as `readSession`. */
-  sessionKey(id: string): Promise<Secret> {
-    let key = this.#sessions.get(id);
-    if (key === undefined) {
-      key = readSession(this.store, id, this.key).then((session) => session.key);
-      this.#sessions.set(id, key);
-    }
-    return key;
+  /** The key of session `id`. Rejects with `vault.damaged` or `vault.recipient`, or as the store does. */
+  async sessionKey(id: string): Promise<Secret> {
+    return (await this.#sessions.get(id)).key;
   }
 
   /** What is in a snapshot at `prefix` and below (empty: all), in its order. Rejects with `vault.damaged` where a part is lost. */
@@ -178,20 +175,24 @@ function piecesUnder(manifest: Manifest, prefix: Buffer): Manifest['list'] {
 export async function openVault(store: Store, key: RecoveryKey, expectHead?: string): Promise<Vault> {
   await expectVault(store, key.vaultId);
   const chain = await readChain(store, key.vaultId, key.verifyKey, expectHead);
-  const sealing = await readSealingSecret(store, key).catch(async (error: unknown) => {
-    // The objects made for it are lost: each signed snapshot's session holds it too.
-    const found = await sealingFromSessions(store, key, chain);
-    if (found === undefined) throw error;
-    return found;
-  });
-  return new Vault(store, key, sealingKeys(sealing, key.vaultId), chain);
+  const sessions = new SessionKeys(store, key);
+  const sealing = await readAppliance(store, key).then(
+    ({ secrets }) => secrets.sealing,
+    async (error: unknown) => {
+      // The objects made for it are lost: each signed snapshot's session holds it too.
+      const found = await sealingFromSessions(sessions, chain);
+      if (found === undefined) throw error;
+      return found;
+    },
+  );
+  return new Vault(store, key, sealingKeys(sealing, key.vaultId), chain, sessions);
 }
 
-async function sealingFromSessions(store: Store, key: RecoveryKey, chain: Chain): Promise<Secret | undefined> {
+async function sealingFromSessions(sessions: SessionKeys, chain: Chain): Promise<Secret | undefined> {
   for (const { snapshot } of [...chain.records].reverse()) {
     if (snapshot === undefined) continue;
     try {
-      return (await readSession(store, snapshot.session, key)).sealing;
+      return (await sessions.get(snapshot.session)).sealing;
     } catch (error) {
       if (!(error instanceof PortcullisError) || isStoreFailure(error)) throw error;
     }

@@ -4,8 +4,9 @@ import { DirectoryStore } from '../../daemon/store/directory.ts';
 import { createApplianceSecrets, createVaultId, verifyKeyFor } from '../../daemon/vault/appliance-secrets.ts';
 import { createVault } from '../../daemon/vault/create.ts';
 import { NO_RECORD } from '../../daemon/vault/format.ts';
+import { formatRecoveryKey } from '../../daemon/vault/key-file.ts';
 import { signRecord } from '../../daemon/vault/record.ts';
-import { createRecoveryKey, formatRecoveryKey } from '../../daemon/vault/recovery-key.ts';
+import { createRecoveryKey } from '../../daemon/vault/recovery-key.ts';
 import { listBatches } from '../../daemon/vault/staging.ts';
 import { type Run, run } from './run.ts';
 

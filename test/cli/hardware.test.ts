@@ -4,13 +4,10 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import type { BoxFacts } from '../../daemon/board/coverage.ts';
-import { runCli } from '../../daemon/cli/cli.ts';
-import type { Context } from '../../daemon/cli/command.ts';
-import { COMMANDS } from '../../daemon/cli/commands.ts';
 import type { NetworkFacts } from '../../daemon/config/board-rules.ts';
-import { loadConfig } from '../../daemon/config/load.ts';
 import { writeIdentity } from '../../daemon/config/state.ts';
 import { FakeClock } from '../base/fake-clock.ts';
+import { runCommand } from './context.ts';
 
 let folder: string;
 let file: string;
@@ -39,32 +36,13 @@ const NETWORK: NetworkFacts = {
 };
 
 async function cli(args: string[], box = BOX, network = NETWORK): Promise<number> {
-  out = '';
-  const unused = () => {
-    throw new Error('not needed here');
-  };
-  const context: Context = {
+  const ran = await runCommand([...args, '--config', file], {
     clock: new FakeClock(),
-    env: {},
-    version: '0',
-    out: (text) => {
-      out += text;
-    },
-    outBytes: async () => {},
-    err: (text) => {
-      out += text;
-    },
-    terminal: false,
-    interrupted: new AbortController().signal,
-    loadConfig,
-    openStore: unused,
-    examineStore: unused,
-    clockSynchronised: async () => true,
     boxFacts: async () => box,
     networkFacts: async () => network,
-    serve: unused,
-  };
-  return runCli([...args, '--config', file], COMMANDS, context);
+  });
+  out = ran.out + ran.err;
+  return ran.code;
 }
 
 const gpio = (line: number) => ({ driver: 'gpiochip', chip: 'pinctrl-bcm2711', line });

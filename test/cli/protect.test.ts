@@ -4,16 +4,12 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { PortcullisError } from '../../daemon/base/errors.ts';
-import { runCli } from '../../daemon/cli/cli.ts';
-import type { Context } from '../../daemon/cli/command.ts';
-import { COMMANDS } from '../../daemon/cli/commands.ts';
-import { loadConfig } from '../../daemon/config/load.ts';
 import type { ProtectFile } from '../../daemon/config/protect.ts';
 import type { StoreConfig } from '../../daemon/config/schema.ts';
 import { writeIdentity } from '../../daemon/config/state.ts';
-import { openStore } from '../../daemon/main/stores.ts';
 import type { Protection } from '../../daemon/store/canary.ts';
 import { FakeClock } from '../base/fake-clock.ts';
+import { runCommand } from './context.ts';
 
 const NO_FACTS = { outputsPersist: undefined, offHelper: false, serviceWatchdog: false, hardwareWatchdog: false };
 
@@ -32,37 +28,18 @@ beforeEach(async () => {
 afterEach(() => rm(folder, { recursive: true, force: true }));
 
 async function cli(...args: string[]): Promise<number> {
-  out = '';
-  const unused = () => {
-    throw new Error('not needed here');
-  };
-  const clock = new FakeClock();
-  const context: Context = {
-    clock,
-    env: {},
-    version: '0',
-    out: (text) => {
-      out += text;
-    },
-    outBytes: async () => {},
-    err: (text) => {
-      out += text;
-    },
-    terminal: false,
-    interrupted: new AbortController().signal,
-    loadConfig,
-    openStore: (store) => openStore(store, { environment: {}, clock }),
+  const ran = await runCommand([...args, '--config', at('portcullis.yaml')], {
+    clock: new FakeClock(),
     examineStore: async (store, runtime) => {
       examined.push({ store, runtime });
       if (protection instanceof PortcullisError) throw protection;
       return protection;
     },
-    clockSynchronised: async () => true,
     boxFacts: async () => ({ ...NO_FACTS, missing: [], uncounted: [] }),
     networkFacts: async () => ({ addresses: {}, defaultRoutes: [], timeServers: [], unknown: [] }),
-    serve: unused,
-  };
-  return runCli([...args, '--config', at('portcullis.yaml')], COMMANDS, context);
+  });
+  out = ran.out + ran.err;
+  return ran.code;
 }
 
 async function configure(immutable: boolean): Promise<void> {

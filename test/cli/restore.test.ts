@@ -6,7 +6,7 @@ import { systemClock } from '../../daemon/base/clock.ts';
 import { runCli } from '../../daemon/cli/cli.ts';
 import type { Context } from '../../daemon/cli/command.ts';
 import { COMMANDS } from '../../daemon/cli/commands.ts';
-import { formatRecoveryKey } from '../../daemon/vault/recovery-key.ts';
+import { formatRecoveryKey } from '../../daemon/vault/key-file.ts';
 import { noise, World } from '../vault/world.ts';
 
 describe('portcullis restore', () => {

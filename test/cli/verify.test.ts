@@ -7,7 +7,7 @@ import { COMMANDS } from '../../daemon/cli/commands.ts';
 import { loadConfig } from '../../daemon/config/load.ts';
 import { statePaths, writeIdentity } from '../../daemon/config/state.ts';
 import { DirectoryStore } from '../../daemon/store/directory.ts';
-import { formatRecoveryKey } from '../../daemon/vault/recovery-key.ts';
+import { formatRecoveryKey } from '../../daemon/vault/key-file.ts';
 import { FakeClock } from '../base/fake-clock.ts';
 import { noise, print, type Tree, World } from '../vault/world.ts';
 

@@ -224,6 +224,8 @@ export class World {
     return window;
   }
 
+  recipients: string[] = ['a'];
+
   /** A new process: what it remembered is gone. */
   async boot(): Promise<void> {
     this.runner = new FakeRunner();
@@ -240,6 +242,7 @@ export class World {
       windowAt: (wall) => this.windows.find(({ startWall, endWall }) => startWall <= wall && wall < endWall),
       nextWindow: (wall) => this.windows.find(({ startWall }) => startWall > wall),
       clockTrusted: () => this.clockTrusted(),
+      recipients: async () => this.recipients,
       proofs: this.proofs,
       mount: this.mount,
       staged: async () => [...this.staged],
@@ -262,7 +265,6 @@ export class World {
           index: '',
           work: '',
           secret: '',
-          recipients: [],
           vaultId: '',
           stagingLimit: 0,
           maxMemory: 0,

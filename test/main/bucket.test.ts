@@ -5,9 +5,6 @@ import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { systemClock } from '../../daemon/base/clock.ts';
 import { Secret } from '../../daemon/base/secret.ts';
-import { runCli } from '../../daemon/cli/cli.ts';
-import type { Context } from '../../daemon/cli/command.ts';
-import { COMMANDS } from '../../daemon/cli/commands.ts';
 import { loadConfig } from '../../daemon/config/load.ts';
 import { readIdentity, statePaths } from '../../daemon/config/state.ts';
 import { runSeal, runShip } from '../../daemon/keeper/jobs.ts';
@@ -15,6 +12,7 @@ import { childJobs } from '../../daemon/main/jobs.ts';
 import { examineStore, openStore } from '../../daemon/main/stores.ts';
 import { NO_RECORD } from '../../daemon/vault/format.ts';
 import { signRecord } from '../../daemon/vault/record.ts';
+import { runCommand } from '../cli/context.ts';
 import { FakeS3 } from '../store/fake-s3.ts';
 
 const SECRET = 'hunter2-hunter2-hunter2-hunter2';
@@ -64,24 +62,8 @@ describe('a bucket as the vault of an appliance', () => {
   }
 
   async function cli(...args: string[]): Promise<number> {
-    out = '';
-    const say = (text: string) => {
-      out += text;
-    };
-    const ports = { environment: {}, clock: systemClock };
-    const context: Context = {
-      clock: systemClock,
-      env: {},
-      version: '0',
-      out: say,
-      outBytes: async () => {},
-      err: say,
-      terminal: false,
-      interrupted: new AbortController().signal,
-      loadConfig,
-      openStore: (store) => openStore(store, ports),
-      examineStore: (store, runtime) => examineStore(store, runtime, ports),
-      clockSynchronised: async () => true,
+    const ran = await runCommand([...args, '--config', at('portcullis.yaml')], {
+      examineStore: (store, runtime) => examineStore(store, runtime, { environment: {}, clock: systemClock }),
       boxFacts: async () => ({
         outputsPersist: false,
         offHelper: true,
@@ -91,9 +73,9 @@ describe('a bucket as the vault of an appliance', () => {
         uncounted: [],
       }),
       networkFacts: async () => ({ addresses: {}, defaultRoutes: [], timeServers: [], unknown: [] }),
-      serve: () => Promise.reject(new Error('not asked')),
-    };
-    return runCli([...args, '--config', at('portcullis.yaml')], COMMANDS, context);
+    });
+    out = ran.out + ran.err;
+    return ran.code;
   }
 
   const init = () => cli('init', '--recovery-key', at('recovery.key'));
@@ -117,7 +99,7 @@ describe('a bucket as the vault of an appliance', () => {
         index: paths.index,
         work: paths.work,
         secret: paths.sealingSecret,
-        recipients: identity.recipients,
+        recipients: identity.recipients.map(({ key }) => key),
         vaultId: identity.vaultId,
         stagingLimit: 2 ** 40,
         maxMemory: 128 << 20,
@@ -166,6 +148,15 @@ describe('a bucket as the vault of an appliance', () => {
     expect(await cli('restore', '1', '--key', at('recovery.key'), '--to', at('restored')), out).toBe(0);
     expect(await readFile(at('restored/letter'), 'utf8')).toBe('Dear vault');
     told += out;
+    const env = { AWS_ACCESS_KEY_ID: server.accessKeyId, AWS_SECRET_ACCESS_KEY: SECRET };
+    // On another machine: nothing but the bucket, its credentials and the key.
+    const elsewhere = await runCommand(
+      ['restore', '1', '--store', `s3:${server.endpoint}/vault`, '--key', at('recovery.key'), '--to', at('elsewhere')],
+      { env, openStore: (store) => openStore(store, { environment: env, clock: systemClock }) },
+    );
+    expect(elsewhere, elsewhere.err).toMatchObject({ code: 0 });
+    expect(await readFile(at('elsewhere/letter'), 'utf8')).toBe('Dear vault');
+    told += elsewhere.out + elsewhere.err;
     await cli('doctor', '--json');
     expect(doctorSays()).toMatchObject({ verdict: 'ok' });
     expect(told + out).not.toContain(SECRET);

@@ -2,14 +2,10 @@ import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { systemClock } from '../../daemon/base/clock.ts';
-import { runCli } from '../../daemon/cli/cli.ts';
-import type { Context } from '../../daemon/cli/command.ts';
-import { COMMANDS } from '../../daemon/cli/commands.ts';
-import { loadConfig } from '../../daemon/config/load.ts';
 import { boxFacts } from '../../daemon/main/box-facts.ts';
 import { networkFacts } from '../../daemon/main/network.ts';
 import { findSim } from '../board/sim.ts';
+import { runCommand } from '../cli/context.ts';
 import { broken, SOUND } from '../config/samples.ts';
 
 /**
@@ -25,28 +21,12 @@ afterEach(() => rm(folder, { recursive: true, force: true }));
 async function doctor(config: string): Promise<{ code: number; told: Record<string, string> }> {
   const path = join(folder, 'portcullis.yaml');
   await writeFile(path, config);
-  let out = '';
-  const never = () => Promise.reject(new Error('not asked'));
-  const context: Context = {
-    clock: systemClock,
+  const { code, out } = await runCommand(['doctor', '--json', '--config', path], {
     env: process.env,
-    version: 'test',
-    out: (text) => {
-      out += text;
-    },
-    outBytes: async () => {},
-    err: () => {},
-    terminal: false,
-    interrupted: new AbortController().signal,
-    loadConfig,
-    openStore: never,
-    examineStore: never,
     clockSynchronised: async () => false,
     boxFacts,
     networkFacts,
-    serve: never,
-  };
-  const code = await runCli(['doctor', '--json', '--config', path], COMMANDS, context);
+  });
   const { findings } = JSON.parse(out) as { findings: { check: string; verdict: string; detail: string }[] };
   return { code, told: Object.fromEntries(findings.map((each) => [each.check, `${each.verdict}: ${each.detail}`])) };
 }

@@ -5,7 +5,7 @@ import { childJobs } from '../../daemon/main/jobs.ts';
 
 /** A request that no job can do anything with: nothing can be made below a device. */
 const REQUEST = {
-  source: { name: 'x', kind: 'directory', path: '/dev/null/x', exclude: [] },
+  source: { name: 'x', kind: 'directory', path: '/dev/null/x', exclude: [], canaries: [] },
   staging: '/dev/null/staging',
   index: '/dev/null/index',
   work: '/dev/null/work',

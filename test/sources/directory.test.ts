@@ -8,7 +8,7 @@ import { contract } from './contract.ts';
 import { never, pullAll, type Read, source, temporary } from './helpers.ts';
 
 const directory = (path: string, exclude: string[] = []): Source =>
-  source({ kind: 'directory', name: 'sample', path, exclude });
+  source({ kind: 'directory', name: 'sample', path, exclude, canaries: [] });
 
 const paths = (all: Read[]) => all.map(({ path }) => path);
 

@@ -15,5 +15,5 @@ it.each([
 it('a program may need it, a directory of this box does not', () => {
   const command = { kind: 'command', name: 'a', command: ['pg_dump'], file: 'x', timeout: '1h' } as const;
   expect(needsNetwork(command)).toBe(true);
-  expect(needsNetwork({ kind: 'directory', name: 'a', path: '/srv', exclude: [] })).toBe(false);
+  expect(needsNetwork({ kind: 'directory', name: 'a', path: '/srv', exclude: [], canaries: [] })).toBe(false);
 });

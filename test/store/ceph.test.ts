@@ -211,6 +211,22 @@ describe.skipIf(reason !== undefined)(`on a real Ceph gateway${reason === undefi
     }
   }, 180_000);
 
+  it('makes locks longer, beneath whatever lies on top, and never shorter', async () => {
+    const store = new S3Store(bucket({ prefix: 'longer' }));
+    await store.put('keys/one', Buffer.from('ours'));
+    const [first] = await versionsBelow('longer/keys/one');
+    await thief.send(new PutObjectCommand({ Bucket: 'locked', Key: 'longer/keys/one', Body: Buffer.from('on top') }));
+    await thief.send(new DeleteObjectCommand({ Bucket: 'locked', Key: 'longer/keys/one' }));
+    const later = Math.ceil((systemClock.wall() + 90 * DAY_MS) / DAY_MS) * DAY_MS;
+    expect(await store.locks?.extend('keys/one', later)).toBe('extended');
+    expect(await store.locks?.extend('keys/one', later)).toBe('enough');
+    expect(await store.locks?.extend('keys/one', later - DAY_MS)).toBe('enough');
+    expect(await store.locks?.extend('keys/none', later)).toBe('missing');
+    const held = await bucket({ prefix: 'longer' }).head('longer/keys/one', first?.VersionId ?? '');
+    expect(held).toMatchObject({ mode: 'COMPLIANCE' });
+    expect((await store.get('keys/one')).toString()).toBe('ours');
+  });
+
   it('drops the lock of an upload in parts, which is why there is none, and why it is no object', async () => {
     const version = await uploadInParts('box/keys/one', 'parts');
     expect(await bucket({ bucket: 'parts' }).head('box/keys/one', version ?? '')).toMatchObject({ mode: undefined });

@@ -46,6 +46,15 @@ export function storeContract(kind: string, create: () => Promise<StoreUnderTest
       }
     });
 
+    it('has what is put soon at once, once, and keeps it when settled', async () => {
+      const names = ['packs/ab/abc', 'packs/ab/abd', 'packs/cd/cde'];
+      await Promise.all(names.map((name) => store.putSoon(name, Buffer.from(name))));
+      expect((await store.readBack('packs/ab/abd')).bytes.toString()).toBe('packs/ab/abd');
+      await expect(store.putSoon('packs/ab/abc', Buffer.alloc(1))).rejects.toSatisfy((e) => hasCode(e, 'store.exists'));
+      await store.settle();
+      for (const name of names) expect((await under.reopen().get(name)).toString()).toBe(name);
+    });
+
     it('reads back what was put, of any length, also several at once, and says whether from memory', async () => {
       const lengths = [0, 1, 4095, 4096, 4097, 100_000, (4 << 20) - 1, 4 << 20, (4 << 20) + 1, 9_000_001];
       const of = (length: number) => Buffer.from(new Uint8Array(length).map((_, at) => (at * 31 + (at >> 12)) % 251));

@@ -67,4 +67,23 @@ describe('a power cut after a kill', () => {
     }
     expect(fired).toBeGreaterThan(5);
   }, 120_000);
+
+  it('finds every pack durable, with its folder, before anything names one', async () => {
+    let looked = 0;
+    const store = new DirectoryStore(world.root);
+    const put = store.put.bind(store);
+    store.put = async (name, bytes) => {
+      const packs = (await world.objects()).filter((one) => one.startsWith('packs/'));
+      for (const pack of /^(packsets|index|manifests|snapshots)\//.test(name) ? packs : []) {
+        for (let at = join(world.root, pack); at !== world.root; at = dirname(at)) {
+          expect(disk.durable.has(at), `${at}, when ${name} is put`).toBe(true);
+          looked++;
+        }
+      }
+      return put(name, bytes);
+    };
+    await world.seal(Object.fromEntries([1, 2, 3, 4].map((one) => [`file${one}`, noise(9_000_000, one)])));
+    await world.ship(store);
+    expect(looked).toBeGreaterThan(5 * 4 * 3);
+  }, 60_000);
 });

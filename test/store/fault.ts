@@ -24,12 +24,20 @@ export class FaultStore implements Store, Remover {
     return this.operations >= this.#failAt;
   }
 
-  async put(name: string, bytes: Uint8Array): Promise<void> {
+  put(name: string, bytes: Uint8Array): Promise<void> {
+    return this.#put(() => this.#inner.put(name, bytes));
+  }
+
+  putSoon(name: string, bytes: Uint8Array): Promise<void> {
+    return this.#put(() => this.#inner.putSoon(name, bytes));
+  }
+
+  async #put(put: () => Promise<void>): Promise<void> {
     this.puts++;
     const fails = this.#count();
-    if (fails && this.#after && this.operations === this.#failAt) await this.#inner.put(name, bytes);
+    if (fails && this.#after && this.operations === this.#failAt) await put();
     if (fails) throw this.#failure();
-    await this.#inner.put(name, bytes);
+    await put();
   }
 
   async settle(): Promise<void> {

@@ -36,6 +36,9 @@ class Shaky implements Store, Remover {
     this.objects.set(name, Buffer.from(bytes));
     if (this.after) this.#shake();
   }
+  putSoon(name: string, bytes: Uint8Array): Promise<void> {
+    return this.put(name, bytes);
+  }
   async settle(): Promise<void> {
     this.#shake();
   }

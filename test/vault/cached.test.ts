@@ -15,6 +15,7 @@ describe('what was read back from memory', () => {
     const { store } = world;
     return {
       put: (name, bytes) => store.put(name, bytes),
+      putSoon: (name, bytes) => store.putSoon(name, bytes),
       settle: () => store.settle(),
       get: (name, range) => store.get(name, range),
       readBack: async (name) => ({ bytes: await store.get(name), direct: !cached.test(name) }),

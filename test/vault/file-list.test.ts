@@ -1,8 +1,9 @@
 import { randomBytes } from 'node:crypto';
 import { describe, expect, it } from 'vitest';
+import { canonical } from '../../daemon/base/canonical.ts';
 import { decodeList, encodeFile, encodeListed, type ListEvent } from '../../daemon/vault/file-list.ts';
 import { comparePaths, isSafePath, isUnder, showPath } from '../../daemon/vault/paths.ts';
-import { ReferenceList } from '../../daemon/vault/reference.ts';
+import { type Reference, ReferenceList } from '../../daemon/vault/reference.ts';
 import { openVault } from '../../daemon/vault/vault.ts';
 import { type Tree, World } from './world.ts';
 
@@ -17,13 +18,14 @@ async function decode(...parts: (Buffer | undefined)[]): Promise<ListEvent[]> {
   return events;
 }
 
-function longFile(pieces: number): { lines: Buffer[]; references: ReferenceList } {
-  const references = new ReferenceList();
-  for (let index = 0; index < pieces; index++) references.push({ blob: randomBytes(32), offset: index, length: 7 });
+function longFile(pieces: number): { lines: Buffer[]; references: Reference[] } {
+  const references = Array.from({ length: pieces }, (_, offset) => ({ blob: randomBytes(32), offset, length: 7 }));
+  const list = new ReferenceList();
+  for (const reference of references) list.push(reference);
   const path = Buffer.from('long');
   return {
     references,
-    lines: [...encodeFile({ ...attributes, path, size: pieces * 7, sha256: undefined }, references)],
+    lines: encodeFile({ ...attributes, path, size: pieces * 7, sha256: undefined }, list),
   };
 }
 
@@ -34,9 +36,26 @@ describe('the file list', () => {
     const after = encodeListed({ ...attributes, type: 'directory', path: Buffer.from('na\xff', 'latin1') });
     for (const parts of [[Buffer.concat([...lines, after])], [...lines, after]]) {
       const [file, directory] = await decode(...parts);
-      expect(file).toMatchObject({ type: 'file', size: 17_500, content: references.slice(0, 2_500), mtimeNs: -5n });
+      expect(file).toMatchObject({ type: 'file', size: 17_500, content: references, mtimeNs: -5n });
       expect(directory).toMatchObject({ type: 'directory', path: Buffer.from('na\xff', 'latin1') });
     }
+  });
+
+  it('is written in canonical JSON', () => {
+    const xattrs = [{ name: Buffer.from('user.n\xffme', 'latin1'), value: Buffer.from('value') }];
+    const extras = { problem: 'a "problem"\n', xattrs, link: 3, holes: [[0, 5] as const] };
+    const path = Buffer.from('näme\u2028');
+    const list = new ReferenceList();
+    for (let index = 0; index < 1_001; index++) list.push({ blob: randomBytes(32), offset: index, length: 7 });
+    const lines = [
+      encodeListed({ ...attributes, ...extras, type: 'directory', path }),
+      encodeListed({ ...attributes, ...extras, type: 'symlink', path, target: Buffer.from('t\xff', 'latin1') }),
+      encodeListed({ type: 'problem', path, reason: 'why' }),
+      ...encodeFile({ ...attributes, ...extras, path, size: 7_007, sha256: 'ab'.repeat(32) }, list),
+      ...encodeFile({ ...attributes, path, size: 0, sha256: undefined }, new ReferenceList()),
+    ];
+    expect(lines).toHaveLength(6);
+    for (const line of lines) expect(`${canonical(JSON.parse(line.toString()))}\n`).toBe(line.toString());
   });
 
   it('gives no file whose references are not all there', async () => {

@@ -1,5 +1,8 @@
-import { createCipheriv } from 'node:crypto';
+import { createCipheriv, createHash } from 'node:crypto';
+import { mkdir, readdir, readFile, rm, symlink, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { directorySource } from '../../daemon/sources/directory.ts';
 import { doubts, type EarlierFigures } from '../../daemon/vault/poison.ts';
 import { noise, type Tree, World } from './world.ts';
 
@@ -124,6 +127,53 @@ describe('a source that is sealed day by day', () => {
     const swept = await world.sweep({ rules, wall, graceMs: 0, cleared: new Set([hash]) });
     // The floor is of those that nobody ever doubted.
     expect(swept.buried).toEqual([1, 2, 3]);
+  });
+});
+
+describe('canary files', () => {
+  let world: World;
+  let origin: string;
+  beforeEach(async () => {
+    world = await World.create();
+    origin = join(world.folder, 'origin');
+    await mkdir(origin);
+    await writeFile(join(origin, 'aaa.docx'), 'do not touch');
+    await writeFile(join(origin, 'work'), 'work');
+  });
+  afterEach(() => world.cleanUp());
+
+  async function sealed(): Promise<readonly string[]> {
+    const source = directorySource({ name: 'files', path: origin, exclude: [] });
+    const { entries } = await source.pull({ workdir: origin, signal: new AbortController().signal });
+    const { doubts: found } = await world.seal(entries, { isCanary: (path) => path.toString().startsWith('aaa') });
+    await world.ship();
+    return found;
+  }
+
+  it('raise an alarm when one is touched or gone, without any history, and once', async () => {
+    expect(await sealed()).toEqual([]);
+    await writeFile(join(origin, 'work'), 'more work');
+    expect(await sealed()).toEqual([]);
+    await writeFile(join(origin, 'aaa.docx'), 'do not touch!');
+    expect(await sealed()).toEqual(['1 of its 1 canary files is not what it was']);
+    expect((await world.snapshots()).at(-1)?.status).toBe('suspicious');
+    expect(await sealed()).toEqual([]);
+    await rm(join(origin, 'aaa.docx'));
+    expect(await sealed()).toEqual(['1 of its 1 canary files is gone']);
+    await symlink('work', join(origin, 'aaa.docx'));
+    expect(await sealed()).toEqual([]);
+    await rm(join(origin, 'aaa.docx'));
+    await writeFile(join(origin, 'aaa.docx'), 'do not touch');
+    expect(await sealed()).toEqual(['1 of its 1 canary files is not what it was']);
+  });
+
+  it('are remembered without their names and content', async () => {
+    await sealed();
+    const [name = ''] = await readdir(join(world.state, 'figures'));
+    const figures = await readFile(join(world.state, 'figures', name), 'utf8');
+    expect(figures).toContain('canaries');
+    expect(figures).not.toContain('aaa.docx');
+    expect(figures).not.toContain(createHash('sha256').update('do not touch').digest('hex'));
   });
 });
 

@@ -1,7 +1,8 @@
 import { chmod, rm, stat, truncate, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { createRecoveryKey, formatRecoveryKey } from '../../daemon/vault/recovery-key.ts';
+import { formatRecoveryKey } from '../../daemon/vault/key-file.ts';
+import { createRecoveryKey } from '../../daemon/vault/recovery-key.ts';
 import { python, runReader } from './reader.ts';
 import { noise, print, readTree, type Tree, World } from './world.ts';
 

@@ -30,10 +30,16 @@ export interface Ran {
 }
 
 export function runReader(store: string, key: string, ...args: string[]): Promise<Ran> {
+  return readerWith('', store, key, ...args);
+}
+
+/** As `runReader`, with `input` at its standard input. */
+export function readerWith(input: string, store: string, key: string, ...args: string[]): Promise<Ran> {
   if (python === undefined) throw new Error('no Python');
   return new Promise((resolve) => {
-    execFile(python, [SCRIPT, '--store', store, '--key', key, ...args], (error, out, err) =>
+    const child = execFile(python, [SCRIPT, '--store', store, '--key', key, ...args], (error, out, err) =>
       resolve({ status: typeof error?.code === 'number' ? error.code : error === null ? 0 : -1, out, err }),
     );
+    child.stdin?.end(input);
   });
 }

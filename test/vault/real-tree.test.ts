@@ -1,23 +1,11 @@
-import {
-  chmod,
-  chown,
-  link,
-  lstat,
-  mkdir,
-  open,
-  readdir,
-  readFile,
-  readlink,
-  rm,
-  symlink,
-  writeFile,
-} from 'node:fs/promises';
+import { chmod, chown, link, mkdir, open, rm, symlink, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import fc from 'fast-check';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { loadPosix, type Posix } from '../../daemon/files/posix.ts';
 import { directorySource } from '../../daemon/sources/directory.ts';
-import { formatRecoveryKey } from '../../daemon/vault/recovery-key.ts';
+import { formatRecoveryKey } from '../../daemon/vault/key-file.ts';
+import { describeTree } from './disk-tree.ts';
 import { python, runReader } from './reader.ts';
 import { noise, World } from './world.ts';
 
@@ -127,40 +115,6 @@ async function make(folder: string, plan: Plan): Promise<void> {
     });
   }
   for (const set of late) await set();
-}
-
-/** All that is to come back, by path: and groups of hard links by the first of their names. */
-async function describeTree(folder: string): Promise<Record<string, unknown>> {
-  const found: Record<string, unknown> = {};
-  const inodes = new Map<bigint, string>();
-  const walk = async (path: string) => {
-    const names = await readdir(Buffer.from(`${folder}${path}`, 'latin1'), { encoding: 'latin1' });
-    for (const own of names.sort()) {
-      const below = `${path}/${own}`;
-      const at = Buffer.from(`${folder}${below}`, 'latin1');
-      const stats = await lstat(at, { bigint: true });
-      const first = inodes.get(stats.ino) ?? below;
-      inodes.set(stats.ino, first);
-      const content = stats.isFile()
-        ? (await readFile(at)).toString('base64')
-        : stats.isSymbolicLink()
-          ? await readlink(at, { encoding: 'latin1' })
-          : undefined;
-      found[below] = {
-        mode: stats.mode,
-        owner: root ? [stats.uid, stats.gid] : undefined,
-        mtime: stats.mtimeNs,
-        xattrs: posix.readXattrs(at).map((one) => [one.name.toString(), one.value.toString('hex')]),
-        first,
-        content,
-        // Within reason: a block more or less at the edges of holes.
-        sparse: stats.size > 2 * MIB && stats.blocks * 512n < stats.size / 2n,
-      };
-      if (stats.isDirectory()) await walk(below);
-    }
-  };
-  await walk('');
-  return found;
 }
 
 describe.skipIf(posix === undefined)('any tree of a real file system', () => {

@@ -2,7 +2,7 @@ import { execFileSync } from 'node:child_process';
 import { chmod, lstat, mkdir, readdir, readFile, rm, symlink, unlink, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { formatRecoveryKey } from '../../daemon/vault/recovery-key.ts';
+import { formatRecoveryKey } from '../../daemon/vault/key-file.ts';
 import { type Restored, type RestoreTarget, restore } from '../../daemon/vault/restore.ts';
 import { directoryTarget } from '../../daemon/vault/restore-directory.ts';
 import { BytesTarget, TarTarget } from '../../daemon/vault/restore-stream.ts';

@@ -2,7 +2,7 @@ import { lstat, mkdir, readdir, readlink, rm, writeFile } from 'node:fs/promises
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import type { Entry } from '../../daemon/base/entry.ts';
-import { formatRecoveryKey } from '../../daemon/vault/recovery-key.ts';
+import { formatRecoveryKey } from '../../daemon/vault/key-file.ts';
 import { python, runReader } from './reader.ts';
 import { World } from './world.ts';
 

@@ -42,6 +42,7 @@ describe('verifying in shares', () => {
   function watched(inner: Store = world.store): Store {
     return {
       put: (name, bytes) => inner.put(name, bytes),
+      putSoon: (name, bytes) => inner.putSoon(name, bytes),
       settle: () => inner.settle(),
       get: (name, range) => inner.get(name, range),
       size: (name) => inner.size(name),
