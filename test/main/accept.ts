@@ -3,7 +3,7 @@ import { createServer, type Server } from 'node:net';
 import { fileURLToPath } from 'node:url';
 
 /** As in systemd/portcullis-protect@.service. */
-const CAPABILITIES = ['linux_immutable', 'fowner', 'dac_read_search'].map((name) => `+${name}`).join(',');
+const CAPABILITIES = ['linux_immutable', 'fowner', 'lease', 'dac_read_search'].map((name) => `+${name}`).join(',');
 const AS_UNIT = [
   ...['--reuid=65533', '--regid=65533', '--clear-groups', '--no-new-privs'],
   ...[`--inh-caps=-all,${CAPABILITIES}`, `--ambient-caps=-all,${CAPABILITIES}`, `--bounding-set=-all,${CAPABILITIES}`],
@@ -11,7 +11,7 @@ const AS_UNIT = [
 
 /**
  * What the units do: serves `path`, and starts the protecting process with `args` once for each conversation, which is its standard input and
- * output, as a user who owns nothing and with the three capabilities. Needs root.
+ * output, as a user who owns nothing and with its capabilities. Needs root.
  */
 export async function acceptProtect(path: string, ...args: string[]): Promise<{ close(): Promise<void> }> {
   const script = fileURLToPath(new URL('../../daemon/main/protect.ts', import.meta.url));
