@@ -15,11 +15,20 @@ export interface InodeFlags {
    * (CAP_LINUX_IMMUTABLE) or is not the owner, EOPNOTSUPP where the file system does not know one.
    */
   write(descriptor: number, flags: number): void;
+  /**
+   * Whether somebody has the same file open for writing, or writes to it by way of memory. Of a descriptor for reading only. By a lease, which the kernel gives
+   * for reading only where nobody writes: fcntl(2), F_SETLEASE. Throws as `read`: EACCES for a file of somebody else (CAP_LEASE).
+   */
+  isBeingWritten(descriptor: number): boolean;
 }
+
+const F_SETLEASE = 1024;
+const F_RDLCK = 0;
+const F_UNLCK = 2;
 
 let loaded: Promise<InodeFlags | undefined> | undefined;
 
-/** The two calls, or undefined where `koffi` is missing. */
+/** The calls, or undefined where `koffi` is missing. */
 export function loadInodeFlags(): Promise<InodeFlags | undefined> {
   loaded ??= load().catch(() => undefined);
   return loaded;
@@ -34,10 +43,13 @@ async function load(): Promise<InodeFlags> {
   const GET_FLAGS = 0x8000_6601 + long;
   const SET_FLAGS = 0x4000_6602 + long;
   const flags = Buffer.alloc(8);
-  const call = (descriptor: number, request: number, name: string) => {
-    if (ioctl(descriptor, request, flags) >= 0) return;
+  const fcntl = libc.func('int fcntl(int descriptor, int command, long argument)');
+  const failed = (call: string) => {
     const code = getSystemErrorName(-koffi.errno());
-    throw Object.assign(new Error(`${code}: ioctl ${name}`), { code });
+    return Object.assign(new Error(`${code}: ${call}`), { code });
+  };
+  const call = (descriptor: number, request: number, name: string) => {
+    if (ioctl(descriptor, request, flags) < 0) throw failed(`ioctl ${name}`);
   };
   return {
     read(descriptor) {
@@ -49,6 +61,15 @@ async function load(): Promise<InodeFlags> {
       flags.fill(0);
       flags.writeUInt32LE(value >>> 0);
       call(descriptor, SET_FLAGS, 'FS_IOC_SETFLAGS');
+    },
+    isBeingWritten(descriptor) {
+      if (fcntl(descriptor, F_SETLEASE, F_RDLCK) >= 0) {
+        fcntl(descriptor, F_SETLEASE, F_UNLCK);
+        return false;
+      }
+      const error = failed('fcntl F_SETLEASE');
+      if (error.code === 'EAGAIN') return true;
+      throw error;
     },
   };
 }

@@ -107,7 +107,8 @@ export function note(book: Book, entry: Pick<LedgerEntry, 'type' | 'data' | 'wal
       const left = count(data, 'left');
       return {
         ...book,
-        unprotected: left === 0 ? undefined : `${left} objects are unfinished, or have a second name.`,
+        unprotected:
+          left === 0 ? undefined : `${left} objects are unfinished, open for writing, or have a second name.`,
       };
     }
     case 'vault.protect_failed':

@@ -51,4 +51,6 @@ async function expire(directory: ImmutableDirectory, file: ProtectFile, trusted:
   return { type: 'released', objects, ...(paused === undefined ? {} : { paused }) };
 }
 
+// Told of somebody who opens what is just being looked at; it would end the process.
+process.on('SIGIO', () => {});
 serveJob(protectRequest, work);

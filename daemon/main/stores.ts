@@ -6,7 +6,7 @@ import { type Environment, loadSecret } from '../config/secret.ts';
 import { runProtect } from '../keeper/jobs.ts';
 import type { Protection } from '../store/canary.ts';
 import { DirectoryStore } from '../store/directory.ts';
-import { tryImmutable } from '../store/immutable-canary.ts';
+import { tryImmutable, WRITER_PROPERTIES, whyWriterMayClear } from '../store/immutable-canary.ts';
 import type { Bucket } from '../store/s3-bucket.ts';
 import type { Locks } from '../vault/locks.ts';
 import type { Remover, Store } from '../vault/store.ts';
@@ -37,21 +37,12 @@ export async function examineStore(config: StoreConfig, runtime: string, ports: 
   if (config.kind === 'directory') {
     const { signal = new AbortController().signal } = ports;
     const protect = () => runProtect(jobsOf(runtime), 'protect', signal);
-    return tryImmutable(config.path, { protect, writerMayClear: await whyWriterMayClear() });
+    const unit = await showUnit(KEEPER_UNIT, WRITER_PROPERTIES);
+    const writerMayClear = whyWriterMayClear(KEEPER_UNIT, unit, process.geteuid?.() === 0);
+    return tryImmutable(config.path, { protect, writerMayClear });
   }
   const { tryCanary } = await import('../store/canary.ts');
   return tryCanary(await openBucket(config, ports));
-}
-
-/** Whoever ships is the keeper's unit, where this machine has it, and else whoever asks. */
-async function whyWriterMayClear(): Promise<string | undefined> {
-  const unit = await showUnit(KEEPER_UNIT, ['LoadState', 'User', 'AmbientCapabilities']);
-  const [isRoot, capabilities] =
-    unit.get('LoadState') === 'loaded'
-      ? [['', 'root', '0'].includes(unit.get('User') ?? ''), unit.get('AmbientCapabilities') ?? '']
-      : [process.geteuid?.() === 0, ''];
-  if (isRoot) return 'whoever ships is root, who can have it taken off.';
-  return capabilities.includes('cap_linux_immutable') ? `${KEEPER_UNIT} may take it off.` : undefined;
 }
 
 /** The SDK is loaded only where there is a bucket: it takes longer to load than a whole command that needs none. */

@@ -12,6 +12,25 @@ export interface ImmutableCanaryPorts {
   readonly writerMayClear: string | undefined;
 }
 
+/** Properties of a unit that `whyWriterMayClear` looks at. */
+export const WRITER_PROPERTIES = ['LoadState', 'User', 'AmbientCapabilities'] as const;
+
+/**
+ * Why whoever ships could take the protection off again, or undefined when he cannot: `unit`, with these properties, where systemd knows it, and
+ * else who asks. Pure.
+ */
+export function whyWriterMayClear(
+  unit: string,
+  properties: ReadonlyMap<string, string>,
+  askedByRoot: boolean,
+): string | undefined {
+  const isUnit = properties.get('LoadState') === 'loaded';
+  const isRoot = isUnit ? ['', 'root', '0'].includes(properties.get('User') ?? '') : askedByRoot;
+  if (isRoot) return 'whoever ships is root, who can have it taken off.';
+  const capabilities = isUnit ? (properties.get('AmbientCapabilities') ?? '') : '';
+  return capabilities.includes('cap_linux_immutable') ? `${unit} may take it off.` : undefined;
+}
+
 /**
  * Finds out whether the vault at `root` keeps what was made immutable: writes a canary, has it protected, and tries to harm it. What counts is
  * not the answers but whether it is still there and as it was. Rejects with `store.gone` when no vault is there. The canary stays until

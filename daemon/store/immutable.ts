@@ -21,7 +21,9 @@ export interface ProtectedCount {
   /** Made immutable now, and immutable altogether. */
   readonly added: number;
   readonly total: number;
-  /** Named like an object and not protected: empty, no file, or with a second name, which a writer takes away as soon as it may. */
+  /**
+   * Named like an object and not protected: empty, no file, open for writing, or with a second name, which a writer takes away as soon as it may.
+   */
   readonly left: number;
 }
 
@@ -70,9 +72,9 @@ export class ImmutableDirectory {
     for (const folder of folders) {
       for (const [descriptor, name] of this.#filesIn(folder, isObject)) {
         const done = this.#protect(descriptor, name);
-        if (done !== 'not whole') count.total++;
+        if (done === 'left') count.left++;
+        else count.total++;
         if (done === 'added') count.added++;
-        if (done === 'not whole') count.left++;
         if (++breath % BETWEEN_BREATHS === 0) await setImmediate();
       }
     }
@@ -118,12 +120,16 @@ export class ImmutableDirectory {
     return since;
   }
 
-  #protect(descriptor: number, name: string): 'added' | 'is already' | 'not whole' {
-    if ((this.#read(descriptor, name) & IMMUTABLE) !== 0) return 'is already';
-    const stats = fstatSync(descriptor);
-    if (!stats.isFile() || stats.size === 0 || stats.nlink !== 1) return 'not whole';
-    this.#add(descriptor, IMMUTABLE, name);
-    return 'added';
+  #protect(descriptor: number, name: string): 'added' | 'is already' | 'left' {
+    const isNew = (this.#read(descriptor, name) & IMMUTABLE) === 0;
+    if (isNew) {
+      const stats = fstatSync(descriptor);
+      if (!stats.isFile() || stats.size === 0 || stats.nlink !== 1) return 'left';
+      this.#add(descriptor, IMMUTABLE, name);
+    }
+    // Nobody can open it any more; who has it open writes on, where the file system is xfs or btrfs.
+    if (this.#isBeingWritten(descriptor, name)) return 'left';
+    return isNew ? 'added' : 'is already';
   }
 
   #add(descriptor: number, flag: number, name: string): void {
@@ -132,19 +138,15 @@ export class ImmutableDirectory {
   }
 
   #read(descriptor: number, name: string): number {
-    try {
-      return this.#flags.read(descriptor);
-    } catch (error) {
-      throw unprotected(error, name);
-    }
+    return named(name, () => this.#flags.read(descriptor));
   }
 
   #write(descriptor: number, flags: number, name: string): void {
-    try {
-      this.#flags.write(descriptor, flags);
-    } catch (error) {
-      throw unprotected(error, name);
-    }
+    named(name, () => this.#flags.write(descriptor, flags));
+  }
+
+  #isBeingWritten(descriptor: number, name: string): boolean {
+    return named(name, () => this.#flags.isBeingWritten(descriptor));
   }
 
   /** What is in `folder` and one level below it, each open until the next. */
@@ -211,12 +213,17 @@ function openIn(directory: number, name: string, more: number): number | undefin
   }
 }
 
-function unprotected(error: unknown, name: string): PortcullisError {
-  const code = errnoOf(error) ?? '';
-  const why = ['ENOTTY', 'ENOTSUP', 'EOPNOTSUPP', 'EINVAL'].includes(code)
-    ? 'its file system has no immutable files'
-    : code === 'EPERM'
-      ? 'this process may not (CAP_LINUX_IMMUTABLE, and CAP_FOWNER for files of others)'
-      : reasonOf(error);
-  return new PortcullisError('store.unprotected', `The flags of ${name} cannot be changed: ${why}.`, { cause: error });
+/** What `call` returns; its error as `store.unprotected`, with the name of what it is about. */
+function named<T>(name: string, call: () => T): T {
+  try {
+    return call();
+  } catch (error) {
+    const code = errnoOf(error) ?? '';
+    const why = ['ENOTTY', 'ENOTSUP', 'EOPNOTSUPP', 'EINVAL'].includes(code)
+      ? 'its file system has no immutable files'
+      : ['EPERM', 'EACCES'].includes(code)
+        ? 'this process may not (CAP_LINUX_IMMUTABLE, and for files of others CAP_FOWNER and CAP_LEASE)'
+        : reasonOf(error);
+    throw new PortcullisError('store.unprotected', `The flags of ${name} cannot be changed: ${why}.`, { cause: error });
+  }
 }

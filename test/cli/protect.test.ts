@@ -3,6 +3,7 @@ import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { PortcullisError } from '../../daemon/base/errors.ts';
 import type { ProtectFile } from '../../daemon/config/protect.ts';
 import type { StoreConfig } from '../../daemon/config/schema.ts';
 import { writeIdentity } from '../../daemon/config/state.ts';
@@ -10,10 +11,12 @@ import type { Protection } from '../../daemon/store/canary.ts';
 import { FakeClock } from '../base/fake-clock.ts';
 import { runCommand } from './context.ts';
 
+const NO_FACTS = { outputsPersist: undefined, offHelper: false, serviceWatchdog: false, hardwareWatchdog: false };
+
 let folder: string;
 let out: string;
 let examined: { store: StoreConfig; runtime: string }[];
-let protection: Protection;
+let protection: Protection | PortcullisError;
 const at = (name: string) => join(folder, name);
 
 beforeEach(async () => {
@@ -29,8 +32,10 @@ async function cli(...args: string[]): Promise<number> {
     clock: new FakeClock(),
     examineStore: async (store, runtime) => {
       examined.push({ store, runtime });
+      if (protection instanceof PortcullisError) throw protection;
       return protection;
     },
+    boxFacts: async () => ({ ...NO_FACTS, missing: [], uncounted: [] }),
     networkFacts: async () => ({ addresses: {}, defaultRoutes: [], timeServers: [], unknown: [] }),
   });
   out = ran.out + ran.err;
@@ -116,5 +121,24 @@ describe('a vault that is to be immutable', () => {
     await rm(at('state'), { recursive: true });
     expect(await cli('init', '--recovery-key', at('another.key'), '--vault', at('elsewhere')), out).toBe(0);
     expect(examined).toHaveLength(1);
+  });
+
+  it('is tried by `doctor`, which says what holds, and what was not tried', async () => {
+    await beInitialised();
+    const told = async () => {
+      await cli('doctor', '--json');
+      const { findings } = JSON.parse(out) as { findings: { check: string; verdict: string; detail: string }[] };
+      const finding = findings.find(({ check }) => check === 'store');
+      return `${finding?.verdict}: ${finding?.detail}`;
+    };
+    await configure(false);
+    expect(await told()).toContain('ok: ');
+    expect(examined).toEqual([]);
+    await configure(true);
+    expect(await told()).toBe("ok: Immutable: enforced against the appliance's user.");
+    protection = { kind: 'advisory', detail: 'Nothing but its isolation keeps it.' };
+    expect(await told()).toBe('warning: Nothing but its isolation keeps it.');
+    protection = new PortcullisError('store.gone', 'There is no vault.');
+    expect(await told()).toMatch(/^warning: There is no vault\. .*not tried\.$/);
   });
 });

@@ -6,6 +6,7 @@ import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { systemClock } from '../../daemon/base/clock.ts';
 import type { ProtectFile } from '../../daemon/config/protect.ts';
 import { runProtect } from '../../daemon/keeper/jobs.ts';
+import { clockSynchronised } from '../../daemon/main/clock-trust.ts';
 import { jobsOf } from '../../daemon/main/jobs.ts';
 import { DirectoryStore } from '../../daemon/store/directory.ts';
 import { tryImmutable } from '../../daemon/store/immutable-canary.ts';
@@ -15,6 +16,7 @@ import { acceptProtect } from './accept.ts';
 
 const DAY = 86_400_000;
 const RULES = { last: 1, floor: 1 };
+const synchronised = await clockSynchronised();
 const reason = await noLoopDisk();
 if (reason !== undefined) process.stderr.write(`protect.test.ts is skipped: ${reason}\n`);
 
@@ -108,6 +110,20 @@ describe.skipIf(reason !== undefined)('the protecting process', () => {
     await expect(ask('protect')).rejects.toMatchObject({ code: 'config.protect' });
     await unlink(join(file.path, 'FORMAT'));
   }, 120_000);
+
+  it.skipIf(synchronised)(
+    'neither dates nor lets go by a clock that is not trusted (needs one that is not)',
+    async () => {
+      await commit();
+      await configure({ clock: 'synchronised' });
+      await ask('protect');
+      const records = await readdir(join(file.path, 'snapshots'));
+      // The last of them is the tombstone.
+      await unlink(join(file.path, 'snapshots', records.sort().at(-1) ?? ''));
+      expect(await ask('expire')).toMatchObject({ objects: 0, paused: 'the clock is not trusted' });
+    },
+    120_000,
+  );
 
   it('takes no word that would widen what it does, and ends when nobody listens', async () => {
     const socket = connect(join(folder, 'protect'));

@@ -1,32 +1,57 @@
 import { execFile } from 'node:child_process';
-import { chmodSync, chownSync } from 'node:fs';
-import { chown, link, mkdir, readdir, readFile, rename, stat, symlink, unlink, writeFile } from 'node:fs/promises';
+import { chmodSync, chownSync, writeFileSync } from 'node:fs';
+import {
+  chown,
+  link,
+  mkdir,
+  mkdtemp,
+  open,
+  readdir,
+  readFile,
+  rename,
+  stat,
+  symlink,
+  unlink,
+  writeFile,
+} from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
-import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { DirectoryStore } from '../../daemon/store/directory.ts';
 import { ImmutableDirectory } from '../../daemon/store/immutable.ts';
+import { whyWriterMayClear } from '../../daemon/store/immutable-canary.ts';
 import { IMMUTABLE_LAYOUT } from '../../daemon/vault/immutable-layout.ts';
-import { type LoopDisk, loopDisk, noLoopDisk } from './loop-disk.ts';
+import { FILE_SYSTEMS, type FileSystem, type LoopDisk, loopDisk, noLoopDisk } from './loop-disk.ts';
 
 const run = promisify(execFile);
 const WRITER = 65_534;
 const HASH = 'ab'.repeat(32);
 const OBJECT = `packs/ab/${HASH}`;
-const reason = await noLoopDisk();
-if (reason !== undefined) process.stderr.write(`immutable.test.ts is skipped: ${reason}\n`);
+const reasons = new Map<FileSystem, string>();
+for (const kind of FILE_SYSTEMS) {
+  const reason = await noLoopDisk(kind);
+  if (reason === undefined) continue;
+  reasons.set(kind, reason);
+  process.stderr.write(`immutable.test.ts skips ${kind}: ${reason}\n`);
+}
 
-describe.skipIf(reason !== undefined)('an immutable directory store', () => {
+describe.each(FILE_SYSTEMS.map((kind) => ({ kind })))('an immutable directory store on $kind', ({ kind }) => {
   let disk: LoopDisk;
+  let box: string;
   let root: string;
   let store: DirectoryStore;
   let immutable: ImmutableDirectory;
 
-  beforeEach(async () => {
-    disk = await loopDisk();
-    await chown(disk.path, WRITER, WRITER);
-    root = join(disk.path, 'vault');
+  beforeAll(async () => {
+    if (!reasons.has(kind)) disk = await loopDisk(kind);
+  });
+  afterAll(() => disk?.unmount());
+  beforeEach(async ({ skip }) => {
+    skip(reasons.has(kind), reasons.get(kind));
+    box = await mkdtemp(join(disk.path, 'box-'));
+    await chown(box, WRITER, WRITER);
+    root = join(box, 'vault');
     await mkdir(root);
     store = new DirectoryStore(root);
     await store.put('FORMAT', Buffer.from('{}'));
@@ -35,9 +60,8 @@ describe.skipIf(reason !== undefined)('an immutable directory store', () => {
     await giveToWriter();
     immutable = await ImmutableDirectory.open(root);
   });
-  afterEach(async () => {
-    immutable.close();
-    await disk.unmount();
+  afterEach(() => {
+    if (!reasons.has(kind)) immutable.close();
   });
 
   async function giveToWriter(): Promise<void> {
@@ -49,7 +73,7 @@ describe.skipIf(reason !== undefined)('an immutable directory store', () => {
   /** What a process of the appliance's user got for each attempt on OBJECT. */
   async function attempts(): Promise<Record<string, string>> {
     const script = fileURLToPath(new URL('writer.ts', import.meta.url));
-    const args = ['--import', 'tsx', script, join(root, OBJECT), join(disk.path, 'elsewhere'), String(WRITER)];
+    const args = ['--import', 'tsx', script, join(root, OBJECT), join(box, 'elsewhere'), String(WRITER)];
     return JSON.parse((await run(process.execPath, args)).stdout) as Record<string, string>;
   }
 
@@ -121,7 +145,7 @@ describe.skipIf(reason !== undefined)('an immutable directory store', () => {
   });
 
   it('leaves alone tmp/, what is not named like an object, what is unfinished, and whatever a link leads to', async () => {
-    const outside = join(disk.path, 'outside');
+    const outside = join(box, 'outside');
     await mkdir(outside);
     await writeFile(join(outside, HASH), 'somebody else’s');
     await symlink(outside, join(root, 'manifests'));
@@ -150,16 +174,24 @@ describe.skipIf(reason !== undefined)('an immutable directory store', () => {
     expect(await new DirectoryStore(immutable.path).size(OBJECT)).toBe(5);
   });
 
-  it('can be ended and gone on with', async () => {
+  it('counts nothing as protected that somebody still has open for writing', async () => {
+    await writeFile(join(root, 'index', 'cd'.repeat(32)), 'x');
+    const held = await open(join(root, 'index', 'cd'.repeat(32)), 'r+');
+    try {
+      expect(await immutable.protect(IMMUTABLE_LAYOUT)).toEqual({ added: 3, total: 3, left: 1 });
+      expect(await immutable.protect(IMMUTABLE_LAYOUT)).toEqual({ added: 0, total: 3, left: 1 });
+    } finally {
+      await held.close();
+    }
+    expect(await immutable.protect(IMMUTABLE_LAYOUT)).toEqual({ added: 0, total: 4, left: 0 });
+  });
+
+  it('can be protected twice at once, and what one has done the other finds done', async () => {
     const hashes = Array.from({ length: 600 }, (_, at) => at.toString(16).padStart(4, '0').padEnd(64, '0'));
-    for (const hash of hashes) await writeFile(join(root, 'index', hash), 'x');
-    // Ended where nothing may be waited for: after the first breath.
-    const ended = immutable.protect(IMMUTABLE_LAYOUT);
-    await new Promise((resolve) => setImmediate(resolve));
-    const again = await immutable.protect(IMMUTABLE_LAYOUT);
-    await ended;
-    expect(again.added).toBeLessThan(603);
-    expect(again.total).toBe(603);
+    for (const hash of hashes) writeFileSync(join(root, 'index', hash), 'x');
+    const [one, other] = await Promise.all([immutable.protect(IMMUTABLE_LAYOUT), immutable.protect(IMMUTABLE_LAYOUT)]);
+    expect(one.added + other.added).toBe(603);
+    expect([one.total, other.total]).toEqual([603, 603]);
   });
 });
 
@@ -176,5 +208,20 @@ describe('where there are no immutable files', () => {
     } finally {
       immutable.close();
     }
+  });
+});
+
+describe('who ships', () => {
+  const why = (properties: Record<string, string>, root = false) =>
+    whyWriterMayClear('keeper.service', new Map(Object.entries(properties)), root);
+
+  it('is the unit where there is one, and else who asks', () => {
+    expect(why({ LoadState: 'loaded', User: 'keeper' }, true)).toBeUndefined();
+    expect(why({ LoadState: 'loaded', User: '' })).toContain('root');
+    expect(why({ LoadState: 'not-found' }, true)).toContain('root');
+    expect(why({}, true)).toContain('root');
+    expect(why({})).toBeUndefined();
+    const capabilities = 'cap_chown cap_linux_immutable';
+    expect(why({ LoadState: 'loaded', User: 'keeper', AmbientCapabilities: capabilities })).toContain('keeper.service');
   });
 });
