@@ -315,7 +315,17 @@ export class World {
       partial: false,
       suspicious: this.suspicious,
     });
-    const figures = { batch, files: 1, bytes: 10, newBytes: 10, packs: 1, problemCount: 0, problems: [], pinnedBytes: 0, doubts: [] };
+    const figures = {
+      batch,
+      files: 1,
+      bytes: 10,
+      newBytes: 10,
+      packs: 1,
+      problemCount: 0,
+      problems: [],
+      pinnedBytes: 0,
+      doubts: [],
+    };
     job.say({ type: 'done', ...figures });
   }
 
