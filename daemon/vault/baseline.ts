@@ -19,6 +19,8 @@ const shape = list(
     bytes: integer(),
     freshBytes: integer(),
     denseBytes: integer(),
+    named: integer(),
+    misnamed: integer(),
     canaries: optional(record(text(100))),
     doubted: flag,
   }),

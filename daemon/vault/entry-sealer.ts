@@ -7,6 +7,7 @@ import { Bundle } from './bundle.ts';
 import type { Hole } from './extras.ts';
 import { type Attributes, encodeFile, encodeListed } from './file-list.ts';
 import type { SealedFile } from './file-sealer.ts';
+import { beginsAsNamed } from './file-types.ts';
 import { BUNDLE_BELOW, TYPE } from './format.ts';
 import { Cutter, pieces } from './gear.ts';
 import type { KnownBlobs } from './known-blobs.ts';
@@ -56,6 +57,9 @@ export interface SealedContent {
   readonly bytes: number;
   readonly problemCount: number;
   readonly problems: readonly string[];
+  /** Files that were read and whose names say how they begin, and those of them that do not. */
+  readonly named: number;
+  readonly misnamed: number;
   readonly ordered: boolean;
   readonly list: ReturnType<ListWriter['finish']>;
 }
@@ -87,6 +91,8 @@ export class EntrySealer {
   #files = 0;
   #bytes = 0;
   #problemCount = 0;
+  #named = 0;
+  #misnamed = 0;
   #entries = 0;
   #bundle = new Bundle();
   /** Called when the bundle has become a blob. */
@@ -135,6 +141,8 @@ export class EntrySealer {
       bytes: this.#bytes,
       problemCount: this.#problemCount,
       problems: this.#problems,
+      named: this.#named,
+      misnamed: this.#misnamed,
       ordered: this.#list.ordered,
       list: this.#list.finish(),
     };
@@ -228,13 +236,14 @@ export class EntrySealer {
     const readWall = seen.now();
     let size = 0;
     let bundled = true;
+    let asNamed: boolean | undefined;
     // Pieces whose blobs are not known yet, and one for what has not been read.
     let unknown = 1;
     const oneKnown = () => {
       if (--unknown > 0) return;
       const read: FileRead = readFile?.() ?? { changed: false, identity: undefined };
       const sha256 = bundled ? undefined : hash.digest('hex');
-      const sealed = { ...read, size, sha256, pieces: references.length };
+      const sealed = { ...read, size, sha256, asNamed, pieces: references.length };
       const at = entry.content.from === 'path' ? entry.content.path : UNKNOWN;
       this.#sealed(entry, place, sealed, references.packed, { at, readWall });
     };
@@ -242,6 +251,7 @@ export class EntrySealer {
       for await (const piece of pieces(this.#cutter, bytes)) {
         this.#options.signal?.throwIfAborted();
         if (size % PROGRESS_BYTES > (size + piece.length) % PROGRESS_BYTES) this.#tell(size);
+        if (size === 0) asNamed = beginsAsNamed(entry.path, piece);
         size += piece.length;
         hash.update(piece);
         unknown++;
@@ -318,7 +328,9 @@ export class EntrySealer {
       this.#unreadable(entry, place, sealed.unreadable);
       return;
     }
-    const { identity, sha256, holes } = sealed;
+    const { identity, sha256, holes, asNamed } = sealed;
+    if (asNamed !== undefined) this.#named++;
+    if (asNamed === false) this.#misnamed++;
     const changed = sealed.changed || isAnother(entry, identity);
     this.#listed(entry, place, { ...sealed, changed }, ReferenceList.from(packed), () => {
       // Where its holes are is not remembered.

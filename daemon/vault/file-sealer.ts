@@ -2,6 +2,7 @@ import { createHash } from 'node:crypto';
 import { reasonOf } from '../base/errors.ts';
 import type { BlobWriter } from './blob-writer.ts';
 import { Bundle } from './bundle.ts';
+import { beginsAsNamed } from './file-types.ts';
 import { BUNDLE_BELOW, TYPE } from './format.ts';
 import { Cutter } from './gear.ts';
 import { type FileRead, readFilePieces, UnreadableFile } from './read-file.ts';
@@ -21,6 +22,8 @@ export type SealedFile =
       readonly pieces: number;
       /** Absent when all of it is in bundles. */
       readonly sha256: string | undefined;
+      /** Whether it begins as its name says (`file-types.ts`). */
+      readonly asNamed: boolean | undefined;
     })
   | { readonly unreadable: string };
 
@@ -48,8 +51,10 @@ export class FileSealer {
       const hash = createHash('sha256');
       let size = 0;
       let bundled = true;
+      let asNamed: boolean | undefined;
       try {
         const read = readFilePieces(path, this.#cutter, (piece) => {
+          if (size === 0) asNamed = beginsAsNamed(path, piece);
           size += piece.length;
           hash.update(piece);
           if (piece.length < BUNDLE_BELOW) {
@@ -61,7 +66,7 @@ export class FileSealer {
           }
         });
         lists.push(references);
-        return { ...read, size, pieces: references.length, sha256: bundled ? undefined : hash.digest('hex') };
+        return { ...read, size, pieces: references.length, sha256: bundled ? undefined : hash.digest('hex'), asNamed };
       } catch (error) {
         if (!(error instanceof UnreadableFile)) throw error;
         return { unreadable: reasonOf(error) };

@@ -11,6 +11,9 @@ export interface SourceFigures {
   readonly freshBytes: number;
   /** Of these, bytes that do not compress: encrypted, or compressed already. */
   readonly denseBytes: number;
+  /** Files whose names say how they begin, of those that were read; and those that begin otherwise. */
+  readonly named: number;
+  readonly misnamed: number;
   /** Canary files (`canaries.ts`) that were seen, by a keyed hash of their paths, with what tells one content from another. */
   readonly canaries?: Readonly<Record<string, string>> | undefined;
 }
@@ -31,6 +34,9 @@ const SHRINK = 0.4;
 /** Share of its bytes that has to be fresh before it counts how dense they are, and how many times more than ever before. */
 const CHURN = 0.2;
 const BEYOND = 2;
+/** So many files whose names say how they begin have to have been read, and this share of them, above what is usual, has to begin otherwise. */
+const LEAST_NAMED = 20;
+const MISNAMED = 0.3;
 /** Share of the fresh bytes that has to be dense, and of what is not dense usually. */
 const DENSE = 0.8;
 
@@ -62,7 +68,16 @@ export function doubts(now: SourceFigures, before: readonly EarlierFigures[]): s
   const looksEncrypted = dense >= DENSE && dense >= usualDense + (1 - usualDense) / 2;
   if (churn >= CHURN && churn >= BEYOND * usualChurn && looksEncrypted)
     found.push(`${percent(churn)} of its content is new, and looks encrypted`);
+  found.push(...misnamedDoubts(now, baseline, last));
   return found;
+}
+
+/** Files of well-known kinds that had to be read again, and are what their names say no longer: encrypted where they lay. */
+function misnamedDoubts(now: SourceFigures, baseline: readonly SourceFigures[], last: SourceFigures): string[] {
+  const misnamed = share(now.misnamed, now.named);
+  const usual = Math.max(share(sum(baseline, 'misnamed'), sum(baseline, 'named')), share(last.misnamed, last.named));
+  if (now.named < LEAST_NAMED || misnamed < MISNAMED || misnamed < usual + MISNAMED) return [];
+  return [`${percent(misnamed)} of ${now.named} changed files are not what their names say`];
 }
 
 /** A canary needs no history: nobody has a reason to touch it. */
@@ -88,7 +103,7 @@ function percent(part: number): string {
   return `${Math.round(part * 100)} %`;
 }
 
-function sum(all: readonly SourceFigures[], what: 'denseBytes' | 'freshBytes'): number {
+function sum(all: readonly SourceFigures[], what: 'denseBytes' | 'freshBytes' | 'named' | 'misnamed'): number {
   return all.reduce((total, one) => total + one[what], 0);
 }
 

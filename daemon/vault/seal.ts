@@ -151,7 +151,7 @@ export async function seal(options: SealOptions): Promise<Sealed> {
       named.push(set.id);
       sets.push(packs);
     }
-    const { files, bytes, problemCount: problems, ordered, list } = content;
+    const { files, bytes, problemCount: problems, named: typed, misnamed, ordered, list } = content;
     const time = isoTime(options.wall);
     const { facts } = options;
     const manifest = encodeManifest(
@@ -162,7 +162,7 @@ export async function seal(options: SealOptions): Promise<Sealed> {
     const manifestName = sha256Hex(manifest);
     await current.stage(`manifests/${manifestName}`, manifest);
 
-    const figures = { files, bytes, ...fresh.figures, canaries: canaries?.seen };
+    const figures = { files, bytes, ...fresh.figures, named: typed, misnamed, canaries: canaries?.seen };
     const before = await readBaseline(options.state, sourceId);
     const doubted = doubts(figures, before);
     const inSets = new Map(sets.flat().map((pack) => [pack.name, pack.size]));

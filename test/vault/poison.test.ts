@@ -115,6 +115,22 @@ describe('a source that is sealed day by day', () => {
     expect((await world.seal(change())).doubts).toEqual([]);
   });
 
+  it('raises one over pictures that are none any more: they were as dense before', async () => {
+    const jpeg = (n: number) => Buffer.concat([Buffer.from('ffd8ffe0', 'hex'), noise(30_000, n)]);
+    const album: Tree = Object.fromEntries(Array.from({ length: 60 }, (_, n) => [`${n}.jpg`, jpeg(n + 1)]));
+    const options = { source: { name: 'album', kind: 'directory' } };
+    for (let day = 0; day < 4; day++) {
+      album[`new-${day}.jpg`] = jpeg(100 + day);
+      expect((await world.seal(album, options)).doubts).toEqual([]);
+    }
+    const spoilt = Object.fromEntries(
+      Object.entries(album).map(([name, bytes], at) => [name, at % 2 === 0 ? encrypted(bytes as Buffer) : bytes]),
+    );
+    expect((await world.seal(spoilt, options)).doubts).toContain(
+      '50 % of 64 changed files are not what their names say',
+    );
+  });
+
   it('pauses retention until somebody has cleared it', async () => {
     await world.seal(map(() => true, encrypted));
     await world.ship();
@@ -178,11 +194,19 @@ describe('canary files', () => {
 });
 
 describe('the figures', () => {
-  const usual: EarlierFigures = { files: 1000, bytes: 1e9, freshBytes: 1e7, denseBytes: 2e6, doubted: false };
+  const usual: EarlierFigures = {
+    files: 1000,
+    bytes: 1e9,
+    freshBytes: 1e7,
+    denseBytes: 2e6,
+    named: 100,
+    misnamed: 1,
+    doubted: false,
+  };
   const history = Array.from({ length: 10 }, () => usual);
 
   it('of a young or tiny source say nothing', () => {
-    const wiped = { files: 0, bytes: 0, freshBytes: 0, denseBytes: 0 };
+    const wiped = { files: 0, bytes: 0, freshBytes: 0, denseBytes: 0, named: 0, misnamed: 0 };
     expect(doubts(wiped, history.slice(0, 2))).toEqual([]);
     expect(
       doubts(
@@ -194,14 +218,14 @@ describe('the figures', () => {
   });
 
   it('that were doubted are no baseline', () => {
-    const attack = { files: 1000, bytes: 1e9, freshBytes: 9e8, denseBytes: 9e8 };
+    const attack = { ...usual, files: 1000, bytes: 1e9, freshBytes: 9e8, denseBytes: 9e8 };
     const attacked = [...history, { ...attack, doubted: true }];
     expect(doubts(attack, attacked)).toEqual(doubts(attack, history));
     expect(doubts(attack, history)).toHaveLength(1);
   });
 
   it('of a source that is dense and new each time only tell of its size', () => {
-    const dump = { files: 1, bytes: 1e9, freshBytes: 1e9, denseBytes: 1e9 };
+    const dump = { ...usual, files: 1, bytes: 1e9, freshBytes: 1e9, denseBytes: 1e9 };
     const dumps = history.map(() => ({ ...dump, doubted: false }));
     expect(doubts(dump, dumps)).toEqual([]);
     expect(doubts({ ...dump, bytes: 1e8, freshBytes: 1e8, denseBytes: 1e8 }, dumps)).toEqual([
