@@ -2,7 +2,7 @@
  * What the keeper and its jobs say to each other over a job's standard input and output, newline-delimited JSON.
  * One job, one conversation. A job ends when its standard input does.
  */
-import { anything, integer, list, number, type Of, object, optional, record, text, variants } from './shape.ts';
+import { anything, flag, integer, list, number, type Of, object, optional, record, text, variants } from './shape.ts';
 
 const path = text(4096);
 
@@ -26,6 +26,8 @@ export const sealRequest = object({
   maxMemory: integer(),
   /** zstd's level. */
   compression: integer(1, 19),
+  /** Snapshots expire, so packs of which little is needed are worth writing again. */
+  expires: flag,
   /** Milliseconds since the epoch to write as the snapshot's time. */
   wall: number(),
 });
@@ -46,6 +48,8 @@ export const sealMessage = variants('type', {
     /** How many entries could not be read whole, and the first of them in words. */
     problemCount: integer(),
     problems: list(text(10_000), 1000),
+    /** Bytes that stay in the vault for what else is in their packs. */
+    pinnedBytes: integer(),
     /** Why the source is doubted. */
     doubts: list(text(500), 10),
   },

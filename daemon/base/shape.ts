@@ -94,13 +94,22 @@ type ObjectOf<F extends Fields> = Flat<
 >;
 
 export function object<F extends Fields>(fields: F): Shape<ObjectOf<F>> {
+  const read = members(fields);
+  return (value, path = '') => {
+    for (const key of isPlain(value) ? Object.keys(value) : []) {
+      if (!Object.hasOwn(fields, key)) throw new ShapeError(join(path, key), 'no such key', (value as Fields)[key]);
+    }
+    return read(value, path);
+  };
+}
+
+/** As `object`, ignoring keys it does not know. */
+export function members<F extends Fields>(fields: F): Shape<ObjectOf<F>> {
+  const entries = Object.entries(fields);
   return (value, path = '') => {
     if (!isPlain(value)) throw new ShapeError(path, 'an object', value);
-    for (const key of Object.keys(value)) {
-      if (!Object.hasOwn(fields, key)) throw new ShapeError(join(path, key), 'no such key', value[key]);
-    }
     const result: Record<string, unknown> = {};
-    for (const [key, shape] of Object.entries(fields)) {
+    for (const [key, shape] of entries) {
       const read = shape(Object.hasOwn(value, key) ? value[key] : undefined, join(path, key));
       if (read !== undefined) result[key] = read;
     }

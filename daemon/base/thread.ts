@@ -16,3 +16,8 @@ export function startThread(
     execArgv: ['--import', `data:text/javascript,${encodeURIComponent(loader)}`],
   });
 }
+
+/** Whether the memory of `bytes` is theirs alone, and can go to another thread as it is. */
+export function isOwn(bytes: Uint8Array): bytes is Uint8Array<ArrayBuffer> {
+  return bytes.byteLength === bytes.buffer.byteLength && bytes.buffer instanceof ArrayBuffer;
+}

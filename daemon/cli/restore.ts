@@ -1,11 +1,13 @@
 import { type FileHandle, mkdir, mkdtemp, open, readdir, rm } from 'node:fs/promises';
+import { availableParallelism } from 'node:os';
 import { dirname, join, resolve } from 'node:path';
 import { PortcullisError, reasonOf } from '../base/errors.ts';
 import { extractBranch } from '../sources/branch.ts';
 import { globTest } from '../sources/glob.ts';
-import { type Restored, type RestoreTarget, restore } from '../vault/restore.ts';
+import { type Restored, restore } from '../vault/restore.ts';
 import { directoryTarget } from '../vault/restore-directory.ts';
 import { BytesTarget, type Sink, TarTarget } from '../vault/restore-stream.ts';
+import type { RestoreTarget } from '../vault/restore-target.ts';
 import type { Snapshot, Vault } from '../vault/vault.ts';
 import type { Arguments, Command, Context } from './command.ts';
 import { chosen, nameOf, openGiven, progressTo, trimmed, VAULT_OPTIONS } from './vault-access.ts';
@@ -181,6 +183,7 @@ async function restoreFiles(
     vault,
     snapshot,
     target,
+    threads: availableParallelism(),
     ...part,
     signal: context.interrupted,
     progress: progressTo(

@@ -11,8 +11,8 @@ export interface Posix {
   readXattrs(path: Buffer): Xattr[];
   /** Sets one, new or not. Throws as `readXattrs`. */
   writeXattr(path: Buffer, xattr: Xattr): void;
-  /** Sets both times to `ns` nanoseconds since 1970. Throws as `readXattrs`. */
-  setTimes(path: Buffer, ns: bigint): void;
+  /** Sets both times, of a path or an open file, to `ns` nanoseconds since 1970. Throws as `readXattrs`. */
+  setTimes(at: Buffer | number, ns: bigint): void;
   /**
    * Where the next allocated bytes of an open file begin, at or after `from`, and where they end. Undefined when only a hole
    * follows. Moves the descriptor's position. Throws as `readXattrs`.
@@ -52,6 +52,7 @@ async function load(): Promise<Posix> {
   const utimensat = libc.func(
     `int ${wide ? 'utimensat' : '__utimensat64'}(int directory, const void *path, const void *times, int flags)`,
   );
+  const futimens = libc.func(`int ${wide ? 'futimens' : '__futimens64'}(int descriptor, const void *times)`);
   const fadvise = libc.func(
     `int ${wide ? 'posix_fadvise' : 'posix_fadvise64'}(int descriptor, int64_t offset, int64_t length, int advice)`,
   );
@@ -61,6 +62,8 @@ async function load(): Promise<Posix> {
     throw Object.assign(new Error(`${code}: ${call}`), { code });
   };
   const buffer = Buffer.alloc(LARGEST);
+  /** Two times, each seconds and nanoseconds. */
+  const times = new BigInt64Array(4);
   const seek = (descriptor: number, from: number, whence: number): number | undefined => {
     try {
       return check('lseek', Number(lseek(descriptor, from, whence)));
@@ -98,14 +101,12 @@ async function load(): Promise<Posix> {
     writeXattr(path, { name, value }) {
       check('lsetxattr', lsetxattr(terminated(path), terminated(name), value, value.length, 0));
     },
-    setTimes(path, ns) {
-      const times = Buffer.alloc(32);
+    setTimes(at, ns) {
       const below = ((ns % BILLION) + BILLION) % BILLION;
-      for (const at of [0, 16]) {
-        times.writeBigInt64LE(BigInt.asIntN(64, (ns - below) / BILLION), at);
-        times.writeBigInt64LE(below, at + 8);
-      }
-      check('utimensat', utimensat(AT_FDCWD, terminated(path), times, AT_SYMLINK_NOFOLLOW));
+      const seconds = BigInt.asIntN(64, (ns - below) / BILLION);
+      times.set([seconds, below, seconds, below]);
+      if (typeof at === 'number') check('futimens', futimens(at, times));
+      else check('utimensat', utimensat(AT_FDCWD, terminated(at), times, AT_SYMLINK_NOFOLLOW));
     },
     nextData(descriptor, from) {
       const begin = seek(descriptor, from, SEEK_DATA);

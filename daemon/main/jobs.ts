@@ -7,10 +7,10 @@ import { scriptCommand } from './scripts.ts';
 
 /**
  * What the engine is told so that sealing stays within its memory: left to itself it lets 48 MiB of garbage gather, and the C library keeps
- * a heap for each thread.
+ * a heap for each thread, and what was freed of large pieces in it.
  */
 const SEAL_FLAGS = ['--max-semi-space-size=1'];
-const SEAL_ENVIRONMENT = { MALLOC_ARENA_MAX: '2' };
+const SEAL_ENVIRONMENT = { MALLOC_ARENA_MAX: '2', MALLOC_MMAP_THRESHOLD_: String(1 << 20) };
 
 /** Runs each job as a child process of its own; its standard input and output are the conversation. */
 export const childJobs: JobRunner = {

@@ -76,6 +76,7 @@ async function start(): Promise<Running> {
         stagingLimit: sizeBytes(vault.stagingLimit) ?? 0,
         maxMemory: sizeBytes(vault.maxMemory) ?? 0,
         compression: vault.compression,
+        expires: vault.keep !== undefined,
       },
       ship: {
         store: { ...vault.store },

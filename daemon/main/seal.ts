@@ -45,6 +45,7 @@ async function work(request: SealRequest, lines: Lines<SealMessage | Failed>): P
     signal,
     threads: sealThreads(request.maxMemory, availableParallelism()),
     level: request.compression,
+    expires: request.expires,
     // Names of files: it lies with the working copies, which are plaintext too.
     seen: new SeenFiles(() => systemClock.wall(), {
       path: join(request.work, `.${settings.name}.seen`),
@@ -59,7 +60,8 @@ async function work(request: SealRequest, lines: Lines<SealMessage | Failed>): P
     },
     progress: ({ files, bytes, newBytes }) => lines.send({ type: 'progress', files, bytes, newBytes }),
   });
-  const { batch, files, bytes, newBytes, packs, problemCount, problems, doubts, adopted, removed } = sealed;
+  const { batch, files, bytes, newBytes, packs, problemCount, problems, doubts, pinnedBytes, adopted, removed } =
+    sealed;
   if (adopted > 0) log.info('took over what a killed seal had left in staging', { packs: adopted });
   if (removed.length > 0)
     log.warn('removed what a killed seal had left in staging and nobody can use', { batches: removed });
@@ -72,6 +74,7 @@ async function work(request: SealRequest, lines: Lines<SealMessage | Failed>): P
     packs,
     problemCount,
     problems: [...problems],
+    pinnedBytes,
     doubts: [...doubts],
   });
 }

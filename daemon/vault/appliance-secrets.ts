@@ -30,6 +30,7 @@ export interface SealingKeys {
   readonly vaultId: Buffer;
   readonly gear: Uint32Array;
   readonly indexKey: Secret;
+  readonly blobIdKey: Secret;
   blobId(type: PackType, plain: Uint8Array): Buffer;
   sourceId(name: string): string;
 }
@@ -38,12 +39,19 @@ export function sealingKeys(sealing: Secret, vaultId: Buffer): SealingKeys {
   const from = (purpose: string) => new Secret(derive(sealing.reveal(), vaultId, purpose));
   const blobIdKey = from('blob id');
   const sourceIdKey = from('source id');
-  const types = { 1: Buffer.of(1), 2: Buffer.of(2) };
   return {
     vaultId,
     gear: gearTable(sealing.reveal(), vaultId),
     indexKey: from('index'),
-    blobId: (type, plain) => hmac(blobIdKey.reveal(), types[type], plain),
+    blobIdKey,
+    blobId: (type, plain) => blobIdUnder(blobIdKey.reveal(), type, plain),
     sourceId: (name) => hmac(sourceIdKey.reveal(), Buffer.from(name, 'utf8')).toString('hex'),
   };
+}
+
+const TYPES = { 1: Buffer.of(1), 2: Buffer.of(2) };
+
+/** The id of a blob under the blob id key. */
+export function blobIdUnder(key: Uint8Array, type: PackType, plain: Uint8Array): Buffer {
+  return hmac(key, TYPES[type], plain);
 }

@@ -1,3 +1,4 @@
+import { plainBytes } from './blob-table.ts';
 import type { WrittenPack } from './blob-writer.ts';
 import { type BatchSetup, OpenBatch } from './open-batch.ts';
 import type { PackTable } from './pack-table.ts';
@@ -59,7 +60,8 @@ export class Batches {
 
   wrote(pack: WrittenPack): void {
     this.packs++;
-    this.#table.set(pack.number, { name: pack.hash, size: pack.size, session: this.#session.id });
+    const listed = { name: pack.hash, size: pack.size, session: this.#session.id };
+    this.#table.set(pack.number, listed, plainBytes(pack.table));
     this.current.hasPack(pack);
   }
 

@@ -41,6 +41,7 @@ export class BlobReader {
   /** From blob id to pack number × BLOBS_PER_PACK + index in the pack. */
   readonly #map = new BlobMap();
   readonly #cache = new Map<string, Buffer>();
+  #lastKey: { readonly header: Header; readonly key: Buffer } | undefined;
   #indexes: Promise<void> | undefined;
 
   constructor(store: Store, keys: SealingKeys, sessionKey: (id: string) => Promise<Secret>) {
@@ -121,15 +122,20 @@ export class BlobReader {
     return places.filter((place) => place !== undefined);
   }
 
+  /** Where a blob is, and the key of that pack: for somebody else to open it. Undefined where it is nowhere. */
+  async keyed(id: Buffer): Promise<(Place & { readonly key: Buffer }) | undefined> {
+    const [place] = this.places(id);
+    return place && { ...place, key: await this.#packKey(place.pack.header) };
+  }
+
   /** Opens one blob of a pack. Rejects with `vault.damaged`. */
   async open(
     pack: { readonly hash: string; readonly header: Header },
     blob: PlacedBlob,
     stored: Buffer,
   ): Promise<Buffer> {
-    const session = await this.#sessionKey(pack.header.session.toString('hex'));
     const { vaultId } = this.#keys;
-    const key = packKeyOf(session.reveal(), vaultId, pack.header);
+    const key = await this.#packKey(pack.header);
     let plain: Buffer;
     try {
       plain = openBlob(key, vaultId, pack.header, blob, stored);
@@ -138,6 +144,15 @@ export class BlobReader {
       throw damaged(`${packName(pack.hash)}, blob ${blob.index}`, error);
     }
     return plain;
+  }
+
+  /** Kept for one pack: neighbours in the file list lie in the same one. */
+  async #packKey(header: Header): Promise<Buffer> {
+    if (this.#lastKey?.header !== header) {
+      const session = await this.#sessionKey(header.session.toString('hex'));
+      this.#lastKey = { header, key: packKeyOf(session.reveal(), this.#keys.vaultId, header) };
+    }
+    return this.#lastKey.key;
   }
 
   #placeOf(place: number): Place | undefined {

@@ -41,6 +41,14 @@ export function* blobIds(table: Uint8Array): Generator<Buffer> {
   for (let at = 5; at < bytes.length; at += BLOB_ENTRY_LENGTH) yield bytes.subarray(at, at + ID_LENGTH);
 }
 
+/** Bytes of content of all blobs in a table. */
+export function plainBytes(table: Uint8Array): number {
+  const bytes = Buffer.from(table.buffer, table.byteOffset, table.byteLength);
+  let sum = 0;
+  for (let at = 4 + 37; at < bytes.length; at += BLOB_ENTRY_LENGTH) sum += bytes.readUInt32BE(at);
+  return sum;
+}
+
 /** The table at `from`, and how long it is. Throws when it is cut short or a value cannot be. */
 export function decodeBlobTable(bytes: Buffer, from = 0): { blobs: PlacedBlob[]; length: number } {
   const length = blobTableLength(bytes, from);

@@ -46,12 +46,12 @@ export class BlobWriter {
     const id = this.#keys.blobId(type, plain);
     const known = this.#blobs.find(id);
     if (known !== undefined) {
-      this.#blobs.need(known);
+      this.#blobs.need(known, plain.length);
       return id;
     }
     const open = this.#open.get(type) ?? this.#begin(type);
     const taken = this.#blobs.claim(id, open.number);
-    this.#blobs.need(taken ?? open.number);
+    this.#blobs.need(taken ?? open.number, plain.length);
     if (taken === undefined) {
       open.writer.add(id, plain);
       if (open.writer.length >= PACK_TARGET) this.#finish(type);

@@ -27,11 +27,15 @@ export class Deflater {
   }
 }
 
+let inflater: InstanceType<typeof binding.DCtx> | undefined;
+
 /** The content of one zstd frame. Throws when it is none, or not of `length` bytes where that is known. */
 export function inflate(frame: Uint8Array, length?: number): Buffer {
-  const plain = decompress(frame);
-  if (length !== undefined && plain.length !== length) {
-    throw new Error(`decompresses to ${plain.length} bytes instead of ${length}`);
-  }
+  if (length === undefined) return decompress(frame);
+  inflater ??= new binding.DCtx();
+  // Never more than was asked for, whatever the frame says.
+  const plain = Buffer.allocUnsafe(length);
+  const found = inflater.decompress(plain, frame);
+  if (found !== length) throw new Error(`decompresses to ${found} bytes instead of ${length}`);
   return plain;
 }

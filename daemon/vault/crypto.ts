@@ -95,7 +95,10 @@ export function gcmOpen(key: Uint8Array, counter: number, aad: Uint8Array, seale
   const cipher = createDecipheriv('aes-256-gcm', key, nonce(counter), { authTagLength: TAG_LENGTH });
   cipher.setAAD(aad);
   cipher.setAuthTag(sealed.subarray(sealed.length - TAG_LENGTH));
-  return Buffer.concat([cipher.update(sealed.subarray(0, sealed.length - TAG_LENGTH)), cipher.final()]);
+  const plain = cipher.update(sealed.subarray(0, sealed.length - TAG_LENGTH));
+  // In this mode it checks the tag, and has nothing to add.
+  cipher.final();
+  return plain;
 }
 
 // Node takes raw keys only inside DER; these are the fixed prefixes of RFC 8410 for 32-byte keys.

@@ -24,6 +24,8 @@ export type ListedFile = Attributes & {
   readonly content: readonly Reference[];
   /** Absent when all content is in bundles. */
   readonly sha256?: string;
+  /** As it stands in a list, line feed and all, where that is one line. */
+  readonly line?: Buffer;
 };
 
 /** One path of a snapshot. */
@@ -146,6 +148,13 @@ function decodeLine(bytes: Buffer): Decoded {
   }
 }
 
+/** The file that one line is. Throws where it is none, or its content goes on. */
+export function decodeFile(line: Buffer): ListedFile {
+  const decoded = decodeLine(line);
+  if (decoded.type !== 'file' || decoded.content.length < decoded.pieces) throw new Error('is not the line of a file');
+  return decoded;
+}
+
 function pathOf(value: unknown): Buffer | undefined {
   return typeof value === 'object' && value !== null && 'path' in value ? pathFromJson(value.path) : undefined;
 }
@@ -199,6 +208,10 @@ export async function* decodeList(parts: AsyncIterable<Buffer | undefined>): Asy
         open = undefined;
         if (decoded.type !== 'file') {
           yield decoded;
+          continue;
+        }
+        if (decoded.content.length >= decoded.pieces) {
+          yield { ...decoded, line: part.subarray(from, end + 1) };
           continue;
         }
         open = { ...decoded, content: [...decoded.content] };

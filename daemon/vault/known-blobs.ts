@@ -11,7 +11,7 @@ export interface SharedBlobs {
   readonly tables: readonly SharedArrayBuffer[];
   /** How many blobs are in each table, then the number of packs. */
   readonly counts: SharedArrayBuffer;
-  /** A bit for each pack that a blob asked for lies in. */
+  /** For each pack how much of it has been asked for, in steps of NEED_STEP bytes. */
   readonly needed: SharedArrayBuffer;
 }
 
@@ -23,6 +23,7 @@ const LOAD = 0.7;
 const LATER = [1 << 18, 1 << 20, 1 << 22, 1 << 24];
 const LEAST = 1 << 16;
 const MAX_PACKS = 1 << 26;
+const NEED_STEP = 64;
 
 /** Memory for a sealing that knows about `expected` blobs before it begins. */
 export function shareBlobs(expected: number): SharedBlobs {
@@ -30,7 +31,7 @@ export function shareBlobs(expected: number): SharedBlobs {
   return {
     tables: slots.map((count) => new SharedArrayBuffer(count * ENTRY * 4)),
     counts: new SharedArrayBuffer((slots.length + 1) * 4),
-    needed: new SharedArrayBuffer(MAX_PACKS / 8),
+    needed: new SharedArrayBuffer(MAX_PACKS * 4),
   };
 }
 
@@ -82,13 +83,14 @@ export class KnownBlobs {
     throw new RangeError('more new blobs than one sealing can take');
   }
 
-  /** Notes that the snapshot needs the pack. */
-  need(pack: number): void {
-    Atomics.or(this.#needed, pack >>> 5, 1 << (pack & 31));
+  /** Notes that the snapshot needs so many bytes of content of the pack. */
+  need(pack: number, bytes: number): void {
+    Atomics.add(this.#needed, pack, Math.ceil((bytes + 1) / NEED_STEP));
   }
 
-  isNeeded(pack: number): boolean {
-    return (Atomics.load(this.#needed, pack >>> 5) & (1 << (pack & 31))) !== 0;
+  /** How many bytes of content of the pack were asked for, each time that they were, rounded up; 0 when none. */
+  needed(pack: number): number {
+    return Atomics.load(this.#needed, pack) * NEED_STEP;
   }
 
   #isFull(index: number): boolean {

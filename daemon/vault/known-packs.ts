@@ -4,7 +4,7 @@ import { makeDirectory, writeDurably } from '../base/durable.ts';
 import { errnoOf } from '../base/errors.ts';
 import type { SealingKeys } from './appliance-secrets.ts';
 import { readAvoided } from './avoided-packs.ts';
-import { blobIds } from './blob-table.ts';
+import { blobIds, plainBytes } from './blob-table.ts';
 import { sha256Hex } from './crypto.ts';
 import { ID_LENGTH, parseRecordName } from './format.ts';
 import { sessionIn } from './header.ts';
@@ -31,8 +31,17 @@ export interface Known {
 
 const HASH = /^[0-9a-f]{64}$/;
 
-/** Reads what is known of shipped batches and of those in staging. Damaged memories are forgotten, not trusted. */
-export async function readKnown(state: string, staging: string, keys: SealingKeys, epoch: string): Promise<Known> {
+/**
+ * Reads what is known of shipped batches and of those in staging, but nothing of what is in the packs `sparse`. Damaged memories are forgotten, not
+ * trusted.
+ */
+export async function readKnown(
+  state: string,
+  staging: string,
+  keys: SealingKeys,
+  epoch: string,
+  sparse: ReadonlySet<string> = new Set(),
+): Promise<Known> {
   const lost = new Set((await readLost(state)).keys());
   // Staging first: ship copies a batch's memories to the state directory before it removes the batch.
   const folders: string[] = [];
@@ -55,9 +64,9 @@ export async function readKnown(state: string, staging: string, keys: SealingKey
       const index = attempt(() => openIndex(bytes, keys.vaultId, keys.indexKey.reveal()));
       if (index?.epoch !== epoch) continue;
       for (const { hash, size, header, table } of index.packs) {
-        if (lost.has(hash)) continue;
+        if (lost.has(hash) || sparse.has(hash)) continue;
         const number = map.newPack();
-        packs.set(number, { name: hash, size, session: sessionIn(header) });
+        packs.set(number, { name: hash, size, session: sessionIn(header) }, plainBytes(table));
         for (const id of blobIds(table)) map.claim(id, number);
       }
     }

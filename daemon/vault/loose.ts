@@ -1,13 +1,7 @@
-import { object, type Shape } from '../base/shape.ts';
+import type { Shape } from '../base/shape.ts';
 
 /** An object whose unknown members are ignored, as the format's version policy asks of readers. */
-export function loose<F extends Parameters<typeof object>[0]>(fields: F): ReturnType<typeof object<F>> {
-  const strict = object(fields);
-  return (value, path) => {
-    if (typeof value !== 'object' || value === null || Array.isArray(value)) return strict(value, path);
-    return strict(Object.fromEntries(Object.entries(value).filter(([key]) => Object.hasOwn(fields, key))), path);
-  };
-}
+export { members as loose } from '../base/shape.ts';
 
 /** Lower-case hex of `length` bytes. */
 export function hex(length: number): Shape<string> {

@@ -5,15 +5,17 @@ export class PackTable {
   #hashes = Buffer.alloc(32 * 256);
   #sizes = new Uint32Array(256);
   #sessions = new Uint32Array(256);
+  #plains = new Float64Array(256);
   readonly #sessionIds: string[] = [];
   readonly #sessionNumbers = new Map<string, number>();
   #count = 0;
 
-  /** Says what pack `number` is. */
-  set(number: number, pack: ListedPack): void {
+  /** Says what pack `number` is, with the bytes of content in it. */
+  set(number: number, pack: ListedPack, plain: number): void {
     while (number >= this.#sizes.length) this.#grow();
     this.#hashes.write(pack.name, number * 32, 'hex');
     this.#sizes[number] = pack.size;
+    this.#plains[number] = plain;
     this.#sessions[number] = this.#session(pack.session);
     this.#count = Math.max(this.#count, number + 1);
   }
@@ -27,6 +29,11 @@ export class PackTable {
       size,
       session: this.#sessionIds[this.#sessions[number] ?? 0] ?? '',
     };
+  }
+
+  /** Bytes of content in pack `number`. */
+  plain(number: number): number {
+    return this.#plains[number] ?? 0;
   }
 
   /** Every number below this may have been given. */
@@ -54,5 +61,8 @@ export class PackTable {
     const sessions = new Uint32Array(length);
     sessions.set(this.#sessions);
     this.#sessions = sessions;
+    const plains = new Float64Array(length);
+    plains.set(this.#plains);
+    this.#plains = plains;
   }
 }

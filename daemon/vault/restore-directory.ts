@@ -1,27 +1,11 @@
-import {
-  chmod,
-  lchown,
-  link,
-  lstat,
-  lutimes,
-  mkdir,
-  open,
-  readdir,
-  readFile,
-  rename,
-  rm,
-  symlink,
-  writeFile,
-} from 'node:fs/promises';
+import { chmod, link, lstat, mkdir, open, readdir, readFile, rename, rm, symlink, writeFile } from 'node:fs/promises';
 import { errnoOf, PortcullisError, reasonOf } from '../base/errors.ts';
 import { loadPosix, type Posix } from '../files/posix.ts';
 import { holdsBytes, writeBytes } from './file-bytes.ts';
-import type { Attributes, Listed, ListedFile } from './file-list.ts';
-import { isUnder } from './paths.ts';
-import type { Flaw, RestoreTarget } from './restore.ts';
-
-/** Where an unfinished restore keeps what it is of, and the file it is writing. Gone when it is finished. */
-const OWN = Buffer.from('.portcullis-restore');
+import type { Listed, ListedFile } from './file-list.ts';
+import { AttributeSetter } from './restore-attributes.ts';
+import { OWN, refuseOwn } from './restore-file.ts';
+import type { Flaw, RestoreTarget } from './restore-target.ts';
 
 export interface DirectoryTargetOptions {
   /** A folder that is empty or does not exist, or one in which the same restore was begun. */
@@ -47,7 +31,6 @@ export async function directoryTarget(options: DirectoryTargetOptions): Promise<
 }
 
 class DirectoryTarget implements RestoreTarget {
-  readonly notes = new Set<string>();
   readonly #options: DirectoryTargetOptions;
   readonly #posix: Posix | undefined;
   readonly #root: Buffer;
@@ -55,13 +38,23 @@ class DirectoryTarget implements RestoreTarget {
   readonly #late: Late[] = [];
   /** Files of this run, where those of an earlier one may lie beside them. */
   readonly #done = new Set<string>();
-  readonly #privileged = process.geteuid?.() === 0;
+  readonly #attributes: AttributeSetter;
 
   constructor(options: DirectoryTargetOptions, posix: Posix | undefined) {
     this.#options = options;
     this.#posix = posix;
+    this.#attributes = new AttributeSetter(posix);
     this.#root = Buffer.from(options.to);
     this.#part = this.#at(Buffer.concat([OWN, Buffer.from('/part')]));
+  }
+
+  get notes(): Set<string> {
+    return this.#attributes.notes;
+  }
+
+  get folder(): RestoreTarget['folder'] {
+    const { resume, check } = this.#options;
+    return resume || check ? undefined : { root: this.#root, note: (text) => this.notes.add(text) };
   }
 
   async prepare(): Promise<void> {
@@ -100,21 +93,21 @@ class DirectoryTarget implements RestoreTarget {
   }
 
   async directory(entry: Late): Promise<Flaw> {
-    this.#refuseOwn(entry);
+    refuseOwn(entry.path);
     await this.#makeFolder(this.#at(entry.path));
     this.#late.push(entry);
     return undefined;
   }
 
   async symlink(entry: Late): Promise<Flaw> {
-    this.#refuseOwn(entry);
+    refuseOwn(entry.path);
     this.#late.push(entry);
     return undefined;
   }
 
   async file(entry: ListedFile, content: () => AsyncIterable<Buffer>): Promise<Flaw> {
     const path = this.#at(entry.path);
-    if (await this.#isDone(entry, path, content)) return this.#setAttributes(entry, path);
+    if (await this.#isDone(entry, path, content)) return this.#attributes.set(entry, path);
     await this.#makeFolder(parentOf(path));
     const file = await open(this.#part, 'wx+', 0o600);
     try {
@@ -128,7 +121,7 @@ class DirectoryTarget implements RestoreTarget {
       } finally {
         await file.close();
       }
-      const flaw = await this.#setAttributes(entry, this.#part);
+      const flaw = this.#attributes.set(entry, this.#part);
       await rename(this.#part, path);
       return flaw;
     } catch (error) {
@@ -138,7 +131,7 @@ class DirectoryTarget implements RestoreTarget {
   }
 
   async link(entry: ListedFile, first: Buffer): Promise<Flaw> {
-    this.#refuseOwn(entry);
+    refuseOwn(entry.path);
     const path = this.#at(entry.path);
     await this.#makeFolder(parentOf(path));
     const name = () => link(this.#at(first), path);
@@ -176,7 +169,7 @@ class DirectoryTarget implements RestoreTarget {
 
   /** Whether an earlier run wrote this file, and it is still whole. What is not is removed. Throws where this run wrote one. */
   async #isDone(entry: ListedFile, path: Buffer, content: () => AsyncIterable<Buffer>): Promise<boolean> {
-    this.#refuseOwn(entry);
+    refuseOwn(entry.path);
     const stats = await lstat(path).catch((error: unknown) => {
       if (errnoOf(error) === 'ENOENT') return undefined;
       throw error;
@@ -210,50 +203,8 @@ class DirectoryTarget implements RestoreTarget {
   }
 
   async #setLate(entry: Late, fail: (path: Buffer, error: unknown) => void): Promise<void> {
-    const flaw = await this.#setAttributes(entry, this.#at(entry.path));
+    const flaw = this.#attributes.set(entry, this.#at(entry.path));
     if (flaw !== undefined) fail(entry.path, new Error(flaw));
-  }
-
-  async #setAttributes(entry: Attributes & { readonly type: string }, path: Buffer): Promise<Flaw> {
-    if (this.#privileged) await lchown(path, entry.uid, entry.gid);
-    else this.notes.add('owners are not restored: only root can give files away');
-    // After the owner, whose change takes capabilities away.
-    const failed = this.#setXattrs(entry, path);
-    // Without its owner a set-user-id bit would mean somebody else.
-    if (entry.type !== 'symlink') await chmod(path, this.#privileged ? entry.mode : entry.mode & 0o1777);
-    if (this.#posix !== undefined) this.#posix.setTimes(path, entry.mtimeNs);
-    else {
-      // Node takes seconds: nanoseconds are lost beyond what a double holds.
-      // A number below zero it would take for now, a string it takes as it is.
-      const seconds = String(Number(entry.mtimeNs / 1000n) / 1e6);
-      await lutimes(path, seconds, seconds);
-      this.notes.add('times are restored to microseconds: the optional package koffi is missing');
-    }
-    return failed.length === 0 ? undefined : `is there without ${failed.join(', ')}`;
-  }
-
-  /** Names of those that could not be set, with the reason. */
-  #setXattrs(entry: Attributes, path: Buffer): string[] {
-    const failed: string[] = [];
-    for (const xattr of entry.xattrs ?? []) {
-      const name = xattr.name.toString('utf8');
-      if (this.#posix === undefined) {
-        this.notes.add('extended attributes and ACLs are not restored: the optional package koffi is missing');
-      } else if (!this.#privileged && /^(trusted|security)\./.test(name)) {
-        this.notes.add('extended attributes of the classes trusted and security are not restored: only root can');
-      } else {
-        try {
-          this.#posix.writeXattr(path, xattr);
-        } catch (error) {
-          failed.push(`its extended attribute ${name} (${reasonOf(error)})`);
-        }
-      }
-    }
-    return failed;
-  }
-
-  #refuseOwn({ path }: { readonly path: Buffer }): void {
-    if (isUnder(path, OWN)) throw new Error(`has the name of this program's own folder, ${OWN.toString()}`);
   }
 
   async #makeFolder(path: Buffer): Promise<void> {

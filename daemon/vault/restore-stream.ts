@@ -1,7 +1,7 @@
 import { PortcullisError, reasonOf } from '../base/errors.ts';
 import type { Attributes, Listed, ListedFile } from './file-list.ts';
 import { showPath } from './paths.ts';
-import type { Flaw, RestoreTarget } from './restore.ts';
+import type { Flaw, RestoreTarget } from './restore-target.ts';
 import { fitsTar, padding, TAR_END, type TarEntry, tarHeader } from './tar.ts';
 
 /** Takes bytes in order; resolves when it wants more. */

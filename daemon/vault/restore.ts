@@ -1,31 +1,12 @@
 import { createHash } from 'node:crypto';
 import { errnoOf, PortcullisError, reasonOf } from '../base/errors.ts';
-import type { Attributes, Listed, ListedFile } from './file-list.ts';
-import { showPath } from './paths.ts';
+import type { Attributes, ListedFile } from './file-list.ts';
+import { comparePaths, showPath } from './paths.ts';
+import type { Reference } from './reference.ts';
+import type { Flaw, RestoreTarget } from './restore-target.ts';
+import { NOT_WRITTEN, RestoreThreads, SHORT } from './restore-threads.ts';
 import type { Snapshot, Vault } from './vault.ts';
 import { isStoreFailure } from './vault-error.ts';
-
-type Of<Type extends Listed['type']> = Extract<Listed, { type: Type }>;
-
-/** What of an entry that is there could not be restored. */
-export type Flaw = string | undefined;
-
-/**
- * Where a snapshot goes. Called one after the other, in the order of the list. What a method rejects with costs the path it was
- * called for and no other, unless the place itself is full.
- */
-export interface RestoreTarget {
-  directory(entry: Of<'directory'>): Promise<Flaw>;
-  symlink(entry: Of<'symlink'>): Promise<Flaw>;
-  /** Writes the file whole or not at all. `content` may be asked for more than once, and rejects unless it is whole. */
-  file(entry: ListedFile, content: () => AsyncIterable<Buffer>): Promise<Flaw>;
-  /** Makes `entry` another name of the file that was restored at `first`. */
-  link(entry: ListedFile, first: Buffer): Promise<Flaw>;
-  /** Does what has to come last; `fail` is told what fails of it. */
-  finish(fail: (path: Buffer, error: unknown) => void): Promise<void>;
-  /** What this place cannot hold of any entry, for people, each once. */
-  readonly notes: ReadonlySet<string>;
-}
 
 export interface RestoreOptions {
   readonly vault: Vault;
@@ -35,6 +16,8 @@ export interface RestoreOptions {
   /** Only paths for which it is true. */
   readonly wanted?: (path: Buffer) => boolean;
   readonly target: RestoreTarget;
+  /** Threads that open blobs and write files beside this one; 0, the default, where this one does it all. */
+  readonly threads?: number;
   readonly progress?: (progress: { files: number; bytes: number; total: number }) => void;
   readonly signal?: AbortSignal;
 }
@@ -54,7 +37,7 @@ export interface Restored {
  * target itself fails.
  */
 export async function restore(options: RestoreOptions): Promise<Restored> {
-  const { vault, snapshot, target, signal, wanted = () => true } = options;
+  const { vault, snapshot, target, signal, wanted = () => true, threads: count = 0 } = options;
   const { bytes: total, facts } = await vault.manifest(snapshot);
   const failures: { path: string; reason: string }[] = [];
   const notes = notCaptured(facts);
@@ -71,6 +54,16 @@ export async function restore(options: RestoreOptions): Promise<Restored> {
   let bytes = 0;
   let found = false;
 
+  const threads = count > 0 ? new RestoreThreads(count, vault, target.folder) : undefined;
+  /** What threads could not write. */
+  const left: ListedFile[] = [];
+  let previous: Buffer | undefined;
+
+  const content = (file: ListedFile) => () =>
+    threads !== undefined && file.size > SHORT
+      ? contentOf(file, (reference) => threads.read(reference), 2 * count, signal)
+      : contentOf(file, (reference) => vault.blobs.read(reference), 1, signal);
+
   const restoreFile = async (file: ListedFile): Promise<Flaw> => {
     const first = file.link === undefined ? undefined : links.get(file.link);
     if (first !== undefined && first.content === fingerprint(file)) {
@@ -83,49 +76,75 @@ export async function restore(options: RestoreOptions): Promise<Restored> {
         );
       }
     }
-    const flaw = await target.file(file, () => contentOf(vault, file, signal));
+    const flaw = await target.file(file, content(file));
     if (file.link !== undefined) links.set(file.link, { path: file.path, content: fingerprint(file) });
     return flaw;
   };
 
-  for await (const event of vault.listEvents(snapshot, options.prefix)) {
-    signal?.throwIfAborted();
-    // Of what is lost nobody knows whether it was wanted.
-    if (event.type !== 'lost' && !wanted(event.path)) continue;
-    found = true;
-    try {
-      let flaw: Flaw;
-      switch (event.type) {
-        case 'directory':
-          flaw = await target.directory(event);
-          break;
-        case 'symlink':
-          flaw = await target.symlink(event);
-          break;
-        case 'file':
-          flaw = await restoreFile(event);
-          files++;
-          bytes += event.size;
-          break;
-        case 'skipped':
-          notes.push(`${showPath(event.path)} is ${showPath(Buffer.from(event.reason))}: it was not kept`);
-          break;
-        case 'problem':
-          throw new Error(`not in the snapshot: ${showPath(Buffer.from(event.reason))}`);
-        case 'unreadable':
-          throw new Error(`its entry in the file list cannot be used: ${event.reason}`);
-        case 'cut':
-          throw new Error('the part of the file list that describes the rest of it is lost');
-        case 'lost':
-          throw new Error(`this and what follows it in the file list is lost: ${event.error.what}`);
-        default:
-          event satisfies never;
-      }
-      for (const reason of flaws(event, flaw)) fail(event.path, new Error(reason));
-    } catch (error) {
-      fail(event.path, error);
-    }
+  const done = (file: ListedFile, flaw: Flaw) => {
+    files++;
+    bytes += file.size;
+    for (const reason of flaws(file, flaw)) fail(file.path, new Error(reason));
     options.progress?.({ files, bytes, total });
+  };
+  const restoreHere = async (file: ListedFile): Promise<void> => {
+    try {
+      done(file, await restoreFile(file));
+    } catch (error) {
+      fail(file.path, error);
+    }
+  };
+  /** Resolves when everything that was begun is there, or told. */
+  const settle = async (): Promise<void> => {
+    await threads?.settle();
+    for (const file of left.splice(0)) await restoreHere(file);
+  };
+
+  try {
+    for await (const event of vault.listEvents(snapshot, options.prefix)) {
+      signal?.throwIfAborted();
+      // Of what is lost nobody knows whether it was wanted.
+      if (event.type !== 'lost' && !wanted(event.path)) continue;
+      found = true;
+      // Out of order the same path may come again, and the first counts.
+      if (previous !== undefined && comparePaths(previous, event.path) >= 0) await settle();
+      previous = event.path;
+      for (const file of left.splice(0)) await restoreHere(file);
+      try {
+        let flaw: Flaw;
+        switch (event.type) {
+          case 'directory':
+            flaw = await target.directory(event);
+            break;
+          case 'symlink':
+            flaw = await target.symlink(event);
+            break;
+          case 'file':
+            if (threads?.takes(event) !== true) await restoreHere(event);
+            else await threads.write(event, (what) => (what === NOT_WRITTEN ? left.push(event) : done(event, what)));
+            continue;
+          case 'skipped':
+            notes.push(`${showPath(event.path)} is ${showPath(Buffer.from(event.reason))}: it was not kept`);
+            break;
+          case 'problem':
+            throw new Error(`not in the snapshot: ${showPath(Buffer.from(event.reason))}`);
+          case 'unreadable':
+            throw new Error(`its entry in the file list cannot be used: ${event.reason}`);
+          case 'cut':
+            throw new Error('the part of the file list that describes the rest of it is lost');
+          case 'lost':
+            throw new Error(`this and what follows it in the file list is lost: ${event.error.what}`);
+          default:
+            event satisfies never;
+        }
+        for (const reason of flaws(event, flaw)) fail(event.path, new Error(reason));
+      } catch (error) {
+        fail(event.path, error);
+      }
+    }
+    await settle();
+  } finally {
+    await threads?.stop();
   }
   if (!found && (options.prefix !== undefined || options.wanted !== undefined)) {
     const at = options.prefix === undefined ? 'of that kind' : `at "${showPath(options.prefix)}"`;
@@ -135,13 +154,28 @@ export async function restore(options: RestoreOptions): Promise<Restored> {
   return { files, bytes, failures, notes: [...notes, ...target.notes] };
 }
 
-/** The bytes of a file; rejects at the end unless they are all of them. */
-async function* contentOf(vault: Vault, file: ListedFile, signal: AbortSignal | undefined): AsyncGenerator<Buffer> {
+/** The bytes of a file, of which so many references are read `ahead`; rejects at the end unless they are all of them. */
+async function* contentOf(
+  file: ListedFile,
+  read: (reference: Reference) => Promise<Buffer>,
+  ahead: number,
+  signal: AbortSignal | undefined,
+): AsyncGenerator<Buffer> {
   const hash = createHash('sha256');
+  const left = file.content.values();
+  const asked: Promise<Buffer>[] = [];
   let size = 0;
-  for (const reference of file.content) {
+  for (;;) {
     signal?.throwIfAborted();
-    const bytes = await vault.blobs.read(reference);
+    for (let next = left.next(); next.done !== true; next = left.next()) {
+      const reading = read(next.value);
+      // Whoever waits for it is told; where nobody does any more there is nobody to tell.
+      reading.catch(() => {});
+      if (asked.push(reading) === ahead) break;
+    }
+    const first = asked.shift();
+    if (first === undefined) break;
+    const bytes = await first;
     hash.update(bytes);
     size += bytes.length;
     yield bytes;

@@ -22,21 +22,23 @@ export interface ThreadSetup {
   readonly slotBytes: number;
 }
 
-/** What a thread is asked. Each is answered once, in order, with the same `id`. */
+/** What a thread is asked. Each is answered once, in order. */
 export type ThreadRequest =
-  | { readonly id: number; readonly do: 'files'; readonly paths: readonly Uint8Array[] }
-  | { readonly id: number; readonly do: 'piece'; readonly slot: number; readonly length: number }
-  | { readonly id: number; readonly do: 'turn'; readonly next: string };
+  | { readonly do: 'files'; readonly paths: readonly Uint8Array[] }
+  | { readonly do: 'piece'; readonly slot: number; readonly length: number }
+  | { readonly do: 'turn'; readonly next: string };
 
-export type ThreadAnswer =
-  | { readonly id: number; readonly files?: SealedFiles; readonly blob?: Uint8Array }
+export type ThreadAnswer = { readonly id: number; readonly files?: SealedFiles; readonly blob?: Uint8Array };
+
+/** What it says of itself. */
+export type ThreadTold =
   | { readonly wrote: WrittenPack }
   | { readonly failed: { readonly code: ErrorCode | undefined; readonly what: string } };
 
 const port = parentPort;
 if (port !== null) {
   const setup = workerData as ThreadSetup;
-  const tell = (answer: ThreadAnswer) => port.postMessage(answer);
+  const tell = (answer: ThreadAnswer | ThreadTold) => port.postMessage(answer);
   const packs = new StagedPacks(setup.staging, setup.batch);
   const keys = sealingKeys(new Secret(setup.sealing), Buffer.from(setup.vaultId));
   const blobs = new BlobWriter(
@@ -52,7 +54,7 @@ if (port !== null) {
     setup.level,
   );
   const lane = new OwnLane(keys.gear, blobs, packs);
-  const carryOut = async (request: ThreadRequest): Promise<void> => {
+  const carryOut = async (request: ThreadRequest & { readonly id: number }): Promise<void> => {
     const { id } = request;
     switch (request.do) {
       case 'files':
@@ -73,7 +75,7 @@ if (port !== null) {
     }
   };
   let last = Promise.resolve();
-  port.on('message', (request: ThreadRequest) => {
+  port.on('message', (request: ThreadRequest & { readonly id: number }) => {
     last = last
       .then(() => carryOut(request))
       .catch((error: unknown) => {

@@ -22,6 +22,7 @@ import { doubts } from './poison.ts';
 import { epochOf } from './recipients.ts';
 import { SealThreads } from './seal-threads.ts';
 import { SeenFiles } from './seen-files.ts';
+import { type PackUse, pinnedBytes, readSparse, sparsePacks, writeSparse } from './sparse-packs.ts';
 import { StagedPacks } from './staged-packs.ts';
 import { removeBatch } from './staging.ts';
 
@@ -43,6 +44,8 @@ export interface SealOptions extends BatchOptions {
   readonly level?: number;
   /** Which files need not be read. Default: none. */
   readonly seen?: SeenFiles;
+  /** Snapshots expire: what little is needed of a pack is written again, so that it can go. Default: no. */
+  readonly expires?: boolean;
   /** Which files nobody has a reason to touch. Default: none. */
   readonly isCanary?: (path: Buffer) => boolean;
   readonly progress?: (progress: { files: number; bytes: number; newBytes: number }) => void;
@@ -62,6 +65,8 @@ export interface Sealed {
   readonly problems: readonly string[];
   /** Why the appliance doubts the source; when not empty the snapshot is suspicious. */
   readonly doubts: readonly string[];
+  /** Bytes in the vault that this snapshot does not need, and that stay because their packs hold something that it does. */
+  readonly pinnedBytes: number;
   /** Packs of killed seals that were taken over. */
   readonly adopted: number;
   /** Unfinished batches of killed seals of which nothing could be used. */
@@ -79,7 +84,9 @@ export async function seal(options: SealOptions): Promise<Sealed> {
   const epoch = epochOf(recipients);
   const keys = sealingKeys(options.sealing, vaultId);
   const { adopted, removed } = await adoptLeft(staging, keys, epoch, source);
-  const known = await readKnown(options.state, staging, keys, epoch);
+  const sourceId = keys.sourceId(source.name);
+  const sparse = options.expires ? await readSparse(options.state, sourceId) : new Set<string>();
+  const known = await readKnown(options.state, staging, keys, epoch, sparse);
   const sessionKey = randomBytes(32);
   const session = await encodeSessionObject(sessionKey, options.sealing, vaultId, recipients);
   const sessionRef = { id: Buffer.from(session.id, 'hex'), key: sessionKey };
@@ -127,9 +134,13 @@ export async function seal(options: SealOptions): Promise<Sealed> {
     const { current } = batches;
     await current.stageIndexes();
     const needed = new Map<string, ListedPack>();
+    const uses: PackUse[] = [];
     for (let number = 0; number < known.packs.count; number++) {
-      const pack = blobs.isNeeded(number) ? known.packs.get(number) : undefined;
-      if (pack !== undefined) needed.set(pack.name, pack);
+      const live = blobs.needed(number);
+      const pack = live > 0 ? known.packs.get(number) : undefined;
+      if (pack === undefined) continue;
+      needed.set(pack.name, pack);
+      uses.push({ pack: pack.name, size: pack.size, plain: known.packs.plain(number), live });
     }
     const { named, fresh: unlisted } = coverPacks(needed, known.packSets);
     const sets = named.map((id) => known.packSets.get(id) ?? []);
@@ -151,7 +162,6 @@ export async function seal(options: SealOptions): Promise<Sealed> {
     const manifestName = sha256Hex(manifest);
     await current.stage(`manifests/${manifestName}`, manifest);
 
-    const sourceId = keys.sourceId(source.name);
     const figures = { files, bytes, ...fresh.figures, canaries: canaries?.seen };
     const before = await readBaseline(options.state, sourceId);
     const doubted = doubts(figures, before);
@@ -173,6 +183,7 @@ export async function seal(options: SealOptions): Promise<Sealed> {
       },
     });
     seen.finish();
+    if (options.expires) await writeSparse(options.state, sourceId, [...sparse, ...sparsePacks(uses, bytes)]);
     // Not before there is a draft: a sealing that left none would pass for history.
     await addToBaseline(options.state, sourceId, before, { ...figures, doubted: doubted.length > 0 });
     const { newBytes, packs: packCount } = batches;
@@ -185,6 +196,7 @@ export async function seal(options: SealOptions): Promise<Sealed> {
       problemCount: problems,
       problems: content.problems,
       doubts: doubted,
+      pinnedBytes: pinnedBytes(uses),
       adopted,
       removed,
     };

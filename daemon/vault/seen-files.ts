@@ -65,7 +65,7 @@ export class SeenFiles {
       this.#again.add(path.toString('latin1'));
       return undefined;
     }
-    for (const pack of packs) blobs.need(pack);
+    for (const { pack, bytes } of packs) blobs.need(pack, bytes);
     return old;
   }
 
@@ -123,14 +123,14 @@ function isOlder({ mtimeNs, ctimeNs }: FileIdentity, wall: number): boolean {
   return mtimeNs < limit && ctimeNs < limit;
 }
 
-/** The packs of all blobs, or undefined when one of them is not known. */
-function packsOf(references: Uint8Array, blobs: KnownBlobs): number[] | undefined {
+/** The packs of all blobs with what is needed of them, or undefined when one of them is not known. */
+function packsOf(references: Uint8Array, blobs: KnownBlobs): { pack: number; bytes: number }[] | undefined {
   const packed = Buffer.from(references.buffer, references.byteOffset, references.byteLength);
-  const packs: number[] = [];
+  const packs: { pack: number; bytes: number }[] = [];
   for (let at = 0; at < packed.length; at += PACKED_REFERENCE) {
     const pack = blobs.find(packed.subarray(at, at + ID_LENGTH));
     if (pack === undefined) return undefined;
-    packs.push(pack);
+    packs.push({ pack, bytes: packed.readUInt32BE(at + ID_LENGTH + 4) });
   }
   return packs;
 }

@@ -54,11 +54,12 @@ export class Appliance {
       stagingLimit: 2 ** 40,
       maxMemory: this.#maxMemory,
       compression: 3,
+      expires: false,
       wall: 1_800_000_000_000,
     };
     // As `daemon/main/jobs.ts` starts it.
     return run([process.execPath, '--max-semi-space-size=1', join(DIST, 'seal.js')], {
-      env: { MALLOC_ARENA_MAX: '2' },
+      env: { MALLOC_ARENA_MAX: '2', MALLOC_MMAP_THRESHOLD_: String(1 << 20) },
       input: `${JSON.stringify(request)}\n`,
       talk: untilDone,
     });

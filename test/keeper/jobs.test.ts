@@ -15,6 +15,7 @@ const REQUEST: SealRequest = {
   stagingLimit: 2 ** 40,
   maxMemory: 128 << 20,
   compression: 3,
+  expires: false,
   wall: 0,
 };
 const SHIP = {
@@ -36,6 +37,7 @@ const DONE = {
   packs: 1,
   problemCount: 0,
   problems: [],
+  pinnedBytes: 0,
   doubts: [],
 };
 

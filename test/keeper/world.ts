@@ -269,6 +269,7 @@ export class World {
           stagingLimit: 0,
           maxMemory: 0,
           compression: 3,
+          expires: false,
         },
         ship: { store: {}, staging: '', index: '', vaultId: '', verifyKey: '' },
         ...(this.keep === undefined ? {} : { keep: this.keep }),
@@ -314,7 +315,17 @@ export class World {
       partial: false,
       suspicious: this.suspicious,
     });
-    const figures = { batch, files: 1, bytes: 10, newBytes: 10, packs: 1, problemCount: 0, problems: [], doubts: [] };
+    const figures = {
+      batch,
+      files: 1,
+      bytes: 10,
+      newBytes: 10,
+      packs: 1,
+      problemCount: 0,
+      problems: [],
+      pinnedBytes: 0,
+      doubts: [],
+    };
     job.say({ type: 'done', ...figures });
   }
 

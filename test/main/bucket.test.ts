@@ -104,6 +104,7 @@ describe('a bucket as the vault of an appliance', () => {
         stagingLimit: 2 ** 40,
         maxMemory: 128 << 20,
         compression: 3,
+        expires: false,
         wall: systemClock.wall(),
       },
       signal,

@@ -15,6 +15,7 @@ const REQUEST = {
   stagingLimit: 2 ** 40,
   maxMemory: 128 << 20,
   compression: 3,
+  expires: false,
   wall: 0,
 };
 

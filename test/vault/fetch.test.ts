@@ -31,6 +31,13 @@ async function fetch(seq: number, signal?: AbortSignal, progress?: () => void) {
   return fetchSnapshot({ from: world.store, to, chain, record, ...more });
 }
 
+/** The one with `big` in it, which each snapshot needs. */
+async function largestPack(): Promise<string> {
+  const packs: { name: string; size: number }[] = [];
+  for await (const pack of world.store.list('packs')) packs.push(pack);
+  return packs.sort((one, two) => two.size - one.size)[0]?.name ?? '';
+}
+
 it('what one snapshot needs is enough to restore it, with the vault gone', async () => {
   const fetched = await fetch(2);
   expect(fetched.missing).toEqual([]);
@@ -56,7 +63,7 @@ it('goes on where it was cut off, after any object, and reads nothing twice', as
 });
 
 it('names what is damaged in the vault, and everything else comes', async () => {
-  const [pack = ''] = (await world.objects()).filter((name) => name.startsWith('packs/'));
+  const pack = await largestPack();
   const bytes = await readFile(join(world.root, pack));
   await writeFile(join(world.root, pack), bytes.subarray(1));
   const { missing } = await fetch(2);

@@ -3,9 +3,10 @@ import { chmod, lstat, mkdir, readdir, readFile, rm, symlink, unlink, writeFile 
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { formatRecoveryKey } from '../../daemon/vault/key-file.ts';
-import { type Restored, type RestoreTarget, restore } from '../../daemon/vault/restore.ts';
+import { type Restored, restore } from '../../daemon/vault/restore.ts';
 import { directoryTarget } from '../../daemon/vault/restore-directory.ts';
 import { BytesTarget, TarTarget } from '../../daemon/vault/restore-stream.ts';
+import type { RestoreTarget } from '../../daemon/vault/restore-target.ts';
 import { openVault } from '../../daemon/vault/vault.ts';
 import { python, runReader } from './reader.ts';
 import { noise, print, readTree, type Tree, World } from './world.ts';
