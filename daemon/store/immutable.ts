@@ -67,6 +67,12 @@ export class ImmutableDirectory {
    * `store.unprotected` when the file system, or the kernel, refuses.
    */
   async protect({ folders, holders, isObject }: Layout): Promise<ProtectedCount> {
+    // Few, and they guard whatever there is no time for.
+    for (const holder of holders) {
+      this.#at(holder, O_DIRECTORY, (descriptor) =>
+        this.#add(descriptor, APPEND_ONLY, holder === '' ? 'the store' : holder),
+      );
+    }
     const count = { added: 0, total: 0, left: 0 };
     let breath = 0;
     for (const folder of folders) {
@@ -77,9 +83,6 @@ export class ImmutableDirectory {
         if (done === 'added') count.added++;
         if (++breath % BETWEEN_BREATHS === 0) await setImmediate();
       }
-    }
-    for (const holder of holders) {
-      this.#at(holder, O_DIRECTORY, (descriptor) => this.#add(descriptor, APPEND_ONLY, `the folder ${holder}`));
     }
     return count;
   }
