@@ -106,7 +106,7 @@ async function measureAppliance(
       rmSync(to, { recursive: true });
       if (maxMemory > LEAST_MEMORY) {
         const read = await restoreByReader(appliance.vault, appliance.key, 3, to, source);
-        note(corpus, 'restore', 'the reader in Python', read.seconds);
+        note(corpus, 'restore by the reader in Python', name, read.seconds);
         rmSync(to, { recursive: true });
       }
       note(corpus, 'repository (MiB)', name, bytesIn(appliance.vault) / 2 ** 20);

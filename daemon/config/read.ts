@@ -5,7 +5,7 @@ import type { Fault, Finding } from './fault.ts';
 import { resolvePaths, resolveSecret } from './paths.ts';
 import { pathText } from './place.ts';
 import { type Readable, readable } from './readable.ts';
-import { rules, skippedWindows } from './rules.ts';
+import { locksTooShort, rules, skippedWindows } from './rules.ts';
 import { type AlertSource, type Config, configSchema } from './schema.ts';
 import { type Environment, readSecret } from './secret.ts';
 import { readYaml } from './yaml.ts';
@@ -41,6 +41,7 @@ export function readConfig(bytes: Buffer, directory: string, around?: Surroundin
       ...findings(yaml.value, result.error?.issues ?? []),
       ...rules(understood, directory),
       ...(around === undefined ? [] : skippedWindows(understood, around.wall)),
+      ...(around === undefined ? [] : locksTooShort(understood, around.wall)),
       ...(around === undefined ? [] : secrets(understood, directory, around)),
       ...(around === undefined ? [] : storeSecrets(understood, directory, around)),
       ...(around === undefined ? [] : behindUplink(understood, around.network)),

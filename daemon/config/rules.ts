@@ -1,7 +1,7 @@
 import { resolve } from 'node:path';
 import { isoTime } from '../base/clock.ts';
 import { durationMs } from '../base/duration.ts';
-import { parseWindow, skippedStart } from '../schedule/window.ts';
+import { parseWindow, skippedStart, upcoming } from '../schedule/window.ts';
 import { boardRules } from './board-rules.ts';
 import type { Finding } from './fault.ts';
 import { isWithin } from './paths.ts';
@@ -39,6 +39,31 @@ export function skippedWindows({ windows }: Readable, wall: number): Finding[] {
       },
     ];
   });
+}
+
+const DAY_MS = 86_400_000;
+/** As far ahead as gaps between windows are looked for: more windows than there are days in a year. */
+const WINDOWS_AHEAD = 400;
+
+/** Locks are extended while connected: between two windows they have to hold by themselves. `wall` is milliseconds since the epoch. */
+export function locksTooShort({ vault, windows }: Readable, wall: number): Finding[] {
+  if (vault?.store.kind !== 's3' || vault.store.objectLock === 'none') return [];
+  const parsed = windows.flatMap((window) => {
+    const one = window && parseWindow({ ...window, durationMs: durationMs(window.duration) ?? 0 });
+    return one?.ok === true ? [one.window] : [];
+  });
+  const starts = upcoming(parsed, wall, WINDOWS_AHEAD).map(({ startWall }) => startWall);
+  const longest = Math.max(0, ...starts.slice(1).map((start, index) => start - (starts[index] ?? start)));
+  const retentionMs = durationMs(vault.store.retention) ?? 0;
+  if (longest <= retentionMs) return [];
+  return [
+    {
+      place: ['vault', 'store', 'retention'],
+      found: `${JSON.stringify(vault.store.retention)}, with up to ${Math.ceil(longest / DAY_MS)} days from window to window`,
+      accepted:
+        'at least as long as that: locks are extended in windows, and whoever has the credentials waits for one to run out',
+    },
+  ];
 }
 
 function duplicates({ names }: Readable): Finding[] {

@@ -163,4 +163,23 @@ describe('a bucket as the vault', () => {
       await rm(folder, { recursive: true, force: true });
     }
   });
+
+  it.each([
+    ['"0 3 * * 0"', '1d', '7 days'],
+    ['"0 3 1 * *"', '30d', '31 days'],
+    ['"0 3 * * *"', '1d', undefined],
+    ['"0 3 1 * *"', '31d', undefined],
+  ])('windows at %s with locks of %s: %s', (cron, retention, gap) => {
+    const around: Surroundings = {
+      wall: Date.parse('2026-11-28T00:00:00Z'),
+      environment: {},
+      network: { addresses: {}, defaultRoutes: [], timeServers: [], unknown: [] },
+      secretFault: () => undefined,
+    };
+    const text = withBucket('bucket: vault\n', `bucket: vault\n    retention: ${retention}\n`);
+    const faults = faultsOf(text.replace('"30 3 * * *"', cron), around).filter((fault) => fault.includes('retention'));
+    expect(faults).toEqual(
+      gap === undefined ? [] : [expect.stringContaining(`"${retention}", with up to ${gap} from window to window`)],
+    );
+  });
 });
