@@ -111,6 +111,23 @@ describe('what a killed seal left', () => {
     expect(print((await world.restore('1')).tree)).toEqual(print(half));
   });
 
+  it.each(['draft.json', 'a pack', 'manifests'])(
+    'is built on only as far as it will be shipped, when it was killed before %s',
+    async (what) => {
+      await world.seal(half);
+      const [, batch = ''] = (await readdir(world.staging)).sort();
+      const folder = join(world.staging, batch);
+      // The draft is written last; before it pack set, manifest and index are there.
+      await rm(join(folder, 'draft.json'));
+      if (what === 'manifests') await rm(join(folder, 'manifests'), { recursive: true });
+      if (what === 'a pack') await rm(join(folder, 'packs', (await readdir(join(folder, 'packs')))[0] ?? ''));
+      const tree = { ...half, later: Buffer.from('later') };
+      await world.seal(tree);
+      expect((await world.ship()).committed).toHaveLength(1);
+      expect(print((await world.restore('1')).tree)).toEqual(print(tree));
+    },
+  );
+
   it('is not, where it is damaged, torn, foreign or cannot be opened any more', async () => {
     const folder = join(await left(), 'packs');
     const [first = '', second = ''] = await readdir(folder);
