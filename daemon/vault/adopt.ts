@@ -57,13 +57,6 @@ async function adopt(
   const session = await readSessionOf(join(folder, 'keys'), epoch);
   if (session === undefined) return 0;
   const indexKey = keys.indexKey.reveal();
-  // It was killed after them, and before the draft. They speak of packs that may not be adopted, and nobody would ship them: a snapshot that names
-  // them comes to nothing.
-  for (const beyond of ['index', 'packsets', 'manifests']) {
-    await rm(join(folder, beyond), { recursive: true, force: true }).catch((error: unknown) => {
-      throw stagingError(folder, error);
-    });
-  }
   const open = new OpenBatch({ staging, vaultId: keys.vaultId, indexKey, epoch, source }, batch);
   open.has(`keys/session-${session.id}`, session.size);
   for (const name of await filesIn(packsFolder(staging, batch))) {

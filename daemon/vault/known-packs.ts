@@ -43,6 +43,8 @@ export async function readKnown(
   sparse: ReadonlySet<string> = new Set(),
 ): Promise<Known> {
   const lost = new Set((await readLost(state)).keys());
+  /** What a killed seal staged and nobody will ship is in no draft: what built on it would come to nothing. */
+  const drafted = new Set<string>();
   // Staging first: ship copies a batch's memories to the state directory before it removes the batch.
   const folders: string[] = [];
   for (const { batch, draft } of await listBatches(staging)) {
@@ -50,7 +52,10 @@ export async function readKnown(
     if (await isDoomed(draft.body?.packsets ?? [], [folder, state], lost)) {
       // Ship will drop it: what builds on its packs would be dropped with it.
       for (const name of draft.objects) if (name.startsWith('packs/')) lost.add(name.slice(-64));
-    } else folders.push(folder);
+    } else {
+      folders.push(folder);
+      for (const name of draft.objects) if (/^(index|packsets)\//.test(name)) drafted.add(name);
+    }
   }
   folders.push(state);
   // Only now: a batch that was sealed before a pack was to be avoided is as good as it was.
@@ -60,7 +65,9 @@ export async function readKnown(
   const packs = new PackTable();
   const packSets = new Map<string, readonly ListedPack[]>();
   for (const folder of folders) {
-    for await (const [, bytes] of remembered(join(folder, 'index'))) {
+    const counts = (name: string) => folder === state || drafted.has(name);
+    for await (const [hash, bytes] of remembered(join(folder, 'index'))) {
+      if (!counts(`index/${hash}`)) continue;
       const index = attempt(() => openIndex(bytes, keys.vaultId, keys.indexKey.reveal()));
       if (index?.epoch !== epoch) continue;
       for (const { hash, size, header, table } of index.packs) {
@@ -71,7 +78,7 @@ export async function readKnown(
       }
     }
     for await (const [hash, listed] of recallPackSets(folder)) {
-      if (!listed.some((pack) => lost.has(pack.name))) packSets.set(hash, listed);
+      if (counts(`packsets/${hash}`) && !listed.some((pack) => lost.has(pack.name))) packSets.set(hash, listed);
     }
   }
   return { blobs, packs, packSets };
