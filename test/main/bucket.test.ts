@@ -160,6 +160,14 @@ describe('a bucket as the vault of an appliance', () => {
     told += elsewhere.out + elsewhere.err;
     await cli('doctor', '--json');
     expect(doctorSays()).toMatchObject({ verdict: 'ok' });
+    told += out;
+
+    // The box dies: another goes on with the bucket, beneath what the thief has put on top.
+    await rm(at('state'), { recursive: true });
+    expect(await cli('init', '--adopt', '--key', at('recovery.key')), out).toBe(0);
+    expect(out).toContain('1 snapshots');
+    expect((await readIdentity(paths.identity)).vaultId).toBe(identity.vaultId);
+    expect(await readFile(paths.signingSeed)).toEqual(signing.reveal());
     expect(told + out).not.toContain(SECRET);
   });
 
