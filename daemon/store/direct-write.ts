@@ -7,6 +7,7 @@ const BUFFER = 9 << 20;
 /** Shorter ones are not worth it. */
 const LEAST = 1 << 16;
 const NEW = constants.O_WRONLY | constants.O_CREAT | constants.O_EXCL;
+const MODE = 0o400;
 
 /**
  * Writes new files past the page cache (O_DIRECT) where the file system lets it, one at a time: what is written once and read back from
@@ -18,24 +19,24 @@ export class DirectWriter {
   #last: Promise<unknown> = Promise.resolve();
 
   /** Makes the file at `path`, its bytes durable. Rejects as `open` and `write` do; then what is there is not whole. */
-  async write(path: string, bytes: Uint8Array, mode = 0o400): Promise<void> {
+  async write(path: string, bytes: Uint8Array): Promise<void> {
     if (this.#direct && bytes.length >= LEAST) {
       // One after the other: they share the buffer.
-      const written = this.#last.then(() => this.#writeDirectly(path, bytes, mode));
+      const written = this.#last.then(() => this.#writeDirectly(path, bytes));
       this.#last = written.catch(() => {});
       if (await written) return;
       this.#direct = false;
       await rm(path, { force: true });
     }
-    await inFile(await open(path, NEW, mode), (file) => writeAll(file, bytes, bytes.length, 0));
+    await inFile(await open(path, NEW, MODE), (file) => writeAll(file, bytes, bytes.length, 0));
   }
 
   /** False where it cannot be done. */
-  async #writeDirectly(path: string, bytes: Uint8Array, mode: number): Promise<boolean> {
+  async #writeDirectly(path: string, bytes: Uint8Array): Promise<boolean> {
     try {
       this.#buffer ??= alignedBuffer(BUFFER);
       const buffer = this.#buffer;
-      await inFile(await open(path, NEW | constants.O_DIRECT, mode), async (file) => {
+      await inFile(await open(path, NEW | constants.O_DIRECT, MODE), async (file) => {
         for (let at = 0; at < bytes.length; at += buffer.length) {
           const part = bytes.subarray(at, at + buffer.length);
           buffer.set(part);

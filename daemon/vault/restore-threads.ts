@@ -74,7 +74,7 @@ export class RestoreThreads {
   async settle(): Promise<void> {
     // Starting a thread takes longer than writing what is not even one batch.
     if (this.#used) await this.#give();
-    else for (const { written } of this.#files.splice(0)) written(NOT_WRITTEN);
+    else for (const { written } of this.#take().files) written(NOT_WRITTEN);
     await this.#pool.answered();
   }
 
@@ -101,12 +101,17 @@ export class RestoreThreads {
     });
   }
 
-  async #give(): Promise<void> {
-    const files = this.#files;
-    const blobs = [...this.#blobs.values()];
+  /** The batch in the making; the next one is begun. */
+  #take() {
+    const batch = { files: this.#files, blobs: [...this.#blobs.values()] };
     this.#files = [];
     this.#blobs = new Map();
     this.#bytes = 0;
+    return batch;
+  }
+
+  async #give(): Promise<void> {
+    const { files, blobs } = this.#take();
     if (files.length === 0) return;
     this.#used = true;
     const request = await this.#request(blobs, Buffer.concat(files.map(({ line }) => line)));

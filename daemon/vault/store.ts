@@ -21,7 +21,7 @@ export interface Store {
    * survive a power cut. To be called before anything is built on them. Rejects as `put`.
    */
   settle(): Promise<void>;
-  /** All bytes, or `length` bytes from `offset`. Rejects with `store.missing` or as `put`. */
+  /** All bytes, or `length` bytes from `offset`; they are the caller's. Rejects with `store.missing` or as `put`. */
   get(name: string, range?: { offset: number; length: number }): Promise<Buffer>;
   /**
    * All bytes, from where they lie and not from this machine's memory if that can be had. `direct` is true only where it was measured that
