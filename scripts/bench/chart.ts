@@ -31,6 +31,7 @@ export function chart(
   }
   return [
     `<svg xmlns="http://www.w3.org/2000/svg" width="${LEFT + 3 * SCALE + 140}" height="${y}" font-family="sans-serif" font-size="11">`,
+    '<title>Time of each task relative to restic</title>',
     '<rect width="100%" height="100%" fill="white"/>',
     text(10, 14, 'Time relative to restic (1.00); shorter is faster'),
     ...parts,
