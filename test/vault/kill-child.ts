@@ -1,7 +1,7 @@
 /** Child of kill-loop.test.ts: seals, ships or sweeps once, when it is told to on its standard input, and is killed somewhere in it. */
 
 import { once } from 'node:events';
-import { appendFileSync, fsyncSync, openSync, readFileSync, writeFileSync } from 'node:fs';
+import { appendFileSync, fsyncSync, openSync, readFileSync, renameSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { Secret } from '../../daemon/base/secret.ts';
 import { DirectoryStore } from '../../daemon/store/directory.ts';
@@ -34,7 +34,11 @@ const sign = async (body: string) => {
   fsyncSync(file);
   return signature;
 };
-const committed = ({ head }: { head: string }) => writeFileSync(headsFile, `${head}\n`);
+const committed = ({ head }: { head: string }) => {
+  // In one step: killed after emptying the file it would know no head at all.
+  writeFileSync(`${headsFile}.new`, `${head}\n`);
+  renameSync(`${headsFile}.new`, headsFile);
+};
 
 process.stdout.write('ready\n');
 const [line] = (await once(process.stdin, 'data')) as [Buffer];
