@@ -12,6 +12,7 @@ import type { Config } from '../config/schema.ts';
 import { readIdentity, statePaths } from '../config/state.ts';
 import { gateConfig } from '../gate/config.ts';
 import { GateFiles } from '../gate/files.ts';
+import { strengthOf } from '../intake/schemes.ts';
 import { readCarrier } from '../keeper/carrier.ts';
 import { judgeMount, MOUNT_PROPERTIES } from '../keeper/mount-unit.ts';
 import type { Command, Context } from './command.ts';
@@ -41,6 +42,7 @@ export const doctorCommand: Command = {
       ...(await Promise.all(CHECKS.map((check) => check(config, context)))),
       // By itself: it measures what this process reads.
       await readBack(config, context),
+      ...senders(config),
       ...(await covers(config, context)),
     ];
     const bad = findings.some(({ verdict }) => verdict === 'bad');
@@ -271,6 +273,36 @@ const REMEDIES: Record<Failure, string> = {
   'stuck driver': "Add a second relay in series, and the button's closed pole in series with the coil, sensed.",
   'stuck uplink': 'Let this machine see the board: nothing reads the contact of the uplink.',
 };
+
+/** What an alert of each source proves. Intake itself speaks no TLS. */
+function senders({ intake: { host, sources } }: Config): Finding[] {
+  if (sources.length === 0) return [ok('alerts', 'Nobody may send any.')];
+  return sources.map(({ name, auth }) => {
+    const strength = strengthOf(auth);
+    const detail = `From ${name} (${auth.scheme}): ${strength}.`;
+    switch (strength) {
+      case 'signed body + time':
+      case 'signed body, replayable':
+        return ok('alerts', detail);
+      case 'shared secret in a header':
+        return isLoopback(host)
+          ? ok('alerts', detail)
+          : warning(
+              'alerts',
+              `${detail} Intake listens at ${host} without TLS: whoever is on the way can read it.`,
+              'Let a proxy with TLS on this box pass it on, or use a scheme that signs.',
+            );
+      case 'secret in the URL: appears in logs':
+        return warning('alerts', detail, 'Use it only for a sender that can do nothing else.');
+      default:
+        return strength satisfies never;
+    }
+  });
+}
+
+function isLoopback(host: string): boolean {
+  return host === 'localhost' || host === '::1' || host.startsWith('127.');
+}
 
 /** Whether this store can be read past this machine's memory: else read-back proves the writing, not the medium. */
 async function readBack(config: Config, context: Context): Promise<Finding> {

@@ -6,10 +6,21 @@ import { doctorCommand } from '../../daemon/cli/doctor.ts';
 import { readConfig } from '../../daemon/config/read.ts';
 import { broken } from '../config/samples.ts';
 
+interface Finding {
+  check: string;
+  verdict: string;
+  detail: string;
+}
+
 /** What doctor says of the proofs that the keeper takes, on a board with `parts`. */
 async function proofs(parts: string): Promise<unknown> {
   const board = `  driver: hardware\n  relay: {driver: serial, model: lcus, port: /dev/nowhere}\n${parts}`;
-  const reading = readConfig(Buffer.from(broken('  driver: simulated\n  directory: board\n', board)), '/nowhere');
+  const findings = await examine(broken('  driver: simulated\n  directory: board\n', board));
+  return findings.find(({ check }) => check === 'proofs');
+}
+
+async function examine(text: string): Promise<Finding[]> {
+  const reading = readConfig(Buffer.from(text), '/nowhere');
   if (!reading.ok) throw new Error('the configuration has faults');
   let out = '';
   const context = {
@@ -31,7 +42,7 @@ async function proofs(parts: string): Promise<unknown> {
     }),
   } as unknown as Context;
   await runCli(['doctor', '--json'], [doctorCommand], context);
-  return JSON.parse(out).findings.find(({ check }: { check: string }) => check === 'proofs');
+  return JSON.parse(out).findings;
 }
 
 it('says of the proofs that the keeper takes whether they can be taken', async () => {
@@ -45,4 +56,30 @@ it('says of the proofs that the keeper takes whether they can be taken', async (
     verdict: 'bad',
     detail: 'There is no network interface nowhere0, whose carrier is to be a proof.',
   });
+});
+
+it('says of every alert source what its alerts prove', async () => {
+  const alerts = async (auth: string, host = '127.0.0.1') => {
+    const text = broken('scheme: bearer', auth).replace('intake:\n', `intake:\n  host: "${host}"\n`);
+    const [found, ...more] = (await examine(text)).filter(({ check }) => check === 'alerts');
+    expect(more).toEqual([]);
+    return [found?.verdict, found?.detail];
+  };
+  const hmac = 'scheme: hmac\n        header: X-Sum';
+  const timed = '\n        signed: "{timestamp}.{body}"\n        timestampHeader: X-Time';
+  expect(await alerts('scheme: gitlab')).toEqual(['ok', 'From monitoring (gitlab): signed body + time.']);
+  expect(await alerts(hmac)).toEqual(['ok', 'From monitoring (hmac): signed body, replayable.']);
+  expect(await alerts(hmac + timed)).toEqual(['ok', 'From monitoring (hmac): signed body + time.']);
+  const bearer = 'From monitoring (bearer): shared secret in a header.';
+  for (const host of ['127.0.0.1', 'localhost', '::1'])
+    expect(await alerts('scheme: bearer', host)).toEqual(['ok', bearer]);
+  for (const host of ['0.0.0.0', '::', '192.0.2.7'])
+    expect(await alerts('scheme: bearer', host)).toEqual([
+      'warning',
+      `${bearer} Intake listens at ${host} without TLS: whoever is on the way can read it.`,
+    ]);
+  expect(await alerts('scheme: secret-path')).toEqual([
+    'warning',
+    'From monitoring (secret-path): secret in the URL: appears in logs.',
+  ]);
 });
