@@ -479,6 +479,24 @@ const authSchemes = [
     tolerance,
   }),
   z.strictObject({
+    scheme: z.literal('aws-sns').describe('Amazon SNS: an RSA signature over the message and its time.'),
+    secrets: secrets('Certificates that Amazon SNS signs with, in PEM: public, and pinned here'),
+    topics: z
+      .array(
+        matching(
+          /^arn:aws[a-z-]{0,20}:sns:[a-z0-9-]{1,40}:\d{12}:[A-Za-z0-9_-]{1,256}(?:\.fifo)?$/,
+          "a topic's ARN such as arn:aws:sns:eu-central-1:123456789012:alerts",
+        ),
+      )
+      .min(1)
+      .max(20)
+      .describe("ARNs of the topics: Amazon signs every customer's with the same key."),
+    signatureVersion: whole(1, 2)
+      .default(2)
+      .describe("The topic's attribute SignatureVersion: 1 is SHA-1, 2 is SHA-256."),
+    tolerance,
+  }),
+  z.strictObject({
     scheme: z.literal('bearer').describe('A token in the Authorization header.'),
     secrets: secrets('Tokens of at least 24 characters'),
   }),

@@ -39,7 +39,7 @@ export interface Answer {
 }
 
 type Admission =
-  | { readonly kind: 'authentic'; readonly source: IntakeSource; readonly body: Body }
+  | { readonly kind: 'authentic'; readonly source: IntakeSource; readonly body: Body; readonly note?: string }
   | { readonly kind: 'refused'; readonly answer: Answer };
 
 export interface ReceiverPorts {
@@ -69,7 +69,8 @@ export class Receiver {
   async alert(arrival: Arrival): Promise<Answer> {
     const admission = await this.#admit(arrival);
     if (admission.kind === 'refused') return admission.answer;
-    const { source, body } = admission;
+    const { source, body, note } = admission;
+    if (note !== undefined) return this.#noted(source, body, note);
     const judgement = judge(source, body);
     if (judgement.trip) return this.#trip(arrival, source, body, judgement);
     return {
@@ -82,7 +83,9 @@ export class Receiver {
   async heartbeat(arrival: Arrival): Promise<Answer> {
     const admission = await this.#admit(arrival);
     if (admission.kind === 'refused') return admission.answer;
-    const record = this.#record(admission.source.name, admission.body);
+    const { source, body, note } = admission;
+    if (note !== undefined) return this.#noted(source, body, note);
+    const record = this.#record(source.name, body);
     return {
       status: 202,
       body: { tripped: false },
@@ -136,7 +139,12 @@ export class Receiver {
     if (!verdict.authentic) return this.#refuse(arrival, 401, verdict.why, body.size);
     if (source === undefined) return this.#refuse(arrival, 401, 'There is no such source.', body.size);
     arrival.authenticated();
-    return { kind: 'authentic', source, body };
+    return { kind: 'authentic', source, body, ...(verdict.note !== undefined && { note: verdict.note }) };
+  }
+
+  #noted(source: IntakeSource, body: Body, note: string): Answer {
+    const delivery: Delivery = { ...this.#record(source.name, body), outcome: 'matched-none', detail: note };
+    return { status: 202, body: { tripped: false }, delivery };
   }
 
   async #trip(

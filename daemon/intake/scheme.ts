@@ -36,7 +36,9 @@ export type Attempt =
   /** The body is signed in a way that needs all of it at once. */
   | { readonly kind: 'whole'; verdict(body: Buffer): Verdict };
 
-export type Verdict = { readonly authentic: true } | { readonly authentic: false; readonly why: string };
+export type Verdict =
+  /** `note`: it is no alert, and this is what the operator must know of it. */
+  { readonly authentic: true; readonly note?: string } | { readonly authentic: false; readonly why: string };
 
 export function refused(why: string): Extract<Attempt, { kind: 'refused' }> {
   return { kind: 'refused', why };

@@ -2,6 +2,7 @@ import { PortcullisError } from '../base/errors.ts';
 import type { Secret } from '../base/secret.ts';
 import type { AuthOf, IntakeSource, SchemeName, SettingsOf } from './ports.ts';
 import type { Authenticator, Scheme, Strength } from './scheme.ts';
+import { awsSns } from './scheme-aws-sns.ts';
 import { basic } from './scheme-basic.ts';
 import { bearer } from './scheme-bearer.ts';
 import { github } from './scheme-github.ts';
@@ -22,6 +23,7 @@ const SCHEMES: { readonly [S in SchemeName]: Scheme<S> } = {
   sentry,
   grafana,
   hmac,
+  'aws-sns': awsSns,
   bearer,
   basic,
   'secret-path': secretPath,

@@ -304,13 +304,13 @@ const CASES: readonly [title: string, from: string, to: string, ...faults: strin
     'an unknown scheme',
     'scheme: bearer',
     'scheme: baerer',
-    '31 intake.sources[0].auth.scheme: found "baerer"; accepted is one of standard-webhooks, gitlab, gitlab-token, github, pagerduty, sentry, grafana, hmac, bearer, basic, secret-path (did you mean bearer?)',
+    '31 intake.sources[0].auth.scheme: found "baerer"; accepted is one of standard-webhooks, gitlab, gitlab-token, github, pagerduty, sentry, grafana, hmac, aws-sns, bearer, basic, secret-path (did you mean bearer?)',
   ],
   [
     'no scheme',
     '        scheme: bearer\n',
     '',
-    '30 intake.sources[0].auth.scheme: found nothing; accepted is one of standard-webhooks, gitlab, gitlab-token, github, pagerduty, sentry, grafana, hmac, bearer, basic, secret-path',
+    '30 intake.sources[0].auth.scheme: found nothing; accepted is one of standard-webhooks, gitlab, gitlab-token, github, pagerduty, sentry, grafana, hmac, aws-sns, bearer, basic, secret-path',
   ],
   [
     'a password in plain sight',
@@ -377,6 +377,19 @@ const CASES: readonly [title: string, from: string, to: string, ...faults: strin
     'scheme: bearer',
     'scheme: hmac\n        header: X-Sum\n        timestampHeader: X-Time',
     '33 intake.sources[0].auth.timestampHeader: found "X-Time"; accepted is nothing, unless `signed` has {timestamp} in it',
+  ],
+  [
+    'Amazon SNS without a topic',
+    'scheme: bearer',
+    'scheme: aws-sns\n        topics: []\n        signatureVersion: 3',
+    '32 intake.sources[0].auth.topics: found an empty list; accepted is a list of at least 1',
+    '33 intake.sources[0].auth.signatureVersion: found 3; accepted is a whole number from 1 to 2',
+  ],
+  [
+    'a topic that is none',
+    'scheme: bearer',
+    'scheme: aws-sns\n        topics: ["arn:aws:sns:eu-central-1:1234:alerts"]',
+    '32 intake.sources[0].auth.topics[0]: found "arn:aws:sns:eu-central-1:1234:alerts"; accepted is a topic\'s ARN such as arn:aws:sns:eu-central-1:123456789012:alerts',
   ],
   [
     'an unknown operator',
@@ -848,6 +861,13 @@ describe('readConfig, looking around', () => {
     expect(faultsOf(text, around({ TOKEN: 'hunter2' }))).toEqual([
       '33 intake.sources[0].auth.secrets[0]: found environment variable ABSENT, which is not set; accepted is a secret this user may read',
       '34 intake.sources[0].auth.secrets[1]: found a secret that is short for bearer; accepted is one generated from 32 random bytes',
+    ]);
+  });
+
+  it('asks for a certificate where no secret is meant', () => {
+    const text = sound.replace('bearer', 'aws-sns\n        topics: ["arn:aws:sns:eu-central-1:123456789012:alerts"]');
+    expect(faultsOf(text, around({ TOKEN: 'hunter2' }))).toEqual([
+      '34 intake.sources[0].auth.secrets[0]: found what is short for aws-sns; accepted is a certificate that Amazon SNS signs with',
     ]);
   });
 
