@@ -8,10 +8,12 @@ import { hasCode, PortcullisError, reasonOf } from '../base/errors.ts';
 import { showUnit } from '../base/systemctl.ts';
 import { coverage, type Failure } from '../board/coverage.ts';
 import { behindUplink } from '../config/board-rules.ts';
-import type { Config } from '../config/schema.ts';
+import type { Config, SecretRef } from '../config/schema.ts';
+import { readSecret } from '../config/secret.ts';
 import { readIdentity, statePaths } from '../config/state.ts';
 import { gateConfig } from '../gate/config.ts';
 import { GateFiles } from '../gate/files.ts';
+import { certificateEnd } from '../intake/scheme-aws-sns.ts';
 import { strengthOf } from '../intake/schemes.ts';
 import { readCarrier } from '../keeper/carrier.ts';
 import { judgeMount, MOUNT_PROPERTIES } from '../keeper/mount-unit.ts';
@@ -42,7 +44,7 @@ export const doctorCommand: Command = {
       ...(await Promise.all(CHECKS.map((check) => check(config, context)))),
       // By itself: it measures what this process reads.
       await readBack(config, context),
-      ...senders(config),
+      ...senders(config, context),
       ...(await covers(config, context)),
     ];
     const bad = findings.some(({ verdict }) => verdict === 'bad');
@@ -275,11 +277,18 @@ const REMEDIES: Record<Failure, string> = {
 };
 
 /** What an alert of each source proves. Intake itself speaks no TLS. */
-function senders({ intake: { host, sources } }: Config): Finding[] {
+function senders({ intake: { host, sources } }: Config, context: Context): Finding[] {
   if (sources.length === 0) return [ok('alerts', 'Nobody may send any.')];
   return sources.map(({ name, auth }) => {
     const strength = strengthOf(auth);
     const detail = `From ${name} (${auth.scheme}): ${strength}.`;
+    const end = auth.scheme === 'aws-sns' ? lastCertificateEnd(auth.secrets, context) : undefined;
+    if (end !== undefined && end < context.clock.wall() + SOON_MS)
+      return warning(
+        'alerts',
+        `${detail} Its last certificate ends ${isoTime(end)}, and from then on its alerts are refused.`,
+        'Add the one that Amazon SNS signs with next.',
+      );
     switch (strength) {
       case 'signed body + time':
       case 'signed body, replayable':
@@ -298,6 +307,17 @@ function senders({ intake: { host, sources } }: Config): Finding[] {
         return strength satisfies never;
     }
   });
+}
+
+const SOON_MS = 30 * 86_400_000;
+
+/** Undefined where this user may read none: `config check` says so. */
+function lastCertificateEnd(refs: readonly SecretRef[], { env }: Context): number | undefined {
+  const ends = refs.flatMap((ref) => {
+    const read = readSecret(ref, env);
+    return (read.ok && certificateEnd(read.secret)) || [];
+  });
+  return ends.length === 0 ? undefined : Math.max(...ends);
 }
 
 function isLoopback(host: string): boolean {

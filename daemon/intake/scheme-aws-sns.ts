@@ -80,6 +80,11 @@ export const awsSns: Scheme<'aws-sns'> = {
   },
 };
 
+/** When the certificate in `secret` ends, in milliseconds since the epoch: from then on nothing is accepted with it. */
+export function certificateEnd(secret: Secret): number | undefined {
+  return parseCertificateTime(certificateOf(secret)?.validTo ?? '');
+}
+
 /** What a message says that is no alert, for the operator. */
 function noteOf(type: MessageType, fields: Fields): string | undefined {
   switch (type) {

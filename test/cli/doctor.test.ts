@@ -1,3 +1,4 @@
+import { readFile } from 'node:fs/promises';
 import { expect, it } from 'vitest';
 import { systemClock } from '../../daemon/base/clock.ts';
 import { runCli } from '../../daemon/cli/cli.ts';
@@ -19,13 +20,13 @@ async function proofs(parts: string): Promise<unknown> {
   return findings.find(({ check }) => check === 'proofs');
 }
 
-async function examine(text: string): Promise<Finding[]> {
+async function examine(text: string, env: Record<string, string> = {}, wall = 0): Promise<Finding[]> {
   const reading = readConfig(Buffer.from(text), '/nowhere');
   if (!reading.ok) throw new Error('the configuration has faults');
   let out = '';
   const context = {
-    clock: systemClock,
-    env: {},
+    clock: { ...systemClock, wall: () => wall },
+    env,
     out: (text: string) => {
       out += text;
     },
@@ -82,4 +83,24 @@ it('says of every alert source what its alerts prove', async () => {
     'warning',
     'From monitoring (secret-path): secret in the URL: appears in logs.',
   ]);
+});
+
+it('says when the last certificate of Amazon SNS is about to end', async () => {
+  const samples = new URL('../intake/samples/', import.meta.url);
+  const { pairs } = JSON.parse(await readFile(new URL('sns-test-keys.json', samples), 'utf8'));
+  const vectors = JSON.parse(await readFile(new URL('signature-vectors.json', samples), 'utf8'));
+  const env = { OLD: vectors.find(({ id }: { id: string }) => id === 'sns-v1').secret, NEW: pairs[0].certificate };
+  const auth = 'scheme: aws-sns\n        topics: ["arn:aws:sns:eu-central-1:123456789012:alerts"]';
+  const alerts = async (secrets: string, wall: number) => {
+    const text = broken('scheme: bearer', auth).replace('- file: token', secrets);
+    return (await examine(text, env, wall)).find(({ check }) => check === 'alerts');
+  };
+  const soon = Date.UTC(2022, 7, 1);
+  expect(await alerts('- env: OLD', soon)).toMatchObject({
+    verdict: 'warning',
+    detail: expect.stringContaining('Its last certificate ends 2022-08-17T23:59:59.000Z'),
+  });
+  expect(await alerts('- env: OLD', Date.UTC(2022, 6, 1))).toMatchObject({ verdict: 'ok' });
+  expect(await alerts('- env: OLD\n          - env: NEW', soon)).toMatchObject({ verdict: 'ok' });
+  expect(await alerts('- env: ABSENT', soon)).toMatchObject({ verdict: 'ok' });
 });
