@@ -21,7 +21,7 @@ export const secretPath: Scheme<'secret-path'> = {
   authenticator({ secrets }) {
     const known = isOneOf(secrets.map((secret) => secret.reveal()));
     return (_rawHeaders, _wall, rest) => {
-      if (!rest) return refused('Its path ends without a secret.');
+      if (rest === undefined) return refused('Its path ends without a secret.');
       return known(rest) ? { kind: 'authentic' } : refused('The secret in its path is wrong.');
     };
   },

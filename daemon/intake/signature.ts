@@ -64,11 +64,10 @@ function sameBytes(a: Buffer, b: Buffer): boolean {
 
 /** The bytes `text` stands for, or undefined when it is written in any other way or is of another length. */
 export function decoded(text: string, encoding: 'hex' | 'base64', length: number): Buffer | undefined {
-  if (text.length > 2 * length || (encoding === 'hex' && !/^[0-9a-f]*$/i.test(text))) return undefined;
   const bytes = Buffer.from(text, encoding);
-  if (bytes.length !== length) return undefined;
-  // Node skips what is no base64 and ends at the first padding, so that many texts would stand for the same bytes.
-  return encoding === 'hex' || bytes.toString('base64') === text ? bytes : undefined;
+  // Node passes over what does not belong there, so that many texts would stand for the same bytes.
+  const written = encoding === 'hex' ? text.toLowerCase() : text;
+  return bytes.length === length && bytes.toString(encoding) === written ? bytes : undefined;
 }
 
 export function digestOf(text: string, encoding: 'hex' | 'base64', algorithm: Algorithm = 'sha256') {

@@ -4,7 +4,7 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { Secret } from '../../daemon/base/secret.ts';
 import { configSchema } from '../../daemon/config/schema.ts';
 import { authenticatorOf, decoyOf, secretFault, strengthOf } from '../../daemon/intake/schemes.ts';
-import { type Bench, bench, passes, post, raw } from './helpers.ts';
+import { type Bench, bench, detector, passes, post, raw } from './helpers.ts';
 import { SENDERS, sourceOf } from './senders.ts';
 
 const body = Buffer.from('{"type":"agent.destructive","x":"\u00fc"}');
@@ -240,6 +240,20 @@ describe('over HTTP', () => {
     expect((await intake.delivered()).outcome).toBe('heartbeat');
     const told = JSON.stringify([intake.deliveries, gate.causes, logged]);
     for (const secret of secrets) expect(told).not.toContain(secret);
+  });
+
+  test('the longest secret in a path arrives, and nothing else does', async () => {
+    const longest = 'x'.repeat(100);
+    const auth = { scheme: 'secret-path', secrets: [Secret.fromText(longest)] } as const;
+    const source = { ...detector, name: 'splunk', auth };
+    const splunk = await bench({ sources: [source] });
+    expect(await post(splunk.port, `/alerts/splunk/${longest}`, {}, body)).toMatchObject({ status: 202 });
+    expect(await post(splunk.port, `/alerts/splunk/${longest}x`, {}, body)).toMatchObject({ status: 404 });
+    expect(await post(splunk.port, '/alerts/splunk', {}, body)).toMatchObject({ status: 401 });
+    expect(await post(splunk.port, '/alerts/splunk/', {}, body)).toMatchObject({ status: 401 });
+    expect(await post(splunk.port, `/alerts/splunk/${longest}/x`, {}, body)).toMatchObject({ status: 404 });
+    expect(await post(splunk.port, `/alerts/splunk?${longest}`, {}, body)).toMatchObject({ status: 401 });
+    await splunk.stop();
   });
 
   test('a body too large to be checked at once is refused with 413, and recorded', async () => {

@@ -249,6 +249,28 @@ describe('HMAC as configured', () => {
   });
 });
 
+test('of PagerDuty only version 1 counts, wherever in the list it stands', () => {
+  const secret = 'a-secret-that-is-long-enough';
+  const auth = { scheme: 'pagerduty', secrets: [Secret.fromText(secret)] } as const;
+  const authenticate = authenticatorOf({ ...detector, auth });
+  const hex = createHmac('sha256', secret).update('{}').digest('hex');
+  for (const [value, accepted] of [
+    [`v1=${hex}`, true],
+    [`v2=00,v1=${hex}`, true],
+    [`v1=${hex},v1=${'0'.repeat(64)}`, true],
+    [`v1=${'0'.repeat(64)}, v1=${hex}`, true],
+    [`v2=${hex}`, false],
+    [`xv1=${hex}`, false],
+    [`v1=${hex}x`, false],
+    [hex, false],
+    [',', false],
+  ] as const)
+    expect([value, passes(authenticate(raw({ 'x-pagerduty-signature': value }), 0), Buffer.from('{}'))]).toEqual([
+      value,
+      accepted,
+    ]);
+});
+
 test('Grafana signs in the header its documentation names, or in that of its code', () => {
   const secret = 'a-secret-that-is-long-enough';
   const auth = { scheme: 'grafana', tolerance: '5m', secrets: [Secret.fromText(secret)] } as const;
