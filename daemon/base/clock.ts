@@ -44,3 +44,10 @@ export function parseTime(text: string): number | undefined {
   const ms = Date.parse(text);
   return Number.isNaN(ms) ? undefined : ms;
 }
+
+/** Milliseconds since the epoch of a time as OpenSSL writes that of a certificate: `Aug 17 23:59:59 2022 GMT`. */
+export function parseCertificateTime(text: string): number | undefined {
+  if (!/^[A-Z][a-z]{2} [ \d]\d \d\d:\d\d:\d\d \d{4} GMT$/.test(text)) return undefined;
+  const ms = Date.parse(text);
+  return Number.isNaN(ms) ? undefined : ms;
+}

@@ -8,10 +8,13 @@ import { hasCode, PortcullisError, reasonOf } from '../base/errors.ts';
 import { showUnit } from '../base/systemctl.ts';
 import { coverage, type Failure } from '../board/coverage.ts';
 import { behindUplink } from '../config/board-rules.ts';
-import type { Config } from '../config/schema.ts';
+import type { Config, SecretRef } from '../config/schema.ts';
+import { readSecret } from '../config/secret.ts';
 import { readIdentity, statePaths } from '../config/state.ts';
 import { gateConfig } from '../gate/config.ts';
 import { GateFiles } from '../gate/files.ts';
+import { certificateEnd } from '../intake/scheme-aws-sns.ts';
+import { strengthOf } from '../intake/schemes.ts';
 import { readCarrier } from '../keeper/carrier.ts';
 import { judgeMount, MOUNT_PROPERTIES } from '../keeper/mount-unit.ts';
 import type { Command, Context } from './command.ts';
@@ -41,6 +44,7 @@ export const doctorCommand: Command = {
       ...(await Promise.all(CHECKS.map((check) => check(config, context)))),
       // By itself: it measures what this process reads.
       await readBack(config, context),
+      ...senders(config, context),
       ...(await covers(config, context)),
     ];
     const bad = findings.some(({ verdict }) => verdict === 'bad');
@@ -271,6 +275,54 @@ const REMEDIES: Record<Failure, string> = {
   'stuck driver': "Add a second relay in series, and the button's closed pole in series with the coil, sensed.",
   'stuck uplink': 'Let this machine see the board: nothing reads the contact of the uplink.',
 };
+
+/** What an alert of each source proves. Intake itself speaks no TLS. */
+function senders({ intake: { host, sources } }: Config, context: Context): Finding[] {
+  if (sources.length === 0) return [ok('alerts', 'Nobody may send any.')];
+  return sources.map(({ name, auth }) => {
+    const strength = strengthOf(auth);
+    const detail = `From ${name} (${auth.scheme}): ${strength}.`;
+    const end = auth.scheme === 'aws-sns' ? lastCertificateEnd(auth.secrets, context) : undefined;
+    if (end !== undefined && end < context.clock.wall() + SOON_MS)
+      return warning(
+        'alerts',
+        `${detail} Its last certificate ends ${isoTime(end)}, and from then on its alerts are refused.`,
+        'Add the one that Amazon SNS signs with next.',
+      );
+    switch (strength) {
+      case 'signed body + time':
+      case 'signed body, replayable':
+        return ok('alerts', detail);
+      case 'shared secret in a header':
+        return isLoopback(host)
+          ? ok('alerts', detail)
+          : warning(
+              'alerts',
+              `${detail} Intake listens at ${host} without TLS: whoever is on the way can read it.`,
+              'Let a proxy with TLS on this box pass it on, or use a scheme that signs.',
+            );
+      case 'secret in the URL: appears in logs':
+        return warning('alerts', detail, 'Use it only for a sender that can do nothing else.');
+      default:
+        return strength satisfies never;
+    }
+  });
+}
+
+const SOON_MS = 30 * 86_400_000;
+
+/** Undefined where this user may read none: `config check` says so. */
+function lastCertificateEnd(refs: readonly SecretRef[], { env }: Context): number | undefined {
+  const ends = refs.flatMap((ref) => {
+    const read = readSecret(ref, env);
+    return (read.ok && certificateEnd(read.secret)) || [];
+  });
+  return ends.length === 0 ? undefined : Math.max(...ends);
+}
+
+function isLoopback(host: string): boolean {
+  return host === 'localhost' || host === '::1' || host.startsWith('127.');
+}
 
 /** Whether this store can be read past this machine's memory: else read-back proves the writing, not the medium. */
 async function readBack(config: Config, context: Context): Promise<Finding> {

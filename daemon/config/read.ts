@@ -79,7 +79,9 @@ function secrets({ alertSources }: Readable, directory: string, around: Surround
       if (!read.ok) return [{ place, found: read.fault, accepted: 'a secret this user may read' }];
       const weakness = around.secretFault(source.auth.scheme, read.secret);
       if (weakness === undefined) return [];
-      return [{ place, found: `a secret that ${weakness}`, accepted: 'one generated from 32 random bytes' }];
+      return source.auth.scheme === 'aws-sns'
+        ? [{ place, found: `what ${weakness}`, accepted: 'a certificate that Amazon SNS signs with' }]
+        : [{ place, found: `a secret that ${weakness}`, accepted: 'one generated from 32 random bytes' }];
     });
   });
 }

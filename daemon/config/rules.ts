@@ -20,6 +20,7 @@ export function rules(readable: Readable, directory: string): Finding[] {
     ...sockets(readable, directory),
     ...boardRules(readable),
     ...bucketBehindBoard(readable),
+    ...signedTimes(readable),
   ];
 }
 
@@ -146,4 +147,23 @@ function sockets({ appliance }: Readable, directory: string): Finding[] {
       accepted: `at most ${LONGEST_RUNTIME} bytes, so that the sockets in it fit into the 107 that Unix allows`,
     },
   ];
+}
+
+/** A timestamp that is required but not signed proves nothing, and one that is signed must be found. */
+function signedTimes({ alertSources }: Readable): Finding[] {
+  return alertSources.flatMap((source, index): Finding[] => {
+    if (source?.auth.scheme !== 'hmac') return [];
+    const { signed, timestampHeader } = source.auth;
+    if (signed.includes('{timestamp}') === (timestampHeader !== undefined)) return [];
+    const place = ['intake', 'sources', index, 'auth', timestampHeader === undefined ? 'signed' : 'timestampHeader'];
+    return timestampHeader === undefined
+      ? [
+          {
+            place,
+            found: JSON.stringify(signed),
+            accepted: 'text without {timestamp}, unless `timestampHeader` is set',
+          },
+        ]
+      : [{ place, found: JSON.stringify(timestampHeader), accepted: 'nothing, unless `signed` has {timestamp} in it' }];
+  });
 }

@@ -412,30 +412,115 @@ const rule = z.strictObject({
 });
 export type Rule = z.infer<typeof rule>;
 
+const secrets = (about: string) => z.array(secretRef).min(1).max(2).describe(`${about}; two while rotating.`);
+const signingSecrets = secrets('Secrets of at least 24 bytes');
+const tolerance = duration('10s', '1h').default('5m').describe('How far the signed timestamp may be from now.');
+const headerName = matching(/^[A-Za-z0-9!#$%&'*+.^_`|~-]{1,100}$/, "a header's name such as X-Signature");
+const authSchemes = [
+  z.strictObject({
+    scheme: z
+      .literal('standard-webhooks')
+      .describe('Standard Webhooks: an HMAC-SHA256 (v1) or Ed25519 (v1a) over the raw body with a time stamp.'),
+    secrets: secrets('`whsec_…` secrets of at least 24 bytes, or `whpk_…` public keys of Ed25519'),
+    tolerance,
+  }),
+  z.strictObject({
+    scheme: z.literal('gitlab').describe("GitLab's signing token, which signs the raw body with a time stamp."),
+    secrets: secrets('`whsec_…` signing tokens'),
+    tolerance,
+  }),
+  z.strictObject({
+    scheme: z.literal('gitlab-token').describe("GitLab's secret token, sent as it is: prefer `gitlab`."),
+    secrets: secrets('Tokens of at least 24 characters'),
+  }),
+  z.strictObject({
+    scheme: z.literal('github').describe('GitHub: an HMAC-SHA256 over the raw body, without a time.'),
+    secrets: signingSecrets,
+  }),
+  z.strictObject({
+    scheme: z.literal('pagerduty').describe('PagerDuty webhooks v3: an HMAC-SHA256 over the raw body, without a time.'),
+    secrets: signingSecrets,
+  }),
+  z.strictObject({
+    scheme: z.literal('sentry').describe('Sentry integrations: an HMAC-SHA256 over the raw body, without a time.'),
+    secrets: secrets("The integration's client secrets"),
+  }),
+  z.strictObject({
+    scheme: z
+      .literal('grafana')
+      .describe('Grafana Alerting: an HMAC-SHA256 over the raw body, with a time if set up so.'),
+    secrets: signingSecrets,
+    header: headerName
+      .optional()
+      .describe('Header of the signature. Default: X-Grafana-Alerting-Signature or X-Grafana-Alert-Signature.'),
+    timestampHeader: headerName
+      .optional()
+      .describe('Header of the timestamp, as in the contact point. Without it, what is signed can be replayed.'),
+    tolerance,
+  }),
+  z.strictObject({
+    scheme: z.literal('hmac').describe('Any other sender that signs the raw body with an HMAC.'),
+    secrets: signingSecrets,
+    header: headerName.describe('Header of the signature.'),
+    algorithm: z.enum(['sha256', 'sha512']).default('sha256').describe('Hash of the HMAC.'),
+    encoding: z.enum(['hex', 'base64']).default('hex').describe('How the signature is written.'),
+    prefix: matching(/^[!-~]{0,32}$/, 'at most 32 printable characters, such as sha256=')
+      .default('')
+      .describe('What stands before the signature in its header.'),
+    signed: matching(
+      /^(?=[\s\S]*\{body\})(?![\s\S]*\{body\}[\s\S]*\{body\})(?![\s\S]*\{timestamp\}[\s\S]*\{timestamp\})(?:[ -z|~\n]|\{body\}|\{timestamp\}){1,200}$/,
+      'printable text with {body} once and {timestamp} at most once, such as {timestamp}.{body}',
+    )
+      .default('{body}')
+      .describe('What is signed. {body} is the raw body, {timestamp} the header `timestampHeader` as it was sent.'),
+    timestampHeader: headerName
+      .optional()
+      .describe('Header of the signed timestamp: seconds or milliseconds since 1970, or RFC 3339.'),
+    tolerance,
+  }),
+  z.strictObject({
+    scheme: z.literal('aws-sns').describe('Amazon SNS: an RSA signature over the message and its time.'),
+    secrets: secrets('Certificates that Amazon SNS signs with, in PEM: public, and pinned here'),
+    topics: z
+      .array(
+        matching(
+          /^arn:aws[a-z-]{0,20}:sns:[a-z0-9-]{1,40}:\d{12}:[A-Za-z0-9_-]{1,256}(?:\.fifo)?$/,
+          "a topic's ARN such as arn:aws:sns:eu-central-1:123456789012:alerts",
+        ),
+      )
+      .min(1)
+      .max(20)
+      .describe("ARNs of the topics: Amazon signs every customer's with the same key."),
+    signatureVersion: whole(1, 2)
+      .default(2)
+      .describe("The topic's attribute SignatureVersion: 1 is SHA-1, 2 is SHA-256."),
+    tolerance,
+  }),
+  z.strictObject({
+    scheme: z.literal('bearer').describe('A token in the Authorization header.'),
+    secrets: secrets('Tokens of at least 24 characters'),
+  }),
+  z.strictObject({
+    scheme: z.literal('basic').describe('User name and password in the Authorization header.'),
+    username: matching(/^[ -9;-~]{1,100}$/, 'a user name of printable ASCII characters without a colon').describe(
+      'User name.',
+    ),
+    secrets: secrets('Passwords of at least 24 characters'),
+  }),
+  z.strictObject({
+    scheme: z
+      .literal('secret-path')
+      .describe('For senders that can do nothing else: they post to /alerts/NAME/SECRET, and the secret is in logs.'),
+    secrets: secrets('Secrets of 24 to 100 letters, digits, - and _'),
+  }),
+] as const;
+
 const alertSource = z.strictObject({
   name: name.describe('Name of the sender, unique; it posts to /alerts/NAME.'),
   format: z
     .enum(['alertmanager', 'json'])
     .describe('Shape of the body: Alertmanager webhook version 4, or any JSON object (or an array of them).'),
-  auth: z
-    .discriminatedUnion('scheme', [
-      z.strictObject({
-        scheme: z
-          .literal('standard-webhooks')
-          .describe('Standard Webhooks: an HMAC-SHA256 over the raw body with a time stamp.'),
-        secrets: z
-          .array(secretRef)
-          .min(1)
-          .max(2)
-          .describe('`whsec_…` secrets, at least 24 bytes each; two while rotating.'),
-        tolerance: duration('10s', '1h').default('5m').describe('How far the signed timestamp may be from now.'),
-      }),
-      z.strictObject({
-        scheme: z.literal('bearer').describe('A token in the Authorization header.'),
-        secrets: z.array(secretRef).min(1).max(2).describe('Tokens of at least 24 characters; two while rotating.'),
-      }),
-    ])
-    .describe('How the sender proves who it is.'),
+  auth: z.discriminatedUnion('scheme', authSchemes).describe('How the sender proves who it is.'),
   rules: z
     .array(rule)
     .max(200)

@@ -30,7 +30,8 @@ export interface Intake {
 }
 
 /**
- * The HTTP server alerts arrive at: POST /alerts/:source, POST /heartbeat/:source, GET /healthz.
+ * The HTTP server alerts arrive at: POST /alerts/:source, POST /heartbeat/:source, each with a secret
+ * after it where a sender can do nothing else, GET /healthz.
  * Throws `intake.secret` when a source's secret is too weak.
  */
 export function createIntake(ports: IntakePorts): Intake {
@@ -69,12 +70,15 @@ export function createIntake(ports: IntakePorts): Intake {
       ports.log.error('a request failed', { error: reasonOf(error) });
       return finish(reply, 500);
     });
-    app.post<Named>('/alerts/:source', async (request, reply) =>
-      conclude(reply, await receiver.alert(arrivalOf(request))),
-    );
-    app.post<Named>('/heartbeat/:source', async (request, reply) =>
-      conclude(reply, await receiver.heartbeat(arrivalOf(request))),
-    );
+    const secretPaths = ports.sources.some(({ auth }) => auth.scheme === 'secret-path');
+    for (const rest of secretPaths ? ['', '/:rest'] : ['']) {
+      app.post<Named>(`/alerts/:source${rest}`, async (request, reply) =>
+        conclude(reply, await receiver.alert(arrivalOf(request))),
+      );
+      app.post<Named>(`/heartbeat/:source${rest}`, async (request, reply) =>
+        conclude(reply, await receiver.heartbeat(arrivalOf(request))),
+      );
+    }
     app.get('/healthz', (_request, reply) => finish(reply, ports.gate.connected() ? 200 : 503));
     return app;
   }
@@ -84,6 +88,7 @@ export function createIntake(ports: IntakePorts): Intake {
     return {
       at: receivedAt.get(raw) ?? ports.clock.monotonic(),
       name: request.params.source,
+      rest: request.params.rest,
       remote: request.ip,
       rawHeaders: raw.rawHeaders,
       declared: Number(raw.headers['content-length'] ?? Number.NaN),
@@ -137,7 +142,7 @@ export function createIntake(ports: IntakePorts): Intake {
 }
 
 interface Named {
-  Params: { source: string };
+  Params: { source: string; rest?: string };
 }
 
 /**

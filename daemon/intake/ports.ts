@@ -17,9 +17,13 @@ export interface GatePort {
 
 type ConfiguredAuth = AlertSource['auth'];
 export type SchemeName = ConfiguredAuth['scheme'];
+/** `auth` of the configuration without its secrets, by scheme. */
+export type SettingsOf<S extends SchemeName> = {
+  [N in SchemeName]: Omit<Extract<ConfiguredAuth, { scheme: N }>, 'secrets'>;
+}[S];
 /** `auth` of the configuration with its secrets loaded, by scheme. */
 export type AuthOf<S extends SchemeName> = {
-  [N in SchemeName]: Omit<Extract<ConfiguredAuth, { scheme: N }>, 'secrets'> & { readonly secrets: readonly Secret[] };
+  [N in SchemeName]: SettingsOf<N> & { readonly secrets: readonly Secret[] };
 }[S];
 
 /** An alert source of the configuration with its secrets loaded. */

@@ -3,22 +3,25 @@ import type { Readable } from 'node:stream';
 import type { Clock } from '../base/clock.ts';
 import { reasonOf } from '../base/errors.ts';
 import type { Cause, Delivery } from '../base/protocol.ts';
-import { type Body, readBody } from './body.ts';
+import { type Body, type BodyLimits, readBody } from './body.ts';
 import { type Judgement, judge } from './judge.ts';
 import { FailureLimiter } from './limiter.ts';
 import type { GatePort, IntakeSource } from './ports.ts';
-import type { Authenticator } from './scheme.ts';
+import type { Authenticator, Verdict } from './scheme.ts';
 import { authenticatorOf, decoyOf } from './schemes.ts';
 
 /** A signed body is hashed up to this many times `maxBody` before it is given up. */
 const HASH_FACTOR = 4;
+const NOTHING = Buffer.alloc(0);
 
 /** One request whose head has arrived. */
 export interface Arrival {
   /** When, in CLOCK_MONOTONIC milliseconds. */
   readonly at: number;
-  /** The last part of the path: a source, if there is one of that name. */
+  /** The part of the path after /alerts/: a source, if there is one of that name. */
   readonly name: string;
+  /** What stands in the path after the name, if anything: a secret. */
+  readonly rest: string | undefined;
   readonly remote: string;
   readonly rawHeaders: readonly string[];
   /** Content-Length, or NaN. */
@@ -36,7 +39,7 @@ export interface Answer {
 }
 
 type Admission =
-  | { readonly kind: 'authentic'; readonly source: IntakeSource; readonly body: Body }
+  | { readonly kind: 'authentic'; readonly source: IntakeSource; readonly body: Body; readonly note?: string }
   | { readonly kind: 'refused'; readonly answer: Answer };
 
 export interface ReceiverPorts {
@@ -66,7 +69,8 @@ export class Receiver {
   async alert(arrival: Arrival): Promise<Answer> {
     const admission = await this.#admit(arrival);
     if (admission.kind === 'refused') return admission.answer;
-    const { source, body } = admission;
+    const { source, body, note } = admission;
+    if (note !== undefined) return this.#noted(source, body, note);
     const judgement = judge(source, body);
     if (judgement.trip) return this.#trip(arrival, source, body, judgement);
     return {
@@ -79,7 +83,9 @@ export class Receiver {
   async heartbeat(arrival: Arrival): Promise<Answer> {
     const admission = await this.#admit(arrival);
     if (admission.kind === 'refused') return admission.answer;
-    const record = this.#record(admission.source.name, admission.body);
+    const { source, body, note } = admission;
+    if (note !== undefined) return this.#noted(source, body, note);
+    const record = this.#record(source.name, body);
     return {
       status: 202,
       body: { tripped: false },
@@ -90,7 +96,7 @@ export class Receiver {
   async #admit(arrival: Arrival): Promise<Admission> {
     const known = this.#sources.get(arrival.name);
     const authenticate = known?.authenticate ?? this.#decoy(arrival.name);
-    const attempt = authenticate(arrival.rawHeaders, this.#ports.clock.wall());
+    const attempt = authenticate(arrival.rawHeaders, this.#ports.clock.wall(), arrival.rest);
     const { maxBody } = this.#ports;
     switch (attempt.kind) {
       case 'refused':
@@ -103,22 +109,42 @@ export class Receiver {
       }
       case 'signed': {
         const limits = { keep: maxBody, read: HASH_FACTOR * maxBody };
-        const body = await readBody(arrival.body, arrival.declared, limits, attempt.update);
-        if (body.kind === 'cut')
-          return this.#refuse(arrival, 401, 'The sender went away in the middle of it.', body.size);
-        if (body.kind === 'oversize' && !body.complete) {
-          const why = `Its body is larger than ${limits.read} bytes, so its signature was not checked: it may have been an alert.`;
-          return this.#refuse(arrival, 413, why, body.size);
-        }
-        const verdict = attempt.verdict();
-        if (!verdict.authentic) return this.#refuse(arrival, 401, verdict.why, body.size);
-        if (known === undefined) return this.#refuse(arrival, 401, 'There is no such source.', body.size);
-        arrival.authenticated();
-        return { kind: 'authentic', source: known.source, body };
+        return this.#admitSigned(arrival, known?.source, limits, attempt.update, attempt.verdict);
+      }
+      case 'whole': {
+        // What is kept of a stranger's body is bounded by what all of them together may take.
+        const limits = { keep: maxBody, read: maxBody };
+        const verdict = (bytes: Buffer) => attempt.verdict(bytes);
+        return this.#admitSigned(arrival, known?.source, limits, () => {}, verdict);
       }
       default:
         return attempt satisfies never;
     }
+  }
+
+  async #admitSigned(
+    arrival: Arrival,
+    source: IntakeSource | undefined,
+    limits: BodyLimits,
+    see: (chunk: Buffer) => void,
+    verdictOn: (bytes: Buffer) => Verdict,
+  ): Promise<Admission> {
+    const body = await readBody(arrival.body, arrival.declared, limits, see);
+    if (body.kind === 'cut') return this.#refuse(arrival, 401, 'The sender went away in the middle of it.', body.size);
+    if (body.kind === 'oversize' && !body.complete) {
+      const why = `Its body is larger than ${limits.read} bytes, so its signature was not checked: it may have been an alert.`;
+      return this.#refuse(arrival, 413, why, body.size);
+    }
+    const verdict = verdictOn(body.kind === 'whole' ? body.bytes : NOTHING);
+    if (!verdict.authentic) return this.#refuse(arrival, 401, verdict.why, body.size);
+    if (source === undefined) return this.#refuse(arrival, 401, 'There is no such source.', body.size);
+    arrival.authenticated();
+    return { kind: 'authentic', source, body, ...(verdict.note !== undefined && { note: verdict.note }) };
+  }
+
+  #noted(source: IntakeSource, body: Body, note: string): Answer {
+    const delivery: Delivery = { ...this.#record(source.name, body), outcome: 'matched-none', detail: note };
+    return { status: 202, body: { tripped: false }, delivery };
   }
 
   async #trip(

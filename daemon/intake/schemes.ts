@@ -1,14 +1,38 @@
 import { PortcullisError } from '../base/errors.ts';
 import type { Secret } from '../base/secret.ts';
-import type { AuthOf, IntakeSource, SchemeName } from './ports.ts';
-import type { Authenticator, Scheme } from './scheme.ts';
+import type { AuthOf, IntakeSource, SchemeName, SettingsOf } from './ports.ts';
+import type { Authenticator, Scheme, Strength } from './scheme.ts';
+import { awsSns } from './scheme-aws-sns.ts';
+import { basic } from './scheme-basic.ts';
 import { bearer } from './scheme-bearer.ts';
-import { standardWebhooks } from './scheme-standard-webhooks.ts';
+import { github } from './scheme-github.ts';
+import { gitlabToken } from './scheme-gitlab-token.ts';
+import { grafana } from './scheme-grafana.ts';
+import { hmac } from './scheme-hmac.ts';
+import { pagerduty } from './scheme-pagerduty.ts';
+import { secretPath } from './scheme-secret-path.ts';
+import { sentry } from './scheme-sentry.ts';
+import { gitlab, standardWebhooks } from './scheme-standard-webhooks.ts';
 
 const SCHEMES: { readonly [S in SchemeName]: Scheme<S> } = {
-  bearer,
   'standard-webhooks': standardWebhooks,
+  gitlab,
+  'gitlab-token': gitlabToken,
+  github,
+  pagerduty,
+  sentry,
+  grafana,
+  hmac,
+  'aws-sns': awsSns,
+  bearer,
+  basic,
+  'secret-path': secretPath,
 };
+
+/** What a request proves that is accepted with these settings. */
+export function strengthOf(settings: SettingsOf<SchemeName>): Strength {
+  return rate(settings.scheme, settings);
+}
 
 /** Why `secret` is too weak or malformed for `scheme`, as the end of a sentence that starts with its name. Never quotes it. */
 export function secretFault(scheme: SchemeName, secret: Secret): string | undefined {
@@ -31,10 +55,15 @@ export function authenticatorOf(source: IntakeSource): Authenticator {
  */
 export function decoyOf(source: IntakeSource): Authenticator {
   const { auth } = source;
-  const secrets = auth.secrets.map(() => SCHEMES[auth.scheme].generate());
+  const secrets = auth.secrets.map((secret) => SCHEMES[auth.scheme].generate(secret));
   return prepare(auth.scheme, { ...auth, secrets });
 }
 
-function prepare<S extends SchemeName>(scheme: S, auth: AuthOf<S>): Authenticator {
+/** What tells the sender, for secrets that have been looked at. */
+export function prepare<S extends SchemeName>(scheme: S, auth: AuthOf<S>): Authenticator {
   return SCHEMES[scheme].authenticator(auth);
+}
+
+function rate<S extends SchemeName>(scheme: S, settings: SettingsOf<S>): Strength {
+  return SCHEMES[scheme].strength(settings);
 }

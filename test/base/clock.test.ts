@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { isoTime, parseTime, systemClock } from '../../daemon/base/clock.ts';
+import { isoTime, parseCertificateTime, parseTime, systemClock } from '../../daemon/base/clock.ts';
 import { durationMs } from '../../daemon/base/duration.ts';
 
 describe('parseTime', () => {
@@ -30,6 +30,18 @@ describe('parseTime', () => {
   it('reads what isoTime writes', () => {
     for (const ms of [0, 1, 1_795_243_800_123]) expect(parseTime(isoTime(ms))).toBe(ms);
   });
+});
+
+describe('parseCertificateTime', () => {
+  it.each([
+    ['Aug 17 23:59:59 2022 GMT', Date.UTC(2022, 7, 17, 23, 59, 59)],
+    ['Jan  1 00:00:00 2124 GMT', Date.UTC(2124, 0, 1)],
+  ])('reads %s', (text, ms) => expect(parseCertificateTime(text)).toBe(ms));
+
+  it.each(['', 'Aug 17 23:59:59 2022', 'Aug 17 2022', '2022-08-17T23:59:59Z', 'Xyz 17 23:59:59 2022 GMT'])(
+    'does not read %j',
+    (text) => expect(parseCertificateTime(text)).toBeUndefined(),
+  );
 });
 
 describe('durationMs', () => {

@@ -1,3 +1,4 @@
+import { readFile } from 'node:fs/promises';
 import { expect, it } from 'vitest';
 import { systemClock } from '../../daemon/base/clock.ts';
 import { runCli } from '../../daemon/cli/cli.ts';
@@ -6,15 +7,26 @@ import { doctorCommand } from '../../daemon/cli/doctor.ts';
 import { readConfig } from '../../daemon/config/read.ts';
 import { broken } from '../config/samples.ts';
 
+interface Finding {
+  check: string;
+  verdict: string;
+  detail: string;
+}
+
 /** What doctor says of the proofs that the keeper takes, on a board with `parts`. */
 async function proofs(parts: string): Promise<unknown> {
   const board = `  driver: hardware\n  relay: {driver: serial, model: lcus, port: /dev/nowhere}\n${parts}`;
-  const reading = readConfig(Buffer.from(broken('  driver: simulated\n  directory: board\n', board)), '/nowhere');
+  const findings = await examine(broken('  driver: simulated\n  directory: board\n', board));
+  return findings.find(({ check }) => check === 'proofs');
+}
+
+async function examine(text: string, env: Record<string, string> = {}, wall = 0): Promise<Finding[]> {
+  const reading = readConfig(Buffer.from(text), '/nowhere');
   if (!reading.ok) throw new Error('the configuration has faults');
   let out = '';
   const context = {
-    clock: systemClock,
-    env: {},
+    clock: { ...systemClock, wall: () => wall },
+    env,
     out: (text: string) => {
       out += text;
     },
@@ -31,7 +43,7 @@ async function proofs(parts: string): Promise<unknown> {
     }),
   } as unknown as Context;
   await runCli(['doctor', '--json'], [doctorCommand], context);
-  return JSON.parse(out).findings.find(({ check }: { check: string }) => check === 'proofs');
+  return JSON.parse(out).findings;
 }
 
 it('says of the proofs that the keeper takes whether they can be taken', async () => {
@@ -45,4 +57,50 @@ it('says of the proofs that the keeper takes whether they can be taken', async (
     verdict: 'bad',
     detail: 'There is no network interface nowhere0, whose carrier is to be a proof.',
   });
+});
+
+it('says of every alert source what its alerts prove', async () => {
+  const alerts = async (auth: string, host = '127.0.0.1') => {
+    const text = broken('scheme: bearer', auth).replace('intake:\n', `intake:\n  host: "${host}"\n`);
+    const [found, ...more] = (await examine(text)).filter(({ check }) => check === 'alerts');
+    expect(more).toEqual([]);
+    return [found?.verdict, found?.detail];
+  };
+  const hmac = 'scheme: hmac\n        header: X-Sum';
+  const timed = '\n        signed: "{timestamp}.{body}"\n        timestampHeader: X-Time';
+  expect(await alerts('scheme: gitlab')).toEqual(['ok', 'From monitoring (gitlab): signed body + time.']);
+  expect(await alerts(hmac)).toEqual(['ok', 'From monitoring (hmac): signed body, replayable.']);
+  expect(await alerts(hmac + timed)).toEqual(['ok', 'From monitoring (hmac): signed body + time.']);
+  const bearer = 'From monitoring (bearer): shared secret in a header.';
+  for (const host of ['127.0.0.1', 'localhost', '::1'])
+    expect(await alerts('scheme: bearer', host)).toEqual(['ok', bearer]);
+  for (const host of ['0.0.0.0', '::', '192.0.2.7'])
+    expect(await alerts('scheme: bearer', host)).toEqual([
+      'warning',
+      `${bearer} Intake listens at ${host} without TLS: whoever is on the way can read it.`,
+    ]);
+  expect(await alerts('scheme: secret-path')).toEqual([
+    'warning',
+    'From monitoring (secret-path): secret in the URL: appears in logs.',
+  ]);
+});
+
+it('says when the last certificate of Amazon SNS is about to end', async () => {
+  const samples = new URL('../intake/samples/', import.meta.url);
+  const { pairs } = JSON.parse(await readFile(new URL('sns-test-keys.json', samples), 'utf8'));
+  const vectors = JSON.parse(await readFile(new URL('signature-vectors.json', samples), 'utf8'));
+  const env = { OLD: vectors.find(({ id }: { id: string }) => id === 'sns-v1').secret, NEW: pairs[0].certificate };
+  const auth = 'scheme: aws-sns\n        topics: ["arn:aws:sns:eu-central-1:123456789012:alerts"]';
+  const alerts = async (secrets: string, wall: number) => {
+    const text = broken('scheme: bearer', auth).replace('- file: token', secrets);
+    return (await examine(text, env, wall)).find(({ check }) => check === 'alerts');
+  };
+  const soon = Date.UTC(2022, 7, 1);
+  expect(await alerts('- env: OLD', soon)).toMatchObject({
+    verdict: 'warning',
+    detail: expect.stringContaining('Its last certificate ends 2022-08-17T23:59:59.000Z'),
+  });
+  expect(await alerts('- env: OLD', Date.UTC(2022, 6, 1))).toMatchObject({ verdict: 'ok' });
+  expect(await alerts('- env: OLD\n          - env: NEW', soon)).toMatchObject({ verdict: 'ok' });
+  expect(await alerts('- env: ABSENT', soon)).toMatchObject({ verdict: 'ok' });
 });

@@ -301,6 +301,97 @@ const CASES: readonly [title: string, from: string, to: string, ...faults: strin
     "33 intake.sources[0].auth.secrets[0].credential: found text that is not repeated here; accepted is a systemd credential's name",
   ],
   [
+    'an unknown scheme',
+    'scheme: bearer',
+    'scheme: baerer',
+    '31 intake.sources[0].auth.scheme: found "baerer"; accepted is one of standard-webhooks, gitlab, gitlab-token, github, pagerduty, sentry, grafana, hmac, aws-sns, bearer, basic, secret-path (did you mean bearer?)',
+  ],
+  [
+    'no scheme',
+    '        scheme: bearer\n',
+    '',
+    '30 intake.sources[0].auth.scheme: found nothing; accepted is one of standard-webhooks, gitlab, gitlab-token, github, pagerduty, sentry, grafana, hmac, aws-sns, bearer, basic, secret-path',
+  ],
+  [
+    'a password in plain sight',
+    'scheme: bearer',
+    'scheme: basic\n        username: siem\n        password: hunter2',
+    '33 intake.sources[0].auth.password: found an unknown key; accepted is one of scheme, username, secrets',
+  ],
+  [
+    'a user name that would end early',
+    'scheme: bearer',
+    'scheme: basic\n        username: "si:em"',
+    '32 intake.sources[0].auth.username: found "si:em"; accepted is a user name of printable ASCII characters without a colon',
+  ],
+  [
+    'three secrets',
+    '- file: token',
+    '- file: token\n          - env: A\n          - env: B',
+    '32 intake.sources[0].auth.secrets: found a list of 3; accepted is a list of at most 2',
+  ],
+  [
+    'a tolerance that checks nothing',
+    'scheme: bearer',
+    'scheme: gitlab\n        tolerance: 1d',
+    `32 intake.sources[0].auth.tolerance: found "1d"; ${DURATION('from 10s to 1h')}`,
+  ],
+  [
+    'a time that nobody signs',
+    'scheme: bearer',
+    'scheme: github\n        tolerance: 5m',
+    '32 intake.sources[0].auth.tolerance: found an unknown key; accepted is one of scheme, secrets',
+  ],
+  [
+    'an HMAC of many faults',
+    'scheme: bearer',
+    'scheme: hmac\n        header: "X Sum"\n        algorithm: sha1\n        encoding: base32\n        prefix: "v 0"\n        signed: "{time}.{body}"',
+    '32 intake.sources[0].auth.header: found "X Sum"; accepted is a header\'s name such as X-Signature',
+    '33 intake.sources[0].auth.algorithm: found "sha1"; accepted is one of sha256, sha512',
+    '34 intake.sources[0].auth.encoding: found "base32"; accepted is one of hex, base64 (did you mean base64?)',
+    '35 intake.sources[0].auth.prefix: found "v 0"; accepted is at most 32 printable characters, such as sha256=',
+    '36 intake.sources[0].auth.signed: found "{time}.{body}"; accepted is printable text with {body} once and {timestamp} at most once, such as {timestamp}.{body}',
+  ],
+  [
+    'an HMAC without a header',
+    'scheme: bearer',
+    'scheme: hmac',
+    "30 intake.sources[0].auth.header: found nothing; accepted is a header's name such as X-Signature",
+  ],
+  ...['{timestamp}.', '{body}{body}', '{timestamp}{timestamp}{body}', '{body', '{body}ü', ''].map(
+    (signed): [string, string, string, string] => [
+      `${JSON.stringify(signed)} for what is signed`,
+      'scheme: bearer',
+      `scheme: hmac\n        header: X-Sum\n        signed: ${JSON.stringify(signed)}`,
+      `33 intake.sources[0].auth.signed: found ${JSON.stringify(signed)}; accepted is printable text with {body} once and {timestamp} at most once, such as {timestamp}.{body}`,
+    ],
+  ),
+  [
+    'a signed time in no header',
+    'scheme: bearer',
+    'scheme: hmac\n        header: X-Sum\n        signed: "{timestamp}.{body}"',
+    '33 intake.sources[0].auth.signed: found "{timestamp}.{body}"; accepted is text without {timestamp}, unless `timestampHeader` is set',
+  ],
+  [
+    'a time in a header that is not signed',
+    'scheme: bearer',
+    'scheme: hmac\n        header: X-Sum\n        timestampHeader: X-Time',
+    '33 intake.sources[0].auth.timestampHeader: found "X-Time"; accepted is nothing, unless `signed` has {timestamp} in it',
+  ],
+  [
+    'Amazon SNS without a topic',
+    'scheme: bearer',
+    'scheme: aws-sns\n        topics: []\n        signatureVersion: 3',
+    '32 intake.sources[0].auth.topics: found an empty list; accepted is a list of at least 1',
+    '33 intake.sources[0].auth.signatureVersion: found 3; accepted is a whole number from 1 to 2',
+  ],
+  [
+    'a topic that is none',
+    'scheme: bearer',
+    'scheme: aws-sns\n        topics: ["arn:aws:sns:eu-central-1:1234:alerts"]',
+    '32 intake.sources[0].auth.topics[0]: found "arn:aws:sns:eu-central-1:1234:alerts"; accepted is a topic\'s ARN such as arn:aws:sns:eu-central-1:123456789012:alerts',
+  ],
+  [
     'an unknown operator',
     'op: gte',
     'op: ge',
@@ -770,6 +861,13 @@ describe('readConfig, looking around', () => {
     expect(faultsOf(text, around({ TOKEN: 'hunter2' }))).toEqual([
       '33 intake.sources[0].auth.secrets[0]: found environment variable ABSENT, which is not set; accepted is a secret this user may read',
       '34 intake.sources[0].auth.secrets[1]: found a secret that is short for bearer; accepted is one generated from 32 random bytes',
+    ]);
+  });
+
+  it('asks for a certificate where no secret is meant', () => {
+    const text = sound.replace('bearer', 'aws-sns\n        topics: ["arn:aws:sns:eu-central-1:123456789012:alerts"]');
+    expect(faultsOf(text, around({ TOKEN: 'hunter2' }))).toEqual([
+      '34 intake.sources[0].auth.secrets[0]: found what is short for aws-sns; accepted is a certificate that Amazon SNS signs with',
     ]);
   });
 

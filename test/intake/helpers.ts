@@ -2,11 +2,12 @@ import { createHmac } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import { createConnection, type Socket } from 'node:net';
 import { type Clock, systemClock } from '../../daemon/base/clock.ts';
-import { silentLog } from '../../daemon/base/log.ts';
+import { type Log, silentLog } from '../../daemon/base/log.ts';
 import type { Cause, Delivery } from '../../daemon/base/protocol.ts';
 import { Secret } from '../../daemon/base/secret.ts';
 import { createIntake } from '../../daemon/intake/intake.ts';
 import type { GatePort, IntakeSource } from '../../daemon/intake/ports.ts';
+import type { Attempt } from '../../daemon/intake/scheme.ts';
 
 /** A clock that moves only when told. */
 export class ManualClock implements Clock {
@@ -142,6 +143,17 @@ export function signed(
   return { 'webhook-id': id, 'webhook-timestamp': timestamp, 'webhook-signature': `v1,${mac}` };
 }
 
+/** As Node hands them over: name, value, name, value … */
+export const raw = (headers: Readonly<Record<string, string>>) => Object.entries(headers).flat();
+
+/** Whether `attempt` accepts `body`, which arrives in pieces of `step` bytes. */
+export function passes(attempt: Attempt, body: Buffer, step = body.length): boolean {
+  if (attempt.kind === 'whole') return attempt.verdict(body).authentic;
+  if (attempt.kind !== 'signed') return attempt.kind === 'authentic';
+  for (let at = 0; at < body.length; at += step) attempt.update(body.subarray(at, at + step));
+  return attempt.verdict().authentic;
+}
+
 export const authorized = { authorization: `Bearer ${TOKEN}` };
 
 export interface Bench {
@@ -160,6 +172,7 @@ export async function bench(
     maxBody?: number;
     clock?: Clock;
     record?: (delivery: Delivery) => void;
+    log?: Log;
   } = {},
 ): Promise<Bench> {
   const gate = new FakeGate();
@@ -170,7 +183,7 @@ export async function bench(
     maxBody: options.maxBody ?? 4096,
     gate,
     clock: options.clock ?? systemClock,
-    log: silentLog,
+    log: options.log ?? silentLog,
     record: options.record ?? ((delivery) => void deliveries.push(delivery)),
   });
   const port = await intake.start('127.0.0.1', 0);

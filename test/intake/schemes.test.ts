@@ -1,11 +1,11 @@
+import { createHmac, generateKeyPairSync, sign } from 'node:crypto';
 import { inspect } from 'node:util';
 import { describe, expect, test } from 'vitest';
 import { hasCode } from '../../daemon/base/errors.ts';
 import { Secret } from '../../daemon/base/secret.ts';
 import type { IntakeSource } from '../../daemon/intake/ports.ts';
-import type { Attempt } from '../../daemon/intake/scheme.ts';
 import { authenticatorOf, decoyOf, secretFault } from '../../daemon/intake/schemes.ts';
-import { detector, NEXT_WHSEC, prometheus, sampleJson, signed, TOKEN, WHSEC } from './helpers.ts';
+import { detector, NEXT_WHSEC, passes, prometheus, raw, sampleJson, signed, TOKEN, WHSEC } from './helpers.ts';
 
 interface Vector {
   id: string;
@@ -17,7 +17,6 @@ interface Vector {
   expect: string;
 }
 
-const raw = (headers: Record<string, string>) => Object.entries(headers).flat();
 const webhooks = (secrets: string[], tolerance = '300s'): IntakeSource => ({
   ...detector,
   auth: { scheme: 'standard-webhooks', secrets: secrets.map(Secret.fromText), tolerance },
@@ -26,12 +25,6 @@ const tokens = (...secrets: string[]): IntakeSource => ({
   ...prometheus,
   auth: { scheme: 'bearer', secrets: secrets.map(Secret.fromText) },
 });
-
-function passes(attempt: Attempt, body: Buffer, step = body.length): boolean {
-  if (attempt.kind !== 'signed') return attempt.kind === 'authentic';
-  for (let at = 0; at < body.length; at += step) attempt.update(body.subarray(at, at + step));
-  return attempt.verdict().authentic;
-}
 
 describe('Standard Webhooks', () => {
   const vectors = sampleJson('standard-webhooks-vectors.json') as unknown as Vector[];
@@ -115,10 +108,10 @@ describe('Standard Webhooks', () => {
   test.each([
     ['whsec_', 'holds 0 bytes'],
     [`whsec_${Buffer.alloc(23).toString('base64')}`, 'holds 23 bytes'],
-    [WHSEC.slice('whsec_'.length), 'is not `whsec_`'],
-    ['whsec_!!!!MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw', 'is not `whsec_`'],
-    [`${WHSEC}\n`, 'is not `whsec_`'],
-    ['', 'is not `whsec_`'],
+    [WHSEC.slice('whsec_'.length), 'is not `whsec_` or `whpk_`'],
+    ['whsec_!!!!MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw', 'is not `whsec_` or `whpk_`'],
+    [`${WHSEC}\n`, 'is not `whsec_` or `whpk_`'],
+    ['', 'is not `whsec_` or `whpk_`'],
   ])('secret %j %s', (secret, fault) => {
     expect(secretFault('standard-webhooks', Secret.fromText(secret))).toContain(fault);
   });
@@ -163,6 +156,135 @@ describe('Bearer', () => {
   });
 
   test('24 characters suffice', () => expect(secretFault('bearer', Secret.fromText('x'.repeat(24)))).toBeUndefined());
+});
+
+describe('Standard Webhooks, from shared to public', () => {
+  const { publicKey, privateKey } = generateKeyPairSync('ed25519');
+  const raw32 = Buffer.from(publicKey.export({ format: 'jwk' }).x ?? '', 'base64url');
+  const authenticate = authenticatorOf(webhooks([WHSEC, `whpk_${raw32.toString('base64')}`]));
+  const body = Buffer.from('{}');
+  const wall = 1_700_000_000_000;
+  const headers = signed(body, { wall });
+  const v1 = headers['webhook-signature'] ?? '';
+  const v1a = `v1a,${sign(null, Buffer.from(`msg_1.1700000000.${body}`), privateKey).toString('base64')}`;
+  const other = `v1a,${Buffer.alloc(64).toString('base64')}`;
+  const accepts = (signatures: string, at = wall) =>
+    passes(authenticate(raw({ ...headers, 'webhook-signature': signatures }), at), body);
+
+  test.each([
+    [v1, true],
+    [v1a, true],
+    [`${v1a} ${v1}`, true],
+    [`v1,AAAA ${other} ${v1a}`, true],
+    [other, false],
+    [v1a.replace('v1a', 'v1'), false],
+    [v1.replace('v1', 'v1a'), false],
+    [`${v1a.slice(0, -2)}`, false],
+    [`${other} ${other} ${other} ${v1a}`, true],
+    [`${other} ${other} ${other} ${other} ${v1a}`, false],
+  ])('%s → %s', (signatures, accepted) => expect(accepts(signatures)).toBe(accepted));
+
+  test('neither outlives the tolerance', () => {
+    for (const signatures of [v1, v1a, `${v1} ${v1a}`]) expect(accepts(signatures, wall + 300_001)).toBe(false);
+  });
+
+  test('a private key is refused, and nobody is told it', () => {
+    const secret = Secret.fromText(`whsk_${raw32.toString('base64')}`);
+    expect(secretFault('standard-webhooks', secret)).toBe(
+      'is a private key: the sender keeps it, the `whpk_` key belongs here',
+    );
+  });
+});
+
+describe('HMAC as configured', () => {
+  const body = Buffer.from('{}');
+  const wall = 1_700_000_000_000;
+  const secret = 'a-secret-that-is-long-enough';
+  const auth = { scheme: 'hmac', header: 'X-Sum', algorithm: 'sha256', tolerance: '5m', prefix: '' } as const;
+  const source = (settings: object): IntakeSource => ({
+    ...detector,
+    auth: { ...auth, signed: '{body}', encoding: 'hex', ...settings, secrets: [Secret.fromText(secret)] },
+  });
+  const sum = (text: string, encoding: 'hex' | 'base64' = 'hex') =>
+    createHmac('sha256', secret).update(text).digest(encoding);
+
+  test.each([
+    ['1700000000', true],
+    ['1699999700', true],
+    ['1699999699', false],
+    ['1700000000123', true],
+    ['1699999699999', false],
+    ['2023-11-14T22:13:20Z', true],
+    ['2023-11-14T23:13:20.5+01:00', true],
+    ['2023-11-14T22:08:19Z', false],
+    ['2023-11-14T22:13:20', false],
+    ['2023-11-14', false],
+    ['1700000000.0', false],
+    ['', false],
+  ])('the signed time %j → %s', (time, accepted) => {
+    const authenticate = authenticatorOf(source({ signed: '{timestamp}.{body}', timestampHeader: 'X-Time' }));
+    const headers = raw({ 'x-sum': sum(`${time}.{}`), 'x-time': time });
+    expect(passes(authenticate(headers, wall), body)).toBe(accepted);
+  });
+
+  test('time after the body, in base64', () => {
+    const authenticate = authenticatorOf(
+      source({ signed: '{body}{timestamp}', timestampHeader: 'X-Time', encoding: 'base64' }),
+    );
+    const time = '2023-11-14T22:13:20Z';
+    expect(passes(authenticate(raw({ 'x-sum': sum(`{}${time}`, 'base64'), 'x-time': time }), wall), body)).toBe(true);
+    expect(passes(authenticate(raw({ 'x-sum': sum(`${time}{}`, 'base64'), 'x-time': time }), wall), body)).toBe(false);
+  });
+
+  test('the prefix is part of it', () => {
+    const authenticate = authenticatorOf(source({ prefix: 'sha256=' }));
+    for (const [value, accepted] of [
+      [`sha256=${sum('{}')}`, true],
+      [`sha256=${sum('{}').toUpperCase()}`, true],
+      [sum('{}'), false],
+      [`SHA256=${sum('{}')}`, false],
+      [`sha256=sha256=${sum('{}')}`, false],
+    ] as const)
+      expect([value, passes(authenticate(raw({ 'x-sum': value }), wall), body)]).toEqual([value, accepted]);
+  });
+});
+
+test('of PagerDuty only version 1 counts, wherever in the list it stands', () => {
+  const secret = 'a-secret-that-is-long-enough';
+  const auth = { scheme: 'pagerduty', secrets: [Secret.fromText(secret)] } as const;
+  const authenticate = authenticatorOf({ ...detector, auth });
+  const hex = createHmac('sha256', secret).update('{}').digest('hex');
+  for (const [value, accepted] of [
+    [`v1=${hex}`, true],
+    [`v2=00,v1=${hex}`, true],
+    [`v1=${hex},v1=${'0'.repeat(64)}`, true],
+    [`v1=${'0'.repeat(64)}, v1=${hex}`, true],
+    [`v2=${hex}`, false],
+    [`xv1=${hex}`, false],
+    [`v1=${hex}x`, false],
+    [hex, false],
+    [',', false],
+  ] as const)
+    expect([value, passes(authenticate(raw({ 'x-pagerduty-signature': value }), 0), Buffer.from('{}'))]).toEqual([
+      value,
+      accepted,
+    ]);
+});
+
+test('Grafana signs in the header its documentation names, or in that of its code', () => {
+  const secret = 'a-secret-that-is-long-enough';
+  const auth = { scheme: 'grafana', tolerance: '5m', secrets: [Secret.fromText(secret)] } as const;
+  const value = createHmac('sha256', secret).update('{}').digest('hex');
+  for (const [settings, name, accepted] of [
+    [{}, 'X-Grafana-Alerting-Signature', true],
+    [{}, 'X-Grafana-Alert-Signature', true],
+    [{}, 'X-Signed', false],
+    [{ header: 'X-Signed' }, 'X-Signed', true],
+    [{ header: 'X-Signed' }, 'X-Grafana-Alerting-Signature', false],
+  ] as const) {
+    const authenticate = authenticatorOf({ ...detector, auth: { ...auth, ...settings } });
+    expect([name, passes(authenticate([name, value], 0), Buffer.from('{}'))]).toEqual([name, accepted]);
+  }
 });
 
 test('a fault never quotes the secret', () => {
