@@ -1,4 +1,4 @@
-import { readFile, writeFile } from 'node:fs/promises';
+import { writeFile } from 'node:fs/promises';
 import { basename } from 'node:path';
 import { isoTime } from '../base/clock.ts';
 import { PortcullisError, reasonOf } from '../base/errors.ts';
@@ -88,13 +88,4 @@ export function asRecipient(
   kind: Recipient['kind'] = 'recovery',
 ): Recipient {
   return { key: publicKey.toString('base64'), name: name.slice(0, 64), kind, since: isoTime(context.clock.wall()) };
-}
-
-/** The appliance's two secrets as they lie on this box. Rejects with `state.uninitialised`. */
-export async function readSecret(path: string): Promise<Buffer> {
-  try {
-    return await readFile(path);
-  } catch (error) {
-    throw new PortcullisError('state.uninitialised', `${path} cannot be read: ${reasonOf(error)}.`);
-  }
 }

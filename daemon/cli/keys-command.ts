@@ -1,8 +1,15 @@
 import { basename } from 'node:path';
 import { isoTime } from '../base/clock.ts';
 import { PortcullisError } from '../base/errors.ts';
-import { Secret } from '../base/secret.ts';
-import { fingerprint, type Identity, readIdentity, recipientKeys, statePaths, writeIdentity } from '../config/state.ts';
+import {
+  fingerprint,
+  type Identity,
+  readIdentity,
+  readOwnSecret,
+  recipientKeys,
+  statePaths,
+  writeIdentity,
+} from '../config/state.ts';
 import { stageRecipients } from '../vault/change-recipients.ts';
 import { expectVault } from '../vault/format-object.ts';
 import { answerChallenge, type RecoveryKey } from '../vault/recovery-key.ts';
@@ -16,7 +23,6 @@ import {
   provenFile,
   provenHolder,
   type Recipient,
-  readSecret,
   writeNew,
   writeNewKey,
 } from './key-making.ts';
@@ -225,8 +231,8 @@ async function change(appliance: Appliance, recipients: readonly Recipient[], co
     staging: paths.staging,
     vaultId,
     secrets: {
-      sealing: new Secret(await readSecret(paths.sealingSecret)),
-      signing: new Secret(await readSecret(paths.signingSeed)),
+      sealing: await readOwnSecret(paths.sealingSecret),
+      signing: await readOwnSecret(paths.signingSeed),
     },
     recipients: recipientKeys(next),
     wall: context.clock.wall(),

@@ -2,6 +2,7 @@ import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { writeDurably } from '../base/durable.ts';
 import { errnoOf, PortcullisError, reasonOf } from '../base/errors.ts';
+import { Secret } from '../base/secret.ts';
 import { integer, list, type Of, object, oneOf, text } from '../base/shape.ts';
 import type { Config } from './schema.ts';
 
@@ -59,6 +60,18 @@ export async function readIdentity(path: string): Promise<Identity> {
   } catch (error) {
     const why = errnoOf(error) === 'ENOENT' ? 'there is no such file' : reasonOf(error);
     throw new PortcullisError('state.uninitialised', `This appliance has no identity in ${path}: ${why}.`);
+  }
+}
+
+/** One of the appliance's own secrets (`statePaths`). Rejects with `state.uninitialised`. */
+export async function readOwnSecret(path: string): Promise<Secret> {
+  try {
+    return new Secret(await readFile(path));
+  } catch (error) {
+    throw new PortcullisError(
+      'state.uninitialised',
+      `The appliance's secret ${path} cannot be read: ${reasonOf(error)}.`,
+    );
   }
 }
 

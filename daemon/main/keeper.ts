@@ -1,17 +1,14 @@
 /** The keeper's process: `keeper.js CONFIG`. Schedule, ledger, page, and the cycle seal, connect, ship, verify, isolate. */
-import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { systemClock } from '../base/clock.ts';
 import { makeDirectory } from '../base/durable.ts';
 import { durationMs } from '../base/duration.ts';
-import { PortcullisError, reasonOf } from '../base/errors.ts';
-import { Secret } from '../base/secret.ts';
 import { sizeBytes } from '../base/size.ts';
 import { windowsOf } from '../config/gate.ts';
 import { keepRules } from '../config/keep.ts';
 import { loadConfig } from '../config/load.ts';
 import type { Config } from '../config/schema.ts';
-import { readIdentity, statePaths } from '../config/state.ts';
+import { readIdentity, readOwnSecret, statePaths } from '../config/state.ts';
 import { GateClient } from '../intake/gate-client.ts';
 import { Calendar } from '../keeper/calendar.ts';
 import { Carrier } from '../keeper/carrier.ts';
@@ -42,7 +39,7 @@ async function start(): Promise<Running> {
   const { appliance, sources, vault, web: settings } = config;
   const paths = statePaths(config);
   const identity = await readIdentity(paths.identity);
-  const signing = await readSigningSeed(paths.signingSeed);
+  const signing = await readOwnSecret(paths.signingSeed);
   const vaultId = Buffer.from(identity.vaultId, 'hex');
   for (const path of [paths.staging, paths.index, paths.work]) await makeDirectory(path);
   const ledger = openLedger({ path: paths.ledger, clock: systemClock, log });
@@ -166,14 +163,6 @@ function linkProofs(board: Config['board']): LinkProofs {
           ),
         }),
   });
-}
-
-async function readSigningSeed(path: string): Promise<Secret> {
-  try {
-    return new Secret(await readFile(path));
-  } catch (error) {
-    throw new PortcullisError('state.uninitialised', `The signing seed cannot be read: ${reasonOf(error)}.`);
-  }
 }
 
 await live(log, start);

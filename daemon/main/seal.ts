@@ -1,14 +1,12 @@
 /** The seal job: reads one source, leaves a batch of finished ciphertext in staging. Never sees the vault. */
-import { readFile } from 'node:fs/promises';
 import { availableParallelism } from 'node:os';
 import { join } from 'node:path';
 import { systemClock } from '../base/clock.ts';
 import { makeDirectory } from '../base/durable.ts';
-import { PortcullisError, reasonOf } from '../base/errors.ts';
 import { type SealMessage, type SealRequest, sealRequest } from '../base/jobs.ts';
 import type { Lines } from '../base/lines.ts';
-import { Secret } from '../base/secret.ts';
-import { globTest } from '../sources/glob.ts';
+import { readOwnSecret } from '../config/state.ts';
+import { globsTest } from '../sources/glob.ts';
 import { openSource, type SourceSettings } from '../sources/open.ts';
 import { seal } from '../vault/seal.ts';
 import { sealThreads } from '../vault/seal-plan.ts';
@@ -29,7 +27,7 @@ async function work(request: SealRequest, lines: Lines<SealMessage | Failed>): P
   await makeDirectory(workdir);
   const { signal } = new AbortController();
   const { entries, facts } = await source.pull({ workdir, signal });
-  const sealing = await readSecret(request.secret);
+  const sealing = await readOwnSecret(request.secret);
   const vaultId = Buffer.from(request.vaultId, 'hex');
   const sealed = await seal({
     staging: request.staging,
@@ -52,7 +50,7 @@ async function work(request: SealRequest, lines: Lines<SealMessage | Failed>): P
       secret: sealing.reveal(),
       vaultId,
     }),
-    ...(settings.kind === 'directory' ? { isCanary: matching(settings.canaries) } : {}),
+    ...(settings.kind === 'directory' ? { isCanary: globsTest(settings.canaries) } : {}),
     part: (batch) => lines.send({ type: 'part', batch }),
     full: async () => {
       lines.send({ type: 'full' });
@@ -77,19 +75,6 @@ async function work(request: SealRequest, lines: Lines<SealMessage | Failed>): P
     pinnedBytes,
     doubts: [...doubts],
   });
-}
-
-function matching(patterns: readonly string[]): (path: Buffer) => boolean {
-  const tests = patterns.map(globTest);
-  return (path) => tests.some((test) => test(path.toString('utf8')));
-}
-
-async function readSecret(path: string): Promise<Secret> {
-  try {
-    return new Secret(await readFile(path));
-  } catch (error) {
-    throw new PortcullisError('state.uninitialised', `The sealing secret cannot be read: ${reasonOf(error)}.`);
-  }
 }
 
 serveJob(sealRequest, work);

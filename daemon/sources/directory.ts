@@ -5,7 +5,7 @@ import { type Content, type Entry, type Link, MAX_XATTR_BYTES, MAX_XATTRS, type 
 import { errnoOf, PortcullisError, reasonOf } from '../base/errors.ts';
 import { loadPosix, type Posix } from '../files/posix.ts';
 import { stopped } from './failure.ts';
-import { globTest } from './glob.ts';
+import { globsTest } from './glob.ts';
 import type { Source } from './source.ts';
 
 export interface DirectoryOptions {
@@ -34,12 +34,7 @@ const BYTES = 'latin1';
  * File systems mounted below the root are entered, and named in `facts.mounts`, at most 100 of them.
  */
 export function directorySource({ name, path, exclude }: DirectoryOptions): Source {
-  const tests = exclude.map(globTest);
-  const excluded = (relative: Buffer) => {
-    if (tests.length === 0) return false;
-    const text = relative.toString('utf8');
-    return tests.some((test) => test(text));
-  };
+  const excluded = globsTest(exclude);
   const root = Buffer.from(path);
 
   async function rootStat(): Promise<BigIntStats> {

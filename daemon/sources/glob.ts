@@ -16,3 +16,13 @@ export function globTest(pattern: string): (path: string) => boolean {
   const expression = new RegExp(`^${source}$`, 'su');
   return (path) => expression.test(path);
 }
+
+/** A test for raw paths against several patterns: one has to match. */
+export function globsTest(patterns: readonly string[]): (path: Buffer) => boolean {
+  const tests = patterns.map(globTest);
+  return (path) => {
+    if (tests.length === 0) return false;
+    const text = path.toString('utf8');
+    return tests.some((test) => test(text));
+  };
+}

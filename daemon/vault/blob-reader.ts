@@ -12,7 +12,7 @@ import { decodePackSet, type ListedPack } from './pack-set.ts';
 import type { DraftBody } from './record.ts';
 import type { Reference } from './reference.ts';
 import type { Store } from './store.ts';
-import { damaged, isStoreFailure } from './vault-error.ts';
+import { damaged, isStoreFailure, unlessDamaged } from './vault-error.ts';
 
 /** Plaintexts kept: neighbours in the file list share bundles. */
 const CACHED = 4;
@@ -226,14 +226,5 @@ export class BlobReader {
         // Not this appliance's, or damaged: `verify` says so.
       }
     }
-  }
-}
-
-async function unlessDamaged<T>(result: Promise<T>): Promise<T | undefined> {
-  try {
-    return await result;
-  } catch (error) {
-    if (!(error instanceof PortcullisError) || isStoreFailure(error)) throw error;
-    return undefined;
   }
 }

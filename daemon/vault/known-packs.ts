@@ -15,6 +15,7 @@ import { decodePackSet, type ListedPack } from './pack-set.ts';
 import { PackTable } from './pack-table.ts';
 import { listBatches } from './staging.ts';
 import type { Store } from './store.ts';
+import { attempt } from './vault-error.ts';
 
 /**
  * What the appliance remembers of the vault, so that sealing can leave out what is there: copies of the indexes and pack
@@ -110,15 +111,6 @@ async function isDoomed(
     }
   }
   return false;
-}
-
-/** A memory that cannot be read is as good as none: at worst its content is written once more. */
-function attempt<T>(read: () => T): T | undefined {
-  try {
-    return read();
-  } catch {
-    return undefined;
-  }
 }
 
 async function filesIn(folder: string): Promise<string[]> {

@@ -12,7 +12,7 @@ import { type LostPack, rememberLost } from './lost-packs.ts';
 import { readPackTable } from './pack.ts';
 import { decodePackSet, type ListedPack } from './pack-set.ts';
 import type { Store } from './store.ts';
-import { isStoreFailure } from './vault-error.ts';
+import { attempt, isStoreFailure, unlessDamaged } from './vault-error.ts';
 
 export interface Rebuilt {
   /** Packs that the snapshots need and that the next seal can build on. */
@@ -47,7 +47,7 @@ export async function rebuildIndex(options: {
     chain.records.filter(({ hash }) => !expired.has(hash)).flatMap(({ snapshot }) => snapshot?.packsets ?? []),
   );
   for (const id of sets) {
-    const bytes = await unlessLost(store.get(`packsets/${id}`));
+    const bytes = await unlessDamaged(store.get(`packsets/${id}`));
     const packs = bytes === undefined ? undefined : attempt(() => decodePackSet(id, bytes));
     told();
     if (bytes === undefined || packs === undefined) continue;
@@ -68,7 +68,7 @@ export async function rebuildIndex(options: {
 
   const described = new Set<string>();
   for await (const { name } of store.list('index')) {
-    const bytes = await unlessLost(store.get(name));
+    const bytes = await unlessDamaged(store.get(name));
     told();
     if (bytes === undefined || name !== `index/${sha256Hex(bytes)}`) continue;
     const index = attempt(() => openIndex(bytes, keys.vaultId, indexKey));
@@ -94,8 +94,9 @@ export async function rebuildIndex(options: {
     told();
     if (epoch === undefined || pack === undefined) continue;
     footers++;
-    const packs = [...(byEpoch.get(epoch) ?? []), pack];
+    const packs = byEpoch.get(epoch) ?? [];
     byEpoch.set(epoch, packs);
+    packs.push(pack);
     if (packs.reduce((sum, { table }) => sum + table.length, 0) >= INDEX_TARGET) await write(epoch);
   }
   for (const epoch of byEpoch.keys()) await write(epoch);
@@ -103,7 +104,7 @@ export async function rebuildIndex(options: {
 }
 
 async function epochOfSession(store: Store, id: string): Promise<string | undefined> {
-  const bytes = await unlessLost(store.get(`keys/session-${id}`));
+  const bytes = await unlessDamaged(store.get(`keys/session-${id}`));
   return bytes === undefined ? undefined : attempt(() => parseSession(id, bytes).epoch);
 }
 
@@ -119,23 +120,6 @@ async function readFooter(
     return { hash, size, header: header.bytes, table: encodeBlobTable(blobs) };
   } catch (error) {
     if (error instanceof PortcullisError && isStoreFailure(error)) throw error;
-    return undefined;
-  }
-}
-
-function attempt<T>(read: () => T): T | undefined {
-  try {
-    return read();
-  } catch {
-    return undefined;
-  }
-}
-
-async function unlessLost<T>(result: Promise<T>): Promise<T | undefined> {
-  try {
-    return await result;
-  } catch (error) {
-    if (!(error instanceof PortcullisError) || isStoreFailure(error)) throw error;
     return undefined;
   }
 }

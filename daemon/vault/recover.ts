@@ -4,7 +4,7 @@ import { readAppliance, sessionRecipients } from './key-objects.ts';
 import type { RecoveryKey } from './recovery-key.ts';
 import type { Store } from './store.ts';
 import { openVault, type Vault } from './vault.ts';
-import { isStoreFailure } from './vault-error.ts';
+import { unlessDamaged } from './vault-error.ts';
 
 /** What a new appliance needs to go on where a dead one stopped. */
 export interface Recovered {
@@ -36,9 +36,6 @@ export async function recover(store: Store, key: RecoveryKey, expectHead?: strin
   const sealedTo =
     last?.snapshot === undefined || created > last.time
       ? recipients
-      : await sessionRecipients(store, last.snapshot.session).catch((error: unknown) => {
-          if (!(error instanceof PortcullisError) || isStoreFailure(error)) throw error;
-          return recipients;
-        });
+      : ((await unlessDamaged(sessionRecipients(store, last.snapshot.session))) ?? recipients);
   return { vault, secrets, recipients: sealedTo, head: newest && { seq: newest.seq, hash: newest.hash } };
 }

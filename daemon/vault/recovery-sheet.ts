@@ -18,7 +18,7 @@ export function recoverySheet(text: string, { name, printed }: SheetFacts): stri
   const file = parseKeyFile(text);
   const lines = text.split(/\r?\n/).filter((line) => line !== '' && !line.startsWith('#'));
   const words = file.kind === 'open' ? entropyToMnemonic(file.key.privateKey.reveal(), wordlist).split(' ') : undefined;
-  const vault = lines.find((line) => line.startsWith('vault-id'))?.replace(/^vault-id: | \[.*$/g, '') ?? '';
+  const vault = lines.find((line) => /^vault-id/i.test(line))?.replace(/^vault-id *: *| *\[.*$/gi, '') ?? '';
   return `<!doctype html>
 <html lang="en">
 <meta charset="utf-8">

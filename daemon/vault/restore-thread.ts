@@ -12,6 +12,7 @@ import { openBlob } from './pack.ts';
 import type { Reference } from './reference.ts';
 import { AttributeSetter } from './restore-attributes.ts';
 import { FileWriter } from './restore-file.ts';
+import { attempt } from './vault-error.ts';
 
 export interface RestoreThreadSetup {
   readonly vaultId: Uint8Array;
@@ -105,14 +106,6 @@ if (port !== null) {
     const { content } = answer;
     port.postMessage(answer, content !== undefined && isOwn(content) ? [content.buffer] : []);
   });
-}
-
-function attempt(read: () => Buffer): Buffer | undefined {
-  try {
-    return read();
-  } catch {
-    return undefined;
-  }
 }
 
 function hashOf(content: readonly Buffer[]): string {

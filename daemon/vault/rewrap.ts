@@ -6,7 +6,7 @@ import { parseSession, type Session, unwrapSession, type WrappedSession, wrapSes
 import { exactly, hex, loose } from './loose.ts';
 import type { RecoveryKey } from './recovery-key.ts';
 import type { Store } from './store.ts';
-import { isStoreFailure } from './vault-error.ts';
+import { isStoreFailure, unlessDamaged } from './vault-error.ts';
 
 /** Session keys wrapped again, to recipients that came later: docs/vault-format.md section 4.6. */
 
@@ -65,9 +65,7 @@ export async function readRewrapped(
     const own = await commitmentOf(store, id);
     for (const one of wrapped) {
       if (own !== undefined && own !== one.commitment) continue;
-      const session = await unwrapSession(key, one, `keys/session-${id}, wrapped again,`).catch((error: unknown) => {
-        if (!(error instanceof PortcullisError)) throw error;
-      });
+      const session = await unlessDamaged(unwrapSession(key, one, `keys/session-${id}, wrapped again,`));
       if (session !== undefined) return session;
     }
     return undefined;
@@ -86,12 +84,8 @@ function macOf({ key }: Session, vaultId: Buffer, { recipients }: Pick<WrappedSe
 
 /** What the session's own object commits to; undefined where that is lost. */
 async function commitmentOf(store: Store, id: string): Promise<string | undefined> {
-  try {
-    return parseSession(id, await store.get(`keys/session-${id}`)).commitment;
-  } catch (error) {
-    if (error instanceof PortcullisError && isStoreFailure(error)) throw error;
-    return undefined;
-  }
+  const own = store.get(`keys/session-${id}`).then((bytes) => parseSession(id, bytes).commitment);
+  return unlessDamaged(own);
 }
 
 export interface Rewrapped {
@@ -122,16 +116,9 @@ export async function rewrap(
     const id = /^keys\/session-([0-9a-f]{64})$/.exec(name)?.[1];
     if (id === undefined) continue;
     opens.set(id, opens.get(id) ?? new Set());
-    const own = await store.get(name).catch((error: unknown) => {
-      if (error instanceof PortcullisError && !isStoreFailure(error)) return undefined;
-      throw error;
-    });
-    try {
-      if (own !== undefined) note(id, parseSession(id, own));
-    } catch (error) {
-      // Damaged: it may have been wrapped again before it was.
-      if (!(error instanceof PortcullisError)) throw error;
-    }
+    // Damaged, it may have been wrapped again before it was.
+    const own = await unlessDamaged(store.get(name).then((bytes) => parseSession(id, bytes)));
+    if (own !== undefined) note(id, own);
   }
   const again = new Map<string, Of<typeof shape>['sessions']>();
   for await (const { sessions } of rewraps(store, vaultId)) {

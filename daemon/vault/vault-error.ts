@@ -10,3 +10,22 @@ export function damaged(name: string, error: unknown): PortcullisError {
 export function isStoreFailure(error: PortcullisError): boolean {
   return error.code.startsWith('store.') && !hasCode(error, 'store.missing') && !hasCode(error, 'store.failed');
 }
+
+/** Undefined where the object is damaged, missing or cannot be opened. Rejects when the store itself fails. */
+export async function unlessDamaged<T>(result: Promise<T>): Promise<T | undefined> {
+  try {
+    return await result;
+  } catch (error) {
+    if (!(error instanceof PortcullisError) || isStoreFailure(error)) throw error;
+    return undefined;
+  }
+}
+
+/** Undefined where it throws: what cannot be read is as good as absent. */
+export function attempt<T>(read: () => T): T | undefined {
+  try {
+    return read();
+  } catch {
+    return undefined;
+  }
+}
