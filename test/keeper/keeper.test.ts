@@ -22,6 +22,54 @@ afterEach(async () => {
   expect(rejections).toEqual([]);
 });
 
+describe('who can read what is sealed', () => {
+  it('is in the ledger before anything is sealed to others, and wants attention for a week', async () => {
+    world.ledger.now = () => world.clock.wall();
+    await world.boot();
+    const told: string[] = [];
+    world.runner.received = (job, message) => {
+      if (job.kind === 'seal')
+        told.push(
+          `${String(message['recipients'])} of ${String(world.ledger.of('recipients.changed').at(-1)?.['recipients'])}`,
+        );
+      world.play(job, message);
+    };
+    const sync = async () => {
+      const over = world.keeper.sync('a');
+      await world.settle();
+      await over;
+    };
+    await sync();
+    await sync();
+    // Where it begins is no change.
+    const attention = () => world.keeper.status().attention.join();
+    expect(attention()).not.toContain('recovery keys');
+    world.recipients = ['c', 'b'];
+    await sync();
+    expect(told).toEqual(['a of a', 'a of a', 'b,c of b,c']);
+    expect(world.ledger.of('recipients.changed')).toMatchObject([
+      { recipients: ['a'], before: [] },
+      { recipients: ['b', 'c'], before: ['a'] },
+    ]);
+    expect(attention()).toContain('The recovery keys were changed');
+    expect(attention()).toContain('there are 2 now');
+    await world.boot();
+    expect(attention()).toContain('The recovery keys were changed');
+    world.ledger.now = () => world.clock.wall() - 8 * 86_400_000;
+    world.recipients = ['d'];
+    await sync();
+    expect(attention()).not.toContain('recovery keys');
+  });
+
+  it('is not sealed to where the ledger cannot say so', async () => {
+    await world.boot();
+    world.ledger.refuses = (type) => type === 'recipients.changed';
+    const over = world.keeper.sync('a');
+    await expect(over).rejects.toThrow();
+    expect(world.runner.of('seal')).toHaveLength(0);
+  });
+});
+
 describe('a vault that has to be mounted', () => {
   it('is mounted before the first byte and unmounted before the link goes', async () => {
     world.window(5000, 60_000);

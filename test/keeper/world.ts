@@ -25,6 +25,8 @@ export class FakeLedger implements LedgerReads, LedgerWrites {
   readonly entries: LedgerEntry[] = [];
   /** Refuses an entry when it returns true. */
   refuses: (type: string) => boolean = () => false;
+  /** What entries are dated by. Default: their number. */
+  now: (seq: number) => number = (seq) => seq;
   /** Entries that will never be answered. */
   hangs: (type: string) => boolean = () => false;
 
@@ -34,7 +36,7 @@ export class FakeLedger implements LedgerReads, LedgerWrites {
     if (this.refuses(type)) throw new PortcullisError('ledger.failed', 'The disk is full.');
     canonical(data);
     const seq = this.entries.length + 1;
-    const entry = { seq, wall: seq, type, data, previous: '', hash: String(seq) };
+    const entry = { seq, wall: this.now(seq), type, data, previous: '', hash: String(seq) };
     this.entries.push(entry);
     return entry;
   }

@@ -131,7 +131,7 @@ describe('a recovery key with a passphrase', () => {
 
   it('cannot make this machine take more than a gigabyte, nor stretch by nothing', async () => {
     const locked = await formatLockedKey(key, passphrase, LOG_N);
-    for (const head of ['1508 0100', 'ff08 0100', '0908 0100', '0a09 0100', '0a00 0100', '0a08 0500']) {
+    for (const head of ['0a08 0101', '1508 0100', 'ff08 0100', '0908 0100', '0a09 0100', '0a00 0100', '0a08 0500']) {
       const value = /^protected-key: (.*) \[/m.exec(locked)?.[1]?.replace(/^.{9}/, head) ?? '';
       const { createHash } = await import('node:crypto');
       const bytes = Buffer.from(value.replaceAll(' ', ''), 'hex');

@@ -9,6 +9,7 @@ import { packName } from '../../daemon/vault/format.ts';
 import { readHeader } from '../../daemon/vault/header.ts';
 import { openIndex } from '../../daemon/vault/index-object.ts';
 import { formatLockedKey, formatRecoveryKey } from '../../daemon/vault/key-file.ts';
+import { encodeSessionObject, parseSession, unwrapSession } from '../../daemon/vault/key-objects.ts';
 import { readKnown } from '../../daemon/vault/known-packs.ts';
 import { readLost } from '../../daemon/vault/lost-packs.ts';
 import { openBlob, packKeyOf } from '../../daemon/vault/pack.ts';
@@ -126,6 +127,19 @@ describe('recovery keys', () => {
     expect(await restored(second, 1)).toBe('vault.recipient');
     expect(print((await restored(second, 2)) as Tree)).toEqual(print(LATER));
     expect(print((await restored(world.key, 1)) as Tree)).toEqual(print(TREE));
+  });
+
+  it('opens no session whose object commits to another key than it holds', async () => {
+    const sessionKey = Buffer.alloc(32, 7);
+    const { id, bytes } = await encodeSessionObject(sessionKey, world.secrets.sealing, world.vaultId, [
+      world.key.publicKey,
+    ]);
+    const honest = parseSession(id, bytes);
+    expect((await unwrapSession(world.key, honest, 'it')).key.reveal()).toEqual(sessionKey);
+    await expect(unwrapSession(world.key, { ...honest, commitment: '00'.repeat(32) }, 'it')).rejects.toMatchObject({
+      code: 'vault.damaged',
+      what: expect.stringContaining('another key than it commits to'),
+    });
   });
 
   it.skipIf(python === undefined)(
