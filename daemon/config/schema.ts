@@ -8,6 +8,7 @@ import {
   name,
   networkInterface,
   path,
+  patternFault,
   remoteHost,
   s3Endpoint,
   size,
@@ -355,10 +356,18 @@ const source = z.discriminatedUnion('kind', [gitSource, directorySource, command
 const scalar = z.union([z.string(), z.number(), z.boolean(), z.null()], 'text, a number, true, false or null');
 const keys = z
   .array(z.union([z.string(), z.int().min(0)], 'a key, or a place in an array from 0'))
-  .min(1)
   .max(16)
-  .describe('Keys from the root of the alert, one a step; a number is a place in an array.');
+  .describe('Keys from the root, one a step; a number is a place in an array. None: the root itself.');
 const compared = 'What to compare with.';
+const regularExpression = z
+  .string()
+  .min(1)
+  .max(1000)
+  .check(({ value, issues }) => {
+    const fault = patternFault(value);
+    if (fault !== undefined)
+      issues.push({ code: 'custom', input: value, message: `a regular expression of RE2 (${fault})` });
+  });
 const matcher = z.discriminatedUnion('op', [
   z.strictObject({
     path: keys,
@@ -386,9 +395,21 @@ const matcher = z.discriminatedUnion('op', [
     op: z.enum(['gte', 'lte']).describe('At least, at most; numbers written as text count.'),
     value: z.number().describe(compared),
   }),
+  z.strictObject({
+    path: keys,
+    op: z
+      .literal('re2')
+      .describe('Text in which this regular expression of RE2 is found; (?i) before it ignores case.'),
+    value: regularExpression.describe(compared),
+  }),
 ]);
 export type Matcher = z.infer<typeof matcher>;
-export type Condition = Matcher | { all: Condition[] } | { any: Condition[] } | { none: Condition[] };
+export type Condition =
+  | Matcher
+  | { readonly all: readonly Condition[] }
+  | { readonly any: readonly Condition[] }
+  | { readonly none: readonly Condition[] }
+  | { readonly each: Matcher['path']; readonly when: Condition };
 const condition: z.ZodType<Condition> = z
   .lazy(() => {
     const conditions = z.array(condition).min(1).max(50);
@@ -398,19 +419,72 @@ const condition: z.ZodType<Condition> = z
         z.strictObject({ all: conditions.describe('All of these hold.') }),
         z.strictObject({ any: conditions.describe('At least one of these holds.') }),
         z.strictObject({ none: conditions.describe('None of these holds.') }),
+        z.strictObject({
+          each: keys.describe('Path of an array; what stands there alone counts as an array of one.'),
+          when: condition.describe('What must hold for one of its items, which is the root of the paths in here.'),
+        }),
       ],
-      'a condition, one of {path, op, value}, {all: […]}, {any: […]}, {none: […]}',
+      'a condition, one of {path, op, value}, {all: […]}, {any: […]}, {none: […]}, {each, when}',
     );
   })
   .meta({ id: 'Condition' });
+
+/** What a rule may be asked about: the alert as it was sent, or what was recognised in it, wherever it stood. */
+export const RULE_SUBJECTS = [
+  'alert',
+  'mark',
+  'aws',
+  'azure',
+  'gcp',
+  'kubernetes',
+  'github',
+  'gitlab',
+  'falco',
+  'finding',
+  'platform',
+  'sql',
+  'command',
+  'http',
+  'tool',
+] as const;
+
+const ruleId = matching(/^[a-z0-9][a-z0-9._-]{0,99}$/, 'a short name of lower-case letters, digits, . _ and -');
+const ruleOn = z
+  .enum(RULE_SUBJECTS)
+  .describe(
+    'What the paths of the rule start at: `alert` is the alert as it was sent, the others what was recognised in it.',
+  );
+const ruleReason = z.string().min(1).max(300).describe('What the ledger and the page say when this rule trips.');
+const ruleRate = z
+  .strictObject({
+    count: whole(2, 10_000).describe('So many matches trip.'),
+    within: duration('1s', '1d').describe('When they fall into this time.'),
+    per: keys.optional().describe('Path of what is counted apart. Default: who did it.'),
+  })
+  .describe('The limit of a rule that acts by `rate`. Default: the one all such rules share.');
+const aboutAct =
+  '`trip`: at the first match. `rate`: when there are too many. `context`: only makes `rate` trip at half as many, for ten minutes.';
 const rule = z.strictObject({
-  id: matching(/^[a-z0-9][a-z0-9._-]{0,99}$/, 'a short name of lower-case letters, digits, . _ and -').describe(
-    'Name of the rule, unique in its source.',
-  ),
-  reason: z.string().min(1).max(300).describe('What the ledger and the page say when this rule trips.'),
-  when: condition.describe('What must be true of an alert.'),
+  id: ruleId.describe('Name of the rule, unique in its source.'),
+  on: ruleOn.default('alert'),
+  reason: ruleReason,
+  when: condition.describe('What must be true.'),
+  except: condition.optional().describe('What must not be true besides.'),
+  act: z.enum(['trip', 'rate', 'context']).default('trip').describe(aboutAct),
+  rate: ruleRate.optional(),
 });
 export type Rule = z.infer<typeof rule>;
+/** One for all sources: a new rule, or what is to be different about a shipped one of that name. */
+const sharedRule = z.strictObject({
+  id: ruleId.describe('Name of the rule: that of a shipped one changes it, another adds one.'),
+  on: ruleOn.optional(),
+  reason: ruleReason.optional(),
+  when: condition.optional().describe('What must be true.'),
+  except: condition.optional().describe('What must not be true besides.'),
+  act: z.enum(['trip', 'rate', 'context', 'off']).optional().describe(`${aboutAct} \`off\`: never.`),
+  rate: ruleRate.optional(),
+});
+export type SharedRule = z.infer<typeof sharedRule>;
 
 const secrets = (about: string) => z.array(secretRef).min(1).max(2).describe(`${about}; two while rotating.`);
 const signingSecrets = secrets('Secrets of at least 24 bytes');
@@ -515,17 +589,18 @@ const authSchemes = [
   }),
 ] as const;
 
+/** Shapes of bodies intake reads. */
+const FORMATS = ['alertmanager', 'json'] as const;
+
 const alertSource = z.strictObject({
   name: name.describe('Name of the sender, unique; it posts to /alerts/NAME.'),
-  format: z
-    .enum(['alertmanager', 'json'])
-    .describe('Shape of the body: Alertmanager webhook version 4, or any JSON object (or an array of them).'),
+  format: z.enum(FORMATS).describe('Shape of the body. `json`: any JSON object, or an array of them.'),
   auth: z.discriminatedUnion('scheme', authSchemes).describe('How the sender proves who it is.'),
   rules: z
     .array(rule)
     .max(200)
     .default([])
-    .describe('Trip when one of these matches. Alertmanager alerts are judged one by one.'),
+    .describe('Rules for this source beside those of all. Grouped alerts are judged one by one.'),
   unknown: z.enum(['trip', 'ignore']).default('trip').describe('What an authenticated body of unknown shape does.'),
 });
 export type AlertSource = z.infer<typeof alertSource>;
@@ -550,6 +625,18 @@ export const configSchema = z
           .default(1 << 20)
           .describe('Largest body in bytes.'),
         sources: z.array(alertSource).max(100).default([]).describe('Who may send alerts.'),
+        rules: z
+          .array(sharedRule)
+          .max(500)
+          .default([])
+          .describe('Rules for all sources beside the shipped ones, and what is to be different about shipped ones.'),
+        agents: z
+          .array(regularExpression)
+          .max(100)
+          .default([])
+          .describe(
+            'Regular expressions of RE2 that find the names of agents among those who act, such as ^arn:aws:iam::[0-9]+:role/agent-. What an agent tried and was refused counts as done.',
+          ),
       })
       .prefault({})
       .describe('Where alerts arrive.'),

@@ -1,6 +1,8 @@
 import { BlockList, isIP, isIPv6 } from 'node:net';
+import { RE2JS } from 're2js';
 import { z } from 'zod';
 import { DURATION, durationMs } from '../base/duration.ts';
+import { reasonOf } from '../base/errors.ts';
 import { SIZE, sizeBytes } from '../base/size.ts';
 import { parseCron } from '../schedule/cron.ts';
 import { findZone } from '../schedule/zone.ts';
@@ -13,6 +15,16 @@ import { suggest } from './near.ts';
 
 export function matching(pattern: RegExp, accepted: string) {
   return z.string(accepted).regex(pattern, accepted);
+}
+
+/** Why RE2 refuses `pattern`, or undefined. */
+export function patternFault(pattern: string): string | undefined {
+  try {
+    RE2JS.compile(pattern);
+    return undefined;
+  } catch (error) {
+    return reasonOf(error);
+  }
 }
 
 export function whole(minimum: number, maximum: number) {

@@ -1,37 +1,131 @@
-import type { AlertSource, Rule } from '../config/schema.ts';
+import { RE2JS } from 're2js';
+import type { AlertSource, Config } from '../config/schema.ts';
 import type { Body } from './body.ts';
-import type { Reading } from './format.ts';
+import type { Deed } from './deed.ts';
+import { deedsIn } from './deeds.ts';
+import { Effort, EffortSpent } from './effort.ts';
+import type { Header, Reading } from './format.ts';
 import { FORMATS } from './formats.ts';
-import { holds } from './rules.ts';
+import { Rates } from './rates.ts';
+import { type ReadyRule, rulesOf, rulesOfAll } from './rule-set.ts';
+import { valueAt } from './rules.ts';
 
 export type Judgement =
   | { readonly trip: true; readonly reason: string; readonly rule?: string }
   | { readonly trip: false; readonly why: string };
 
-/** What an authenticated body of `source` asks for. Pure; answers for every body. */
-export function judge(source: Pick<AlertSource, 'format' | 'rules' | 'unknown'>, body: Body): Judgement {
-  // No rule can be asked about what is not read, and whoever pads a field must not be able to hide an alert.
-  if (body.kind === 'oversize') return { trip: true, reason: 'An authenticated alert is larger than intake.maxBody.' };
-  const reading = body.kind === 'whole' ? read(source.format, body.bytes) : CUT;
-  const rule = firstMatch(source.rules, reading.alerts);
-  if (rule !== undefined) return { trip: true, reason: rule.reason, rule: rule.id };
-  if (reading.unknown === undefined) return { trip: false, why: 'No rule matched.' };
-  return source.unknown === 'trip'
-    ? { trip: true, reason: `An authenticated alert was not understood: ${reading.unknown}` }
-    : { trip: false, why: `Not understood, and ignored as configured: ${reading.unknown}` };
+/** What an authenticated request brought. */
+export interface Brought {
+  readonly body: Body;
+  readonly header: Header;
+  /** When it came, in monotonic milliseconds. */
+  readonly now: number;
+  /** True when this very body came before: it trips all the same, but is not counted again. */
+  readonly repeated: boolean;
 }
+
+export type JudgedSource = Pick<AlertSource, 'name' | 'format' | 'rules' | 'unknown'>;
+export type JudgeSettings = Pick<Config['intake'], 'rules' | 'agents'>;
 
 const CUT: Reading = { alerts: [], unknown: 'The sender went away in the middle of it.' };
 const UTF8 = new TextDecoder('utf-8', { fatal: true });
 
-function read(format: AlertSource['format'], bytes: Buffer): Reading {
-  try {
-    return FORMATS[format](JSON.parse(UTF8.decode(bytes)));
-  } catch {
-    return { alerts: [], unknown: 'The body is not JSON in UTF-8.' };
+/** What the platforms call programs that are agents, or that agents use. */
+const AGENTS = RE2JS.compile(
+  '(?i)(\\bmcp\\b|mcp-server|claude|cursor|codex|copilot|gemini-cli|windsurf|\\baider\\b|\\bcline\\b|openclaw|moltbot|clawdbot|system:serviceaccount:agents:)',
+);
+
+/** Decides what authenticated requests ask for. Remembers only how often what trips by its rate has matched. */
+export class Judge {
+  readonly #rulesOfAll: readonly ReadyRule[];
+  readonly #rulesOf = new Map<string, readonly ReadyRule[]>();
+  readonly #agents: readonly RE2JS[];
+  readonly #rates = new Rates();
+
+  constructor({ rules, agents }: JudgeSettings, sources: readonly JudgedSource[]) {
+    this.#rulesOfAll = rulesOfAll(rules);
+    this.#agents = [AGENTS, ...agents.map((pattern) => RE2JS.compile(pattern))];
+    for (const source of sources) this.#rulesOf.set(source.name, [...rulesOf(source), ...this.#rulesOfAll]);
+  }
+
+  /** Answers for every request. */
+  judge(source: JudgedSource, { body, header, now, repeated }: Brought): Judgement {
+    // No rule can be asked about what is not read, and whoever pads a field must not be able to hide an alert.
+    if (body.kind === 'oversize')
+      return { trip: true, reason: 'An authenticated alert is larger than intake.maxBody.' };
+    const reading = body.kind === 'whole' ? read(source.format, body.bytes, header) : CUT;
+    const effort = new Effort();
+    let unknown = reading.unknown;
+    let near: string | undefined;
+    try {
+      for (const alert of reading.alerts) {
+        const { deeds, unseen } = deedsIn(alert);
+        unknown ??= unseen;
+        const found = this.#match(source.name, deeds, effort, repeated ? undefined : now);
+        if (found?.trip === true) return found;
+        near ??= found?.why;
+      }
+    } catch (error) {
+      if (!(error instanceof EffortSpent)) throw error;
+      unknown = 'It holds more text than the rules may look through.';
+    }
+    if (unknown !== undefined && source.unknown === 'trip')
+      return { trip: true, reason: `An authenticated alert was not understood: ${unknown}` };
+    if (unknown !== undefined) return { trip: false, why: `Not understood, and ignored as configured: ${unknown}` };
+    return { trip: false, why: near ?? 'No rule matched.' };
+  }
+
+  /** `now` is undefined when nothing is to be counted. */
+  #match(source: string, deeds: readonly Deed[], effort: Effort, now: number | undefined): Judgement | undefined {
+    let near: Judgement | undefined;
+    for (const ready of this.#rulesOf.get(source) ?? this.#rulesOfAll) {
+      const counted = new Set<object>();
+      for (const deed of deeds) {
+        const origin = deed.origin ?? deed.root;
+        if (counted.has(origin) || !ready.holds(deed, effort)) continue;
+        counted.add(origin);
+        const { id, act, reason } = ready.rule;
+        const isAgent = deed.refused === true && this.#isAgent(deed);
+        if (deed.refused === true && !isAgent) {
+          near ??= { trip: false, why: `${id}: ${reason} But it was refused, and not an agent's.` };
+          continue;
+        }
+        const tried = isAgent ? ' It was refused, but an agent tried.' : '';
+        if (act === 'trip') return { trip: true, rule: id, reason: `${reason}${tried}` };
+        if (now === undefined) continue;
+        if (act === 'context') this.#rates.context(now);
+        else {
+          const reached = this.#rates.count(id, deed.by ?? '', now, ownRate(ready, deed));
+          if (reached !== undefined) return { trip: true, rule: id, reason: `${reason} Too many: ${reached}.` };
+        }
+        near ??= { trip: false, why: `${id}: ${reason} Not yet too many.` };
+      }
+    }
+    return near;
+  }
+
+  #isAgent({ agent, by, through }: Deed): boolean {
+    if (agent === true) return true;
+    return [by, through].some((name) => name !== undefined && this.#agents.some((pattern) => pattern.test(name)));
   }
 }
 
-function firstMatch(rules: readonly Rule[], alerts: readonly object[]): Rule | undefined {
-  return rules.find((rule) => alerts.some((alert) => holds(rule.when, alert)));
+function ownRate({ rate }: ReadyRule, deed: Deed) {
+  if (rate === undefined) return undefined;
+  const key = rate.per === undefined ? (deed.by ?? '') : JSON.stringify(valueAt(deed.root, rate.per) ?? null);
+  return { ...rate, key: key.slice(0, 200) };
+}
+
+function read(format: AlertSource['format'], bytes: Buffer, header: Header): Reading {
+  let body: unknown;
+  try {
+    body = JSON.parse(UTF8.decode(bytes));
+  } catch {
+    return { alerts: [], unknown: 'The body is not JSON in UTF-8.' };
+  }
+  try {
+    return FORMATS[format](body, header);
+  } catch {
+    return { alerts: [], unknown: `The body does not have the shape of ${format}.` };
+  }
 }

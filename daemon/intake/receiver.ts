@@ -4,7 +4,8 @@ import type { Clock } from '../base/clock.ts';
 import { reasonOf } from '../base/errors.ts';
 import type { Cause, Delivery } from '../base/protocol.ts';
 import { type Body, type BodyLimits, readBody } from './body.ts';
-import { type Judgement, judge } from './judge.ts';
+import { soleHeader } from './headers.ts';
+import { Judge, type Judgement, type JudgeSettings } from './judge.ts';
 import { FailureLimiter } from './limiter.ts';
 import type { GatePort, IntakeSource } from './ports.ts';
 import type { Authenticator, Verdict } from './scheme.ts';
@@ -42,7 +43,7 @@ type Admission =
   | { readonly kind: 'authentic'; readonly source: IntakeSource; readonly body: Body; readonly note?: string }
   | { readonly kind: 'refused'; readonly answer: Answer };
 
-export interface ReceiverPorts {
+export interface ReceiverPorts extends JudgeSettings {
   readonly sources: readonly IntakeSource[];
   readonly maxBody: number;
   readonly gate: GatePort;
@@ -54,6 +55,7 @@ export class Receiver {
   readonly #ports: ReceiverPorts;
   readonly #sources: ReadonlyMap<string, { readonly source: IntakeSource; readonly authenticate: Authenticator }>;
   readonly #decoys: readonly Authenticator[];
+  readonly #judge: Judge;
   readonly #decoySeed = randomBytes(16);
   readonly #failures = new FailureLimiter();
 
@@ -64,6 +66,7 @@ export class Receiver {
       ports.sources.map((source) => [source.name, { source, authenticate: authenticatorOf(source) }]),
     );
     this.#decoys = ports.sources.map(decoyOf);
+    this.#judge = new Judge(ports, ports.sources);
   }
 
   async alert(arrival: Arrival): Promise<Answer> {
@@ -71,7 +74,12 @@ export class Receiver {
     if (admission.kind === 'refused') return admission.answer;
     const { source, body, note } = admission;
     if (note !== undefined) return this.#noted(source, body, note);
-    const judgement = judge(source, body);
+    const judgement = this.#judge.judge(source, {
+      body,
+      header: (name) => soleHeader(arrival.rawHeaders, name),
+      now: arrival.at,
+      repeated: false,
+    });
     if (judgement.trip) return this.#trip(arrival, source, body, judgement);
     return {
       status: 202,

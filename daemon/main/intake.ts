@@ -21,6 +21,8 @@ async function start(): Promise<Running> {
   const intake = createIntake({
     sources,
     maxBody: settings.maxBody,
+    rules: settings.rules,
+    agents: settings.agents,
     gate,
     clock: systemClock,
     log,

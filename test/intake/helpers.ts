@@ -5,6 +5,7 @@ import { type Clock, systemClock } from '../../daemon/base/clock.ts';
 import { type Log, silentLog } from '../../daemon/base/log.ts';
 import type { Cause, Delivery } from '../../daemon/base/protocol.ts';
 import { Secret } from '../../daemon/base/secret.ts';
+import type { SharedRule } from '../../daemon/config/schema.ts';
 import { createIntake } from '../../daemon/intake/intake.ts';
 import type { GatePort, IntakeSource } from '../../daemon/intake/ports.ts';
 import type { Attempt } from '../../daemon/intake/scheme.ts';
@@ -92,6 +93,8 @@ export const NEXT_WHSEC = `whsec_${Buffer.from('the next secret, while rotating.
 
 const destructive = {
   id: 'agent.destructive',
+  on: 'alert' as const,
+  act: 'trip' as const,
   reason: 'An agent deletes.',
   when: { path: ['labels', 'airgap_action'], op: 'eq' as const, value: 'drop' },
 };
@@ -117,6 +120,8 @@ export const detector: IntakeSource = {
   rules: [
     {
       id: 'detector.destructive',
+      on: 'alert',
+      act: 'trip',
       reason: 'The detector saw a destructive act.',
       when: { path: ['type'], op: 'prefix', value: 'agent.destructive' },
     },
@@ -170,6 +175,7 @@ export async function bench(
   options: {
     sources?: readonly IntakeSource[];
     maxBody?: number;
+    rules?: SharedRule[];
     clock?: Clock;
     record?: (delivery: Delivery) => void;
     log?: Log;
@@ -181,6 +187,8 @@ export async function bench(
   const intake = createIntake({
     sources: options.sources ?? [prometheus, detector],
     maxBody: options.maxBody ?? 4096,
+    rules: options.rules ?? [],
+    agents: [],
     gate,
     clock: options.clock ?? systemClock,
     log: options.log ?? silentLog,

@@ -399,6 +399,8 @@ describe('the gate', () => {
     const clock = new ManualClock();
     const gate = new FakeGate();
     const intake = createIntake({
+      rules: [],
+      agents: [],
       sources: [prometheus],
       maxBody: 1024,
       gate,
@@ -485,6 +487,8 @@ describe('starting and stopping', () => {
     gate: new FakeGate(),
     clock: systemClock,
     log: silentLog,
+    rules: [],
+    agents: [],
     record: () => {},
   });
 

@@ -1,7 +1,15 @@
 import { describe, expect, test } from 'vitest';
 import type { Body } from '../../daemon/intake/body.ts';
-import { judge } from '../../daemon/intake/judge.ts';
+import { Judge, type JudgedSource, type Judgement } from '../../daemon/intake/judge.ts';
 import { detector, prometheus, sample, sampleJson } from './helpers.ts';
+
+const judge = (source: JudgedSource, body: Body): Judgement =>
+  new Judge({ rules: [], agents: [] }, [source]).judge(source, {
+    body,
+    header: () => undefined,
+    now: 0,
+    repeated: false,
+  });
 
 const whole = (body: string | Buffer): Body => {
   const bytes = Buffer.from(body);
@@ -34,7 +42,7 @@ describe('Alertmanager', () => {
     const [dangerous] = sampleJson(firing)['alerts'] as object[];
     const [over] = sampleJson(resolved)['alerts'] as object[];
     const [harmless] = sampleJson('alertmanager-v4-firing-single.json')['alerts'] as object[];
-    const group = (...alerts: unknown[]) => text({ ...sampleJson(firing), alerts });
+    const group = (...alerts: unknown[]) => text({ ...sampleJson(firing), commonLabels: {}, groupLabels: {}, alerts });
     expect(judge(prometheus, group(harmless, over, harmless)).trip).toBe(false);
     expect(judge(prometheus, group(harmless, over, dangerous)).trip).toBe(true);
     expect(judge(prometheus, group()).trip).toBe(false);
@@ -53,7 +61,9 @@ describe('Alertmanager', () => {
       ['externalURL'],
       ['groupKey'],
     ]) {
-      const rules = [{ id: 'r', reason: 'R.', when: { path, op: 'exists' as const } }];
+      const rules = [
+        { id: 'r', on: 'alert' as const, act: 'trip' as const, reason: 'R.', when: { path, op: 'exists' as const } },
+      ];
       expect([path, judge({ ...prometheus, rules }, whole(sample(firing))).trip]).toEqual([path, true]);
     }
   });
