@@ -73,6 +73,12 @@ const REGISTER = {
     status: 500,
     remedy: 'Set `intake.host` and `intake.port` to an address of this machine that nothing else uses.',
   },
+  'intake.rule': {
+    exit: 2,
+    status: 500,
+    remedy:
+      'Take the name of a shipped rule (`portcullis alerts rules`), or give the rule its reason and its condition.',
+  },
   'intake.secret': {
     exit: 2,
     status: 500,

@@ -3,6 +3,7 @@ import { formatFaults } from '../config/fault.ts';
 import { configJsonSchema } from '../config/json-schema.ts';
 import { checkConfig } from '../config/load.ts';
 import { readIdentity, statePaths } from '../config/state.ts';
+import { alertRuleFault } from '../intake/rule-set.ts';
 import { secretFault } from '../intake/schemes.ts';
 import type { Arguments, Command, Context } from './command.ts';
 import { judgeOnDisk, writeGateFile } from './gate-file.ts';
@@ -45,7 +46,7 @@ export const configCommand: Command = {
 /** Looks at everything a check can see: secrets, windows that a change of the clocks would move, this machine's network. Tells the faults. */
 async function check(args: Arguments, context: Context): Promise<boolean> {
   const network = await context.networkFacts();
-  const around = { wall: context.clock.wall(), environment: context.env, secretFault, network };
+  const around = { wall: context.clock.wall(), environment: context.env, secretFault, alertRuleFault, network };
   const faults = await checkConfig(args.configPath, around);
   if (faults.length > 0)
     context.out(args.json ? `${JSON.stringify({ faults })}\n` : `${formatFaults(args.configPath, faults)}\n`);

@@ -6,7 +6,7 @@ import { resolvePaths, resolveSecret } from './paths.ts';
 import { pathText } from './place.ts';
 import { type Readable, readable } from './readable.ts';
 import { locksTooShort, rules, skippedWindows } from './rules.ts';
-import { type AlertSource, type Config, configSchema } from './schema.ts';
+import { type AlertSource, type Config, configSchema, type SharedRule } from './schema.ts';
 import { type Environment, readSecret } from './secret.ts';
 import { readYaml } from './yaml.ts';
 
@@ -24,6 +24,8 @@ export interface Surroundings {
   readonly network: NetworkFacts;
   /** What is wrong with a secret for this scheme, as the end of a sentence that begins with it, or undefined. */
   secretFault(scheme: AlertSource['auth']['scheme'], secret: Secret): string | undefined;
+  /** What a rule for all sources lacks, as the end of a sentence that begins with its name, or undefined. */
+  alertRuleFault(rule: SharedRule): string | undefined;
 }
 
 /**
@@ -43,6 +45,7 @@ export function readConfig(bytes: Buffer, directory: string, around?: Surroundin
       ...(around === undefined ? [] : skippedWindows(understood, around.wall)),
       ...(around === undefined ? [] : locksTooShort(understood, around.wall)),
       ...(around === undefined ? [] : secrets(understood, directory, around)),
+      ...(around === undefined ? [] : alertRules(understood, around)),
       ...(around === undefined ? [] : storeSecrets(understood, directory, around)),
       ...(around === undefined ? [] : behindUplink(understood, around.network)),
     ];
@@ -58,6 +61,15 @@ export function readConfig(bytes: Buffer, directory: string, around?: Surroundin
   }
   if (faults.length === 0 && config !== undefined) return { ok: true, config: resolvePaths(config, directory) };
   return { ok: false, faults: faults.sort((a, b) => a.line - b.line) };
+}
+
+function alertRules({ intake }: Readable, around: Surroundings): Finding[] {
+  return (intake?.rules ?? []).flatMap((rule, index): Finding[] => {
+    const fault = around.alertRuleFault(rule);
+    if (fault === undefined) return [];
+    const accepted = 'the name of a shipped rule, or a rule of your own with reason and when';
+    return [{ place: ['intake', 'rules', index], found: `a rule ${rule.id} that ${fault}`, accepted }];
+  });
 }
 
 function storeSecrets({ vault }: Readable, directory: string, around: Surroundings): Finding[] {

@@ -39,6 +39,7 @@ export function readable(root: unknown): Readable {
       named(root, ['windows'], 'name'),
       named(root, ['sources'], 'name'),
       named(root, ['intake', 'sources'], 'name'),
+      named(root, ['intake', 'rules'], 'id'),
       ...alerts.map((_, index) => named(root, ['intake', 'sources', index, 'rules'], 'id')),
     ],
   };

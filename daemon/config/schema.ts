@@ -410,6 +410,9 @@ export type Condition =
   | { readonly any: readonly Condition[] }
   | { readonly none: readonly Condition[] }
   | { readonly each: Matcher['path']; readonly when: Condition };
+const itemCondition: z.ZodType<Condition> = z
+  .lazy(() => condition)
+  .describe('What must hold for one of its items, which is the root of the paths in here.');
 const condition: z.ZodType<Condition> = z
   .lazy(() => {
     const conditions = z.array(condition).min(1).max(50);
@@ -421,7 +424,7 @@ const condition: z.ZodType<Condition> = z
         z.strictObject({ none: conditions.describe('None of these holds.') }),
         z.strictObject({
           each: keys.describe('Path of an array; what stands there alone counts as an array of one.'),
-          when: condition.describe('What must hold for one of its items, which is the root of the paths in here.'),
+          when: itemCondition,
         }),
       ],
       'a condition, one of {path, op, value}, {all: […]}, {any: […]}, {none: […]}, {each, when}',

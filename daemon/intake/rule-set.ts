@@ -1,4 +1,5 @@
 import { durationMs } from '../base/duration.ts';
+import { PortcullisError } from '../base/errors.ts';
 import type { Rule, SharedRule } from '../config/schema.ts';
 import type { Deed } from './deed.ts';
 import type { Effort } from './effort.ts';
@@ -16,27 +17,22 @@ export interface ReadyRule {
   holds(deed: Deed, effort: Effort): boolean;
 }
 
-/** What is wrong with the rules for all sources, each with its place in the list. */
-export interface SharedRuleFault {
-  readonly index: number;
-  readonly found: string;
-  readonly accepted: string;
-}
-
 const SHIPPED: ReadonlyMap<string, PackRule> = new Map(PACK.map((rule) => [rule.id, rule]));
 
-/** A rule of `shared` that names no shipped one must say all that a rule says. */
-export function sharedRuleFaults(shared: readonly SharedRule[]): readonly SharedRuleFault[] {
-  return shared.flatMap(({ id, reason, when, act }, index) => {
-    if (SHIPPED.has(id) || (reason !== undefined && when !== undefined && act !== 'off')) return [];
-    const missing = [reason === undefined && 'reason', when === undefined && 'when'].filter((key) => key !== false);
-    const lack = missing.length > 0 ? `without ${missing.join(' and ')}` : 'that is off';
-    return [{ index, found: `a rule ${id} ${lack}`, accepted: 'the name of a shipped rule, or reason and when' }];
-  });
+/** What a rule for all sources lacks, as the end of a sentence that begins with its name, or undefined. */
+export function alertRuleFault({ id, reason, when, act }: SharedRule): string | undefined {
+  if (SHIPPED.has(id)) return undefined;
+  if (act === 'off') return 'is off, and that no shipped rule is called';
+  if (reason === undefined) return 'is not shipped and gives no reason';
+  return when === undefined ? 'is not shipped and does not say when' : undefined;
 }
 
-/** The shipped rules, changed and added to by those for all sources, which must be without fault. */
+/** The shipped rules, changed and added to by those for all sources. Throws `intake.rule`. */
 export function rulesOfAll(shared: readonly SharedRule[]): readonly ReadyRule[] {
+  for (const rule of shared) {
+    const fault = alertRuleFault(rule);
+    if (fault !== undefined) throw new PortcullisError('intake.rule', `Rule ${rule.id} in intake.rules ${fault}.`);
+  }
   const changes = new Map(shared.map((rule) => [rule.id, rule]));
   const shipped = PACK.flatMap((rule) => {
     const change = changes.get(rule.id);

@@ -395,7 +395,7 @@ const CASES: readonly [title: string, from: string, to: string, ...faults: strin
     'an unknown operator',
     'op: gte',
     'op: ge',
-    '44 intake.sources[0].rules[0].when.all[1].any[0].op: found "ge"; accepted is one of eq, neq, in, exists, prefix, suffix, contains, gte, lte',
+    '44 intake.sources[0].rules[0].when.all[1].any[0].op: found "ge"; accepted is one of eq, neq, in, exists, prefix, suffix, contains, gte, lte, re2',
   ],
   [
     'a value of the wrong type',
@@ -425,13 +425,13 @@ const CASES: readonly [title: string, from: string, to: string, ...faults: strin
     'a slip in a condition',
     '- any:',
     '- ayn:',
-    '42 intake.sources[0].rules[0].when.all[1]: found a mapping with ayn; accepted is a condition, one of {path, op, value}, {all: […]}, {any: […]}, {none: […]}',
+    '42 intake.sources[0].rules[0].when.all[1]: found a mapping with ayn; accepted is a condition, one of {path, op, value}, {all: […]}, {any: […]}, {none: […]}, {each, when}',
   ],
   [
     'two conditions in one',
     '- any:',
     '- none: []\n                any:',
-    '42 intake.sources[0].rules[0].when.all[1]: found a mapping with none, any; accepted is a condition, one of {path, op, value}, {all: […]}, {any: […]}, {none: […]}',
+    '42 intake.sources[0].rules[0].when.all[1]: found a mapping with none, any; accepted is a condition, one of {path, op, value}, {all: […]}, {any: […]}, {none: […]}, {each, when}',
   ],
   [
     'two windows of one name',
@@ -800,6 +800,7 @@ describe('what sits behind the uplink', () => {
     environment: { TOKEN: 'x'.repeat(24) },
     network: { ...ALONE, ...network },
     secretFault: () => undefined,
+    alertRuleFault: () => undefined,
   });
   const listening = (host: string) => text.replace('intake:\n', `intake:\n  host: "${host}"\n`);
 
@@ -840,6 +841,7 @@ describe('readConfig, looking around', () => {
     environment,
     network,
     secretFault: (scheme, secret) => (secret.length < 24 ? `is short for ${scheme}` : undefined),
+    alertRuleFault: () => undefined,
   });
   const strong = around({ TOKEN: 'x'.repeat(24) });
   const sound = broken('- file: token', '- env: TOKEN');

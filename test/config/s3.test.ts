@@ -151,6 +151,7 @@ describe('a bucket as the vault', () => {
         environment: {},
         network: { addresses: {}, defaultRoutes: [], timeServers: [], unknown: [] },
         secretFault: () => undefined,
+        alertRuleFault: () => undefined,
       };
       expect(faultsOf(withBucket(), around, folder)).toEqual([
         `vault.store.accessKeyId: file ${join(folder, 'access.key')}, which does not exist; a secret this user may read`,
@@ -175,6 +176,7 @@ describe('a bucket as the vault', () => {
       environment: {},
       network: { addresses: {}, defaultRoutes: [], timeServers: [], unknown: [] },
       secretFault: () => undefined,
+      alertRuleFault: () => undefined,
     };
     const text = withBucket('bucket: vault\n', `bucket: vault\n    retention: ${retention}\n`);
     const faults = faultsOf(text.replace('"30 3 * * *"', cron), around).filter((fault) => fault.includes('retention'));
