@@ -5,8 +5,8 @@ import type { Deed } from './deed.ts';
 import { deedsIn } from './deeds.ts';
 import { Effort, EffortSpent } from './effort.ts';
 import type { Header, Reading } from './format.ts';
-import { FORMATS } from './formats.ts';
 import { Rates } from './rates.ts';
+import { read } from './reading.ts';
 import { type ReadyRule, rulesOf, rulesOfAll } from './rule-set.ts';
 import { valueAt } from './rules.ts';
 
@@ -28,7 +28,6 @@ export type JudgedSource = Pick<AlertSource, 'name' | 'format' | 'rules' | 'unkn
 export type JudgeSettings = Pick<Config['intake'], 'rules' | 'agents'>;
 
 const CUT: Reading = { alerts: [], unknown: 'The sender went away in the middle of it.' };
-const UTF8 = new TextDecoder('utf-8', { fatal: true });
 
 /** What the platforms call programs that are agents, or that agents use. */
 const AGENTS = RE2JS.compile(
@@ -48,6 +47,11 @@ export class Judge {
     for (const source of sources) this.#rulesOf.set(source.name, [...rulesOf(source), ...this.#rulesOfAll]);
   }
 
+  /** The rules `source` is judged by, in the order they are asked. */
+  rulesFor(source: Pick<JudgedSource, 'name'>): readonly ReadyRule[] {
+    return this.#rulesOf.get(source.name) ?? this.#rulesOfAll;
+  }
+
   /** Answers for every request. */
   judge(source: JudgedSource, { body, header, now, repeated }: Brought): Judgement {
     // No rule can be asked about what is not read, and whoever pads a field must not be able to hide an alert.
@@ -61,7 +65,7 @@ export class Judge {
       for (const alert of reading.alerts) {
         const { deeds, unseen } = deedsIn(alert);
         unknown ??= unseen;
-        const found = this.#match(source.name, deeds, effort, repeated ? undefined : now);
+        const found = this.#match(this.rulesFor(source), deeds, effort, repeated ? undefined : now);
         if (found?.trip === true) return found;
         near ??= found?.why;
       }
@@ -76,9 +80,14 @@ export class Judge {
   }
 
   /** `now` is undefined when nothing is to be counted. */
-  #match(source: string, deeds: readonly Deed[], effort: Effort, now: number | undefined): Judgement | undefined {
+  #match(
+    rules: readonly ReadyRule[],
+    deeds: readonly Deed[],
+    effort: Effort,
+    now: number | undefined,
+  ): Judgement | undefined {
     let near: Judgement | undefined;
-    for (const ready of this.#rulesOf.get(source) ?? this.#rulesOfAll) {
+    for (const ready of rules) {
       const counted = new Set<object>();
       for (const deed of deeds) {
         const origin = deed.origin ?? deed.root;
@@ -114,18 +123,4 @@ function ownRate({ rate }: ReadyRule, deed: Deed) {
   if (rate === undefined) return undefined;
   const key = rate.per === undefined ? (deed.by ?? '') : JSON.stringify(valueAt(deed.root, rate.per) ?? null);
   return { ...rate, key: key.slice(0, 200) };
-}
-
-function read(format: AlertSource['format'], bytes: Buffer, header: Header): Reading {
-  let body: unknown;
-  try {
-    body = JSON.parse(UTF8.decode(bytes));
-  } catch {
-    return { alerts: [], unknown: 'The body is not JSON in UTF-8.' };
-  }
-  try {
-    return FORMATS[format](body, header);
-  } catch {
-    return { alerts: [], unknown: `The body does not have the shape of ${format}.` };
-  }
 }
