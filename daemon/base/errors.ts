@@ -82,7 +82,13 @@ const REGISTER = {
   'intake.secret': {
     exit: 2,
     status: 500,
-    remedy: 'Generate a new one, with 32 random bytes, and set it here and at the sender.',
+    remedy: 'Give it one that its scheme takes (`docs/alert-authentication.md`), here and at the sender.',
+  },
+  'intake.tls': {
+    exit: 2,
+    status: 500,
+    remedy:
+      "Give `intake.tls` whole files in PEM that intake's user may read: a certificate with its chain, and the key that belongs to it.",
   },
   // keeper
   'restore.partial': {

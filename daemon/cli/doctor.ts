@@ -11,6 +11,7 @@ import { behindUplink } from '../config/board-rules.ts';
 import type { Config, SecretRef } from '../config/schema.ts';
 import { readSecret } from '../config/secret.ts';
 import { readIdentity, statePaths } from '../config/state.ts';
+import { readTls } from '../config/tls.ts';
 import { gateConfig } from '../gate/config.ts';
 import { GateFiles } from '../gate/files.ts';
 import { certificateEnd } from '../intake/scheme-aws-sns.ts';
@@ -44,6 +45,7 @@ export const doctorCommand: Command = {
       ...(await Promise.all(CHECKS.map((check) => check(config, context)))),
       // By itself: it measures what this process reads.
       await readBack(config, context),
+      ...tls(config, context),
       ...senders(config, context),
       ...(await covers(config, context)),
     ];
@@ -276,8 +278,27 @@ const REMEDIES: Record<Failure, string> = {
   'stuck uplink': 'Let this machine see the board: nothing reads the contact of the uplink.',
 };
 
-/** What an alert of each source proves. Intake itself speaks no TLS. */
-function senders({ intake: { host, sources } }: Config, context: Context): Finding[] {
+/** Whether intake can speak TLS with the files that are there. */
+function tls({ intake }: Config, { clock }: Context): Finding[] {
+  if (intake.tls === undefined) return [];
+  const judged = readTls(intake.tls);
+  if (!judged.ok)
+    return judged.faults.map(({ key, found, accepted }) =>
+      bad(
+        'tls',
+        `\`intake.tls.${key}\` is ${found}: intake speaks with what it had, or does not start.`,
+        `It takes ${accepted}.`,
+      ),
+    );
+  const { ends } = judged.material;
+  const detail = `Intake speaks TLS with a certificate that ends ${isoTime(ends)}`;
+  return ends < clock.wall() + SOON_MS
+    ? [warning('tls', `${detail}: from then on senders that look refuse it.`, 'Put a new one in its place.')]
+    : [ok('tls', `${detail}.`)];
+}
+
+/** What an alert of each source proves. */
+function senders({ intake: { host, tls, sources } }: Config, context: Context): Finding[] {
   if (sources.length === 0) return [ok('alerts', 'Nobody may send any.')];
   return sources.map(({ name, auth }) => {
     const strength = strengthOf(auth);
@@ -294,12 +315,12 @@ function senders({ intake: { host, sources } }: Config, context: Context): Findi
       case 'signed body, replayable':
         return ok('alerts', detail);
       case 'shared secret in a header':
-        return isLoopback(host)
+        return tls !== undefined || isLoopback(host)
           ? ok('alerts', detail)
           : warning(
               'alerts',
               `${detail} Intake listens at ${host} without TLS: whoever is on the way can read it.`,
-              'Let a proxy with TLS on this box pass it on, or use a scheme that signs.',
+              'Set `intake.tls`, or use a scheme that signs.',
             );
       case 'secret in the URL: appears in logs':
         return warning('alerts', detail, 'Use it only for a sender that can do nothing else.');

@@ -1,5 +1,5 @@
 import { relative, resolve, sep } from 'node:path';
-import type { Config, SecretRef, SourceConfig, StoreConfig } from './schema.ts';
+import type { Config, SecretRef, SourceConfig, StoreConfig, TlsConfig } from './schema.ts';
 
 /** `config` with every path in it made absolute, from the directory the file stands in. */
 export function resolvePaths(config: Config, directory: string): Config {
@@ -18,6 +18,7 @@ export function resolvePaths(config: Config, directory: string): Config {
     sources: sources.map((source) => resolveSource(source, directory)),
     intake: {
       ...intake,
+      ...(intake.tls === undefined ? {} : { tls: resolveTls(intake.tls, directory) }),
       sources: intake.sources.map((source) => ({
         ...source,
         auth: { ...source.auth, secrets: source.auth.secrets.map((ref) => resolveSecret(ref, directory)) },
@@ -51,6 +52,12 @@ function resolveBoard(board: Config['board'], directory: string): Config['board'
     ...(uplink === undefined ? {} : { uplink: { ...uplink, relay: at(uplink.relay) } }),
     ...(device === undefined ? {} : { device: resolve(directory, device) }),
   };
+}
+
+export function resolveTls({ certificate, key, clientCa }: TlsConfig, directory: string): TlsConfig {
+  const at = (path: string) => resolve(directory, path);
+  const pair = { certificate: at(certificate), key: at(key) };
+  return clientCa === undefined ? pair : { ...pair, clientCa: at(clientCa) };
 }
 
 function resolveSource(source: SourceConfig, directory: string): SourceConfig {

@@ -2,12 +2,13 @@ import type { Secret } from '../base/secret.ts';
 import { behindUplink, type NetworkFacts } from './board-rules.ts';
 import { accepts, findings } from './explain.ts';
 import type { Fault, Finding } from './fault.ts';
-import { resolvePaths, resolveSecret } from './paths.ts';
+import { resolvePaths, resolveSecret, resolveTls } from './paths.ts';
 import { pathText } from './place.ts';
 import { type Readable, readable } from './readable.ts';
 import { locksTooShort, rules, skippedWindows } from './rules.ts';
 import { type AlertSource, type Config, configSchema, type SharedRule } from './schema.ts';
 import { type Environment, readSecret } from './secret.ts';
+import { readTls } from './tls.ts';
 import { readYaml } from './yaml.ts';
 
 export type Reading =
@@ -46,6 +47,7 @@ export function readConfig(bytes: Buffer, directory: string, around?: Surroundin
       ...(around === undefined ? [] : locksTooShort(understood, around.wall)),
       ...(around === undefined ? [] : secrets(understood, directory, around)),
       ...(around === undefined ? [] : alertRules(understood, around)),
+      ...(around === undefined ? [] : tlsFiles(understood, directory)),
       ...(around === undefined ? [] : storeSecrets(understood, directory, around)),
       ...(around === undefined ? [] : behindUplink(understood, around.network)),
     ];
@@ -80,6 +82,12 @@ function storeSecrets({ vault }: Readable, directory: string, around: Surroundin
     if (read.ok) return [];
     return [{ place: ['vault', 'store', key], found: read.fault, accepted: 'a secret this user may read' }];
   });
+}
+
+function tlsFiles({ intake }: Readable, directory: string): Finding[] {
+  if (intake?.tls === undefined) return [];
+  const judged = readTls(resolveTls(intake.tls, directory));
+  return judged.ok ? [] : judged.faults.map(({ key, ...fault }) => ({ ...fault, place: ['intake', 'tls', key] }));
 }
 
 function secrets({ alertSources }: Readable, directory: string, around: Surroundings): Finding[] {

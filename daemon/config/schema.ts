@@ -627,6 +627,16 @@ export const configSchema = z
         maxBody: whole(1024, 64 << 20)
           .default(1 << 20)
           .describe('Largest body in bytes.'),
+        tls: z
+          .strictObject({
+            certificate: path.describe('File of the certificate in PEM, with those between it and its root behind it.'),
+            key: path.describe("File of the certificate's private key in PEM, without a passphrase."),
+            clientCa: path
+              .optional()
+              .describe('File of the certificates in PEM of who issues those of senders. For `scheme: mtls`.'),
+          })
+          .optional()
+          .describe('Speak HTTPS. Files that change are taken over within 30 s. Default: HTTP.'),
         sources: z.array(alertSource).max(100).default([]).describe('Who may send alerts.'),
         rules: z
           .array(sharedRule)
@@ -658,4 +668,6 @@ export type Config = z.infer<typeof configSchema>;
 export type SourceConfig = Config['sources'][number];
 export type StoreConfig = Config['vault']['store'];
 export type S3StoreConfig = Extract<StoreConfig, { kind: 's3' }>;
+/** Paths of the files TLS is spoken with. */
+export type TlsConfig = NonNullable<Config['intake']['tls']>;
 export type WindowConfig = Config['windows'][number];

@@ -1,19 +1,26 @@
-import { createServer, type IncomingMessage, type Server, STATUS_CODES } from 'node:http';
+import { createServer as createHttpServer, type IncomingMessage, type RequestListener, STATUS_CODES } from 'node:http';
+import { createServer as createHttpsServer, Server as HttpsServer } from 'node:https';
 import fastify, { type FastifyInstance, type FastifyReply, type FastifyRequest } from 'fastify';
 import { PortcullisError, reasonOf } from '../base/errors.ts';
 import type { Log } from '../base/log.ts';
 import type { Delivery } from '../base/protocol.ts';
+import type { TlsConfig } from '../config/schema.ts';
+import type { TlsMaterial } from '../config/tls.ts';
+import { CertificateFiles } from './certificate-files.ts';
 import { Connections } from './connections.ts';
 import { type Answer, type Arrival, Receiver, type ReceiverPorts } from './receiver.ts';
+import { keepFresh, serverOptions, tellEnd } from './tls.ts';
 
 /** How often intake tells the gate that it is there. The gate's default lease is 1 s. */
 const ALIVE_MS = 200;
-/** A request's head must be there after this long, its end after REQUEST_MS. */
+/** A TLS handshake, and after it a request's head, must be there after this long, its end after REQUEST_MS. */
 const HEAD_MS = 5_000;
 const REQUEST_MS = 10_000;
 const IDLE_MS = 1_000;
 
 export interface IntakePorts extends ReceiverPorts {
+  /** Where the files are that TLS is spoken with. Without it HTTP is. */
+  readonly tls?: TlsConfig;
   /** Takes note of what happened, after the answer is out. What it throws is logged and changes nothing. */
   record(delivery: Delivery): void;
   readonly log: Log;
@@ -22,7 +29,7 @@ export interface IntakePorts extends ReceiverPorts {
 export interface Intake {
   /**
    * Listens, and from then on keeps the liveness lease. Resolves to the actual port (port 0 takes any).
-   * Rejects with `intake.listen`.
+   * Rejects with `intake.listen` or `intake.tls`.
    */
   start(host: string, port: number): Promise<number>;
   /** Ends the lease and the server; requests of authenticated senders are answered first. */
@@ -40,8 +47,9 @@ export function createIntake(ports: IntakePorts): Intake {
   const receivedAt = new WeakMap<IncomingMessage, number>();
   let app: FastifyInstance | undefined;
   let endLease = () => {};
+  let endLooking = () => {};
 
-  function build(): FastifyInstance {
+  function build(tls: TlsMaterial | undefined): FastifyInstance {
     const app = fastify({
       serverFactory(handle) {
         const options = {
@@ -50,12 +58,16 @@ export function createIntake(ports: IntakePorts): Intake {
           connectionsCheckingInterval: 500,
           keepAliveTimeout: IDLE_MS,
         };
-        const server = createServer(options, (request, response) => {
+        const receive: RequestListener = (request, response) => {
           receivedAt.set(request, ports.clock.monotonic());
           // Fastify refuses a body by its Content-Type before any parser is asked. Here no type is refused.
           delete request.headers['content-type'];
           handle(request, response);
-        });
+        };
+        const server =
+          tls === undefined
+            ? createHttpServer(options, receive)
+            : createHttpsServer({ ...options, ...serverOptions(tls, HEAD_MS) }, receive);
         server.setTimeout(REQUEST_MS);
         server.on('connection', (socket) => connections.admit(socket));
         return server;
@@ -114,7 +126,10 @@ export function createIntake(ports: IntakePorts): Intake {
 
   return {
     async start(host, port) {
-      app = build();
+      const files = ports.tls && new CertificateFiles(ports.tls);
+      const material = await files?.load();
+      if (material !== undefined) tellEnd(material, ports.clock, ports.log);
+      app = build(material);
       try {
         await app.listen({ host, port });
       } catch (error) {
@@ -122,7 +137,9 @@ export function createIntake(ports: IntakePorts): Intake {
           cause: error,
         });
       }
-      const server: Server = app.server;
+      const { server } = app;
+      if (files !== undefined && server instanceof HttpsServer)
+        endLooking = keepFresh(server, files, ports.clock, ports.log);
       const renew = () => {
         if (server.listening) ports.gate.alive();
       };
@@ -134,6 +151,7 @@ export function createIntake(ports: IntakePorts): Intake {
 
     async stop() {
       endLease();
+      endLooking();
       const closed = app?.close();
       connections.endStrangers();
       await closed;

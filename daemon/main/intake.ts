@@ -23,6 +23,7 @@ async function start(): Promise<Running> {
     maxBody: settings.maxBody,
     rules: settings.rules,
     agents: settings.agents,
+    ...(settings.tls === undefined ? {} : { tls: settings.tls }),
     gate,
     clock: systemClock,
     log,

@@ -1,4 +1,6 @@
-import { readFile } from 'node:fs/promises';
+import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { expect, it } from 'vitest';
 import { systemClock } from '../../daemon/base/clock.ts';
 import { runCli } from '../../daemon/cli/cli.ts';
@@ -83,6 +85,35 @@ it('says of every alert source what its alerts prove', async () => {
     'warning',
     'From monitoring (secret-path): secret in the URL: appears in logs.',
   ]);
+});
+
+it('says whether intake can speak TLS, and until when', async () => {
+  const { server, expired } = JSON.parse(
+    await readFile(new URL('../intake/samples/tls-test-keys.json', import.meta.url), 'utf8'),
+  );
+  const folder = await mkdtemp(join(tmpdir(), 'pc-tls-'));
+  const tls = `intake:\n  host: 0.0.0.0\n  tls: {certificate: ${folder}/c.pem, key: ${folder}/c.key}\n`;
+  const said = async (wall: number) => {
+    const findings = await examine(broken('intake:\n', tls), {}, wall);
+    return ['tls', 'alerts'].map((wanted) => findings.find(({ check }) => check === wanted));
+  };
+  const put = async (pair: { certificate: string; key: string }) => {
+    await writeFile(join(folder, 'c.pem'), pair.certificate);
+    await writeFile(join(folder, 'c.key'), pair.key);
+  };
+  await put(expired);
+  expect(await said(Date.UTC(2000, 6, 1))).toMatchObject([
+    { verdict: 'ok', detail: 'Intake speaks TLS with a certificate that ends 2001-01-01T00:00:00.000Z.' },
+    // Nobody on the way can read it.
+    { verdict: 'ok' },
+  ]);
+  expect(await said(Date.UTC(2000, 11, 15))).toMatchObject([{ verdict: 'warning' }, {}]);
+  await put({ ...server, certificate: expired.certificate });
+  expect(await said(0)).toMatchObject([
+    { verdict: 'bad', detail: expect.stringContaining('`intake.tls.key` is a key that does not fit the certificate') },
+    {},
+  ]);
+  await rm(folder, { recursive: true });
 });
 
 it('says when the last certificate of Amazon SNS is about to end', async () => {

@@ -1,3 +1,6 @@
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import type { NetworkFacts } from '../../daemon/config/board-rules.ts';
 import { formatFaults } from '../../daemon/config/fault.ts';
@@ -871,6 +874,34 @@ describe('readConfig, looking around', () => {
     expect(faultsOf(text, around({ TOKEN: 'hunter2' }))).toEqual([
       '34 intake.sources[0].auth.secrets[0]: found what is short for aws-sns; accepted is a certificate that Amazon SNS signs with',
     ]);
+  });
+
+  it('looks at the files TLS is to be spoken with', () => {
+    const { server, next, authority } = JSON.parse(
+      readFileSync(new URL('../intake/samples/tls-test-keys.json', import.meta.url), 'utf8'),
+    );
+    const folder = mkdtempSync(join(tmpdir(), 'pc-tls-'));
+    const put = (name: string, text: string) => writeFileSync(join(folder, name), text);
+    const tls = `intake:\n  tls:\n    certificate: ${folder}/c.pem\n    key: ${folder}/c.key\n    clientCa: ${folder}/ca.pem\n`;
+    const text = sound.replace('intake:\n', tls);
+    put('c.pem', server.certificate);
+    put('c.key', server.key);
+    put('ca.pem', authority.certificate);
+    expect(faultsOf(text)).toEqual([]);
+    expect(faultsOf(text, strong)).toEqual([]);
+    put('c.key', next.key);
+    put('ca.pem', 'x');
+    expect(faultsOf(text, strong)).toEqual([
+      '30 intake.tls.clientCa: found text that is not one or more whole certificates in PEM; accepted is certificates in PEM of who issues those of senders, that this user may read',
+    ]);
+    put('ca.pem', authority.certificate);
+    expect(faultsOf(text, strong)).toEqual([
+      "29 intake.tls.key: found a key that does not fit the certificate; accepted is the certificate's private key in PEM, without a passphrase, that this user may read",
+    ]);
+    rmSync(folder, { recursive: true });
+    expect(faultsOf(text, strong)).toHaveLength(3);
+    // Nothing outside the file is looked at unless somebody asks.
+    expect(faultsOf(text)).toEqual([]);
   });
 
   it("looks for a secret's file beside the configuration", () => {

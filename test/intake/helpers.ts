@@ -5,7 +5,11 @@ import { type Clock, systemClock } from '../../daemon/base/clock.ts';
 import { type Log, silentLog } from '../../daemon/base/log.ts';
 import type { Cause, Delivery } from '../../daemon/base/protocol.ts';
 import { Secret } from '../../daemon/base/secret.ts';
+<<<<<<< HEAD
 import type { SharedRule } from '../../daemon/config/schema.ts';
+=======
+import type { TlsConfig } from '../../daemon/config/schema.ts';
+>>>>>>> 8d6d9bb (Intake: TLS, whose files are taken over when they change; what does not fit leaves the ones before in use)
 import { createIntake } from '../../daemon/intake/intake.ts';
 import type { GatePort, IntakeSource } from '../../daemon/intake/ports.ts';
 import type { Attempt } from '../../daemon/intake/scheme.ts';
@@ -179,6 +183,7 @@ export async function bench(
     clock?: Clock;
     record?: (delivery: Delivery) => void;
     log?: Log;
+    tls?: TlsConfig;
   } = {},
 ): Promise<Bench> {
   const gate = new FakeGate();
@@ -192,6 +197,7 @@ export async function bench(
     gate,
     clock: options.clock ?? systemClock,
     log: options.log ?? silentLog,
+    ...(options.tls && { tls: options.tls }),
     record: options.record ?? ((delivery) => void deliveries.push(delivery)),
   });
   const port = await intake.start('127.0.0.1', 0);
@@ -223,7 +229,13 @@ export function speak(
   port: number,
   ...bytes: readonly (string | Uint8Array)[]
 ): { socket: Socket; answer: Promise<Answered> } {
-  const socket = createConnection(port, '127.0.0.1');
+  return speakOn(createConnection(port, '127.0.0.1'), ...bytes);
+}
+
+export function speakOn<S extends Socket>(
+  socket: S,
+  ...bytes: readonly (string | Uint8Array)[]
+): { socket: S; answer: Promise<Answered> } {
   const chunks: Buffer[] = [];
   for (const part of bytes) socket.write(part);
   const answer = new Promise<Answered>((resolve) => {
