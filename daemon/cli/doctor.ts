@@ -313,6 +313,7 @@ function senders({ intake: { host, tls, sources } }: Config, context: Context): 
     switch (strength) {
       case 'signed body + time':
       case 'signed body, replayable':
+      case 'client certificate (TLS)':
         return ok('alerts', detail);
       case 'shared secret in a header':
         return tls !== undefined || isLoopback(host)

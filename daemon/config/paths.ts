@@ -19,9 +19,9 @@ export function resolvePaths(config: Config, directory: string): Config {
     intake: {
       ...intake,
       ...(intake.tls === undefined ? {} : { tls: resolveTls(intake.tls, directory) }),
-      sources: intake.sources.map((source) => ({
+      sources: intake.sources.map(({ auth, ...source }) => ({
         ...source,
-        auth: { ...source.auth, secrets: source.auth.secrets.map((ref) => resolveSecret(ref, directory)) },
+        auth: 'secrets' in auth ? { ...auth, secrets: auth.secrets.map((ref) => resolveSecret(ref, directory)) } : auth,
       })),
     },
   };

@@ -1,4 +1,5 @@
 import type { Secret } from '../base/secret.ts';
+import { secretsOf } from './auth-secrets.ts';
 import { behindUplink, type NetworkFacts } from './board-rules.ts';
 import { accepts, findings } from './explain.ts';
 import type { Fault, Finding } from './fault.ts';
@@ -93,7 +94,7 @@ function tlsFiles({ intake }: Readable, directory: string): Finding[] {
 function secrets({ alertSources }: Readable, directory: string, around: Surroundings): Finding[] {
   return alertSources.flatMap((source, index): Finding[] => {
     if (source === undefined) return [];
-    return source.auth.secrets.flatMap((ref, number): Finding[] => {
+    return secretsOf(source.auth).flatMap((ref, number): Finding[] => {
       const place = ['intake', 'sources', index, 'auth', 'secrets', number];
       const read = readSecret(resolveSecret(ref, directory), around.environment);
       if (!read.ok) return [{ place, found: read.fault, accepted: 'a secret this user may read' }];

@@ -21,6 +21,7 @@ export function rules(readable: Readable, directory: string): Finding[] {
     ...boardRules(readable),
     ...bucketBehindBoard(readable),
     ...signedTimes(readable),
+    ...clientCertificates(readable),
   ];
 }
 
@@ -165,5 +166,28 @@ function signedTimes({ alertSources }: Readable): Finding[] {
           },
         ]
       : [{ place, found: JSON.stringify(timestampHeader), accepted: 'nothing, unless `signed` has {timestamp} in it' }];
+  });
+}
+
+/** A certificate proves somebody only if it is known who issues them, and whose it must be. */
+function clientCertificates({ alertSources, intake }: Readable): Finding[] {
+  return alertSources.flatMap((source, index): Finding[] => {
+    if (source?.auth.scheme !== 'mtls') return [];
+    const { names, fingerprints } = source.auth;
+    const place = ['intake', 'sources', index, 'auth'];
+    const findings: Finding[] = [];
+    if (names === undefined && fingerprints === undefined)
+      findings.push({
+        place,
+        found: 'neither `names` nor `fingerprints`',
+        accepted: 'at least one of them: who issues certificates issues more than one',
+      });
+    if (intake !== undefined && intake.tls?.clientCa === undefined)
+      findings.push({
+        place: [...place, 'scheme'],
+        found: '"mtls" without `intake.tls.clientCa`',
+        accepted: 'another scheme, unless intake speaks TLS and knows who issues the certificates of senders',
+      });
+    return findings;
   });
 }

@@ -586,6 +586,35 @@ const authSchemes = [
   }),
   z.strictObject({
     scheme: z
+      .literal('mtls')
+      .describe(
+        "A certificate of the sender's own, issued by one of `intake.tls.clientCa`: `names`, `fingerprints` or both.",
+      ),
+    names: z
+      .array(
+        matching(
+          /^(?! )[ !#-&(-+\--[\]-~]{1,253}(?<! )$/,
+          'a name as the certificate has it, of printable ASCII characters without , " \' and \\',
+        ),
+      )
+      .min(1)
+      .max(20)
+      .optional()
+      .describe('DNS names, URIs, mail addresses or common names, each exactly as in the certificate. One is enough.'),
+    fingerprints: z
+      .array(
+        matching(
+          /^(?:[0-9A-Fa-f]{64}|[0-9A-Fa-f]{2}(?::[0-9A-Fa-f]{2}){31})$/,
+          'the SHA-256 of a certificate, 64 hexadecimal digits',
+        ),
+      )
+      .min(1)
+      .max(20)
+      .optional()
+      .describe('SHA-256 of certificates that are accepted whatever their names.'),
+  }),
+  z.strictObject({
+    scheme: z
       .literal('secret-path')
       .describe('For senders that can do nothing else: they post to /alerts/NAME/SECRET, and the secret is in logs.'),
     secrets: secrets('Secrets of 24 to 100 letters, digits, - and _'),

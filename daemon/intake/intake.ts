@@ -8,6 +8,7 @@ import type { TlsConfig } from '../config/schema.ts';
 import type { TlsMaterial } from '../config/tls.ts';
 import { CertificateFiles } from './certificate-files.ts';
 import { Connections } from './connections.ts';
+import { peerOf } from './peer.ts';
 import { type Answer, type Arrival, Receiver, type ReceiverPorts } from './receiver.ts';
 import { keepFresh, serverOptions, tellEnd } from './tls.ts';
 
@@ -102,6 +103,7 @@ export function createIntake(ports: IntakePorts): Intake {
       name: request.params.source,
       rest: request.params.rest,
       remote: request.ip,
+      peer: () => peerOf(raw.socket),
       rawHeaders: raw.rawHeaders,
       declared: Number(raw.headers['content-length'] ?? Number.NaN),
       body: raw,

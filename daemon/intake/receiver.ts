@@ -7,6 +7,7 @@ import { type Body, type BodyLimits, readBody } from './body.ts';
 import { soleHeader } from './headers.ts';
 import { Judge, type Judgement, type JudgeSettings } from './judge.ts';
 import { FailureLimiter } from './limiter.ts';
+import type { Peer } from './peer.ts';
 import type { GatePort, IntakeSource } from './ports.ts';
 import type { Authenticator, Verdict } from './scheme.ts';
 import { authenticatorOf, decoyOf } from './schemes.ts';
@@ -24,6 +25,8 @@ export interface Arrival {
   /** What stands in the path after the name, if anything: a secret. */
   readonly rest: string | undefined;
   readonly remote: string;
+  /** Whom TLS vouches for. */
+  peer(): Peer | undefined;
   readonly rawHeaders: readonly string[];
   /** Content-Length, or NaN. */
   readonly declared: number;
@@ -104,7 +107,7 @@ export class Receiver {
   async #admit(arrival: Arrival): Promise<Admission> {
     const known = this.#sources.get(arrival.name);
     const authenticate = known?.authenticate ?? this.#decoy(arrival.name);
-    const attempt = authenticate(arrival.rawHeaders, this.#ports.clock.wall(), arrival.rest);
+    const attempt = authenticate(arrival.rawHeaders, this.#ports.clock.wall(), arrival.rest, arrival.peer);
     const { maxBody } = this.#ports;
     switch (attempt.kind) {
       case 'refused':

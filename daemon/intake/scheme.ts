@@ -1,4 +1,5 @@
 import type { Secret } from '../base/secret.ts';
+import type { Peer } from './peer.ts';
 import type { AuthOf, SchemeName, SettingsOf } from './ports.ts';
 
 /** One way of telling a sender from a stranger. */
@@ -7,6 +8,8 @@ export interface Scheme<S extends SchemeName> {
   fault(secret: Secret): string | undefined;
   /** A random secret this scheme accepts, of the same kind as `like`. */
   generate(like: Secret): Secret;
+  /** Settings of the same kind that nobody matches. For a scheme that tells senders by its settings, not by secrets. */
+  unlike?(settings: SettingsOf<S>): SettingsOf<S>;
   /** What a request proves that this scheme accepts. */
   strength(settings: SettingsOf<S>): Strength;
   /** Prepares the secrets, which must be without fault. */
@@ -17,14 +20,20 @@ export interface Scheme<S extends SchemeName> {
 export type Strength =
   | 'signed body + time'
   | 'signed body, replayable'
+  | 'client certificate (TLS)'
   | 'shared secret in a header'
   | 'secret in the URL: appears in logs';
 
 /**
  * Looks at a request's head. `rawHeaders` are name, value, name, value … as received; `wall` is when, in ms since the
- * epoch; `rest` is what stands in the path after the source's name.
+ * epoch; `rest` is what stands in the path after the source's name; `peer` is whom TLS vouches for.
  */
-export type Authenticator = (rawHeaders: readonly string[], wall: number, rest?: string) => Attempt;
+export type Authenticator = (
+  rawHeaders: readonly string[],
+  wall: number,
+  rest?: string,
+  peer?: () => Peer | undefined,
+) => Attempt;
 
 export type Attempt =
   /** The head alone refuses it. */

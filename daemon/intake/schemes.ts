@@ -9,6 +9,7 @@ import { github } from './scheme-github.ts';
 import { gitlabToken } from './scheme-gitlab-token.ts';
 import { grafana } from './scheme-grafana.ts';
 import { hmac } from './scheme-hmac.ts';
+import { mtls } from './scheme-mtls.ts';
 import { pagerduty } from './scheme-pagerduty.ts';
 import { secretPath } from './scheme-secret-path.ts';
 import { sentry } from './scheme-sentry.ts';
@@ -26,6 +27,7 @@ const SCHEMES: { readonly [S in SchemeName]: Scheme<S> } = {
   'aws-sns': awsSns,
   bearer,
   basic,
+  mtls,
   'secret-path': secretPath,
 };
 
@@ -50,13 +52,17 @@ export function authenticatorOf(source: IntakeSource): Authenticator {
 }
 
 /**
- * An authenticator that does the same work as that of `source` and knows none of its secrets. Requests to names that do
+ * An authenticator that does the same work as that of `source` and knows nothing that tells its sender. Requests to names that do
  * not exist go through one, so that they take the same answers and the same time as a wrong secret.
  */
 export function decoyOf(source: IntakeSource): Authenticator {
-  const { auth } = source;
-  const secrets = auth.secrets.map((secret) => SCHEMES[auth.scheme].generate(secret));
-  return prepare(auth.scheme, { ...auth, secrets });
+  return decoy(source.auth.scheme, source.auth);
+}
+
+function decoy<S extends SchemeName>(scheme: S, auth: AuthOf<S>): Authenticator {
+  const { generate, unlike } = SCHEMES[scheme];
+  const secrets = auth.secrets.map(generate);
+  return prepare(scheme, { ...auth, ...unlike?.(auth), secrets });
 }
 
 /** What tells the sender, for secrets that have been looked at. */

@@ -1,6 +1,7 @@
 /** The intake's process: `intake.js CONFIG`. Receives alerts, verifies, matches, trips. It can do nothing but trip. */
 import { join } from 'node:path';
 import { systemClock } from '../base/clock.ts';
+import { secretsOf } from '../config/auth-secrets.ts';
 import { loadConfig } from '../config/load.ts';
 import { loadSecret } from '../config/secret.ts';
 import { GateClient } from '../intake/gate-client.ts';
@@ -16,7 +17,7 @@ async function start(): Promise<Running> {
   const records = new RecordsClient(join(appliance.runtime, 'records'), systemClock, log);
   const sources = settings.sources.map((source) => ({
     ...source,
-    auth: { ...source.auth, secrets: source.auth.secrets.map((reference) => loadSecret(reference, process.env)) },
+    auth: { ...source.auth, secrets: secretsOf(source.auth).map((reference) => loadSecret(reference, process.env)) },
   }));
   const intake = createIntake({
     sources,

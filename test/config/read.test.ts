@@ -307,13 +307,13 @@ const CASES: readonly [title: string, from: string, to: string, ...faults: strin
     'an unknown scheme',
     'scheme: bearer',
     'scheme: baerer',
-    '31 intake.sources[0].auth.scheme: found "baerer"; accepted is one of standard-webhooks, gitlab, gitlab-token, github, pagerduty, sentry, grafana, hmac, aws-sns, bearer, basic, secret-path (did you mean bearer?)',
+    '31 intake.sources[0].auth.scheme: found "baerer"; accepted is one of standard-webhooks, gitlab, gitlab-token, github, pagerduty, sentry, grafana, hmac, aws-sns, bearer, basic, mtls, secret-path (did you mean bearer?)',
   ],
   [
     'no scheme',
     '        scheme: bearer\n',
     '',
-    '30 intake.sources[0].auth.scheme: found nothing; accepted is one of standard-webhooks, gitlab, gitlab-token, github, pagerduty, sentry, grafana, hmac, aws-sns, bearer, basic, secret-path',
+    '30 intake.sources[0].auth.scheme: found nothing; accepted is one of standard-webhooks, gitlab, gitlab-token, github, pagerduty, sentry, grafana, hmac, aws-sns, bearer, basic, mtls, secret-path',
   ],
   [
     'a password in plain sight',
@@ -549,8 +549,42 @@ describe('readConfig', () => {
     expect(sources[0]).toMatchObject({ url: '/etc/portcullis/origin.git' });
     expect(sources[1]).toMatchObject({ path: '/etc/portcullis/documents' });
     expect(sources[2]).toMatchObject({ command: ['/etc/portcullis/dump', '--all'], file: 'stdout', timeout: '1h' });
-    expect(intake.sources[0]?.auth.secrets).toEqual([{ file: '/etc/portcullis/token' }]);
+    expect(intake.sources[0]?.auth).toHaveProperty('secrets', [{ file: '/etc/portcullis/token' }]);
     expect([intake.port, web.port]).toEqual([8642, 8640]);
+  });
+
+  const mtls = (settings: string, tls = '') =>
+    broken('scheme: bearer\n        secrets:\n          - file: token', `scheme: mtls\n${settings}`).replace(
+      'intake:\n',
+      `intake:\n${tls}`,
+    );
+  const TLS = '  tls: {certificate: c, key: k, clientCa: a}\n';
+
+  it('takes a client certificate by what tells it, where it is known who issues them', () => {
+    const print = Array(32).fill('aB').join(':');
+    const settings = `        names: [siem, "spiffe://example.org/a", a@example.org, "Acme SIEM"]\n        fingerprints: ["${print}"]`;
+    const reading = readConfig(Buffer.from(mtls(settings, TLS)), '/etc/portcullis');
+    expect(reading.ok && reading.config.intake.sources[0]?.auth).toMatchObject({
+      scheme: 'mtls',
+      fingerprints: [print],
+    });
+    expect(reading.ok && reading.config.intake.tls).toEqual({
+      certificate: '/etc/portcullis/c',
+      key: '/etc/portcullis/k',
+      clientCa: '/etc/portcullis/a',
+    });
+    expect(faultsOf(mtls('        names: [siem]', '  tls: {certificate: c, key: k}\n'))).toEqual([
+      '32 intake.sources[0].auth.scheme: found "mtls" without `intake.tls.clientCa`; accepted is another scheme, unless intake speaks TLS and knows who issues the certificates of senders',
+    ]);
+    expect(faultsOf(mtls('        names: [siem]'))).toHaveLength(1);
+    expect(faultsOf(mtls('', TLS))).toEqual([
+      '31 intake.sources[0].auth: found neither `names` nor `fingerprints`; accepted is at least one of them: who issues certificates issues more than one',
+    ]);
+    for (const name of ['a, DNS:b', 'a"b', ' a', 'a ', '', 'ä', "a'b"])
+      expect(faultsOf(mtls(`        names: [${JSON.stringify(name)}]`, TLS))).toHaveLength(1);
+    for (const other of ['ab', 'g'.repeat(64), `${print}:00`, `${'ab:'.repeat(31)}a`])
+      expect(faultsOf(mtls(`        fingerprints: ["${other}"]`, TLS))).toHaveLength(1);
+    expect(faultsOf(mtls('        secrets: [{file: token}]\n        names: [siem]', TLS))).toHaveLength(1);
   });
 
   it.each([

@@ -13,8 +13,8 @@ const WALL = 1_700_000_000_000;
 test('every scheme of the configuration has a sender here', () => {
   const { auth } = configSchema.shape.intake.unwrap().shape.sources.unwrap().element.shape;
   const schemes = auth.options.map(({ shape }) => shape.scheme.value);
-  // Amazon SNS signs what stands in the body: aws-sns.test.ts.
-  expect(['aws-sns', ...new Set(SENDERS.map(({ scheme }) => scheme))].sort()).toEqual([...schemes].sort());
+  // Amazon SNS signs what stands in the body, and a certificate is shown before any request: aws-sns.test.ts, mtls.test.ts.
+  expect(['aws-sns', 'mtls', ...new Set(SENDERS.map(({ scheme }) => scheme))].sort()).toEqual([...schemes].sort());
 });
 
 describe.each(SENDERS)('$name', (sender) => {

@@ -223,12 +223,14 @@ describe('files that change', () => {
   );
 
   test('a pair put in place by renaming is seen, though it is as large and as old', async () => {
-    const { port, paths, said, first } = await watched();
+    const { port, paths, said, first, stop, clock } = await watched();
     const next = files(KEYS.next).paths;
     renameSync(next.certificate, paths.certificate);
     renameSync(next.key, paths.key);
     await said(0);
     expect(await shown(port)).not.toBe(first);
+    await stop();
+    expect(clock.pending).toBe(0);
   });
 });
 
