@@ -1,4 +1,10 @@
-import { createServer as createHttpServer, type IncomingMessage, type RequestListener, STATUS_CODES } from 'node:http';
+import {
+  createServer as createHttpServer,
+  type Server as HttpServer,
+  type IncomingMessage,
+  type RequestListener,
+  STATUS_CODES,
+} from 'node:http';
 import { createServer as createHttpsServer, Server as HttpsServer } from 'node:https';
 import fastify, { type FastifyInstance, type FastifyReply, type FastifyRequest } from 'fastify';
 import { PortcullisError, reasonOf } from '../base/errors.ts';
@@ -11,6 +17,7 @@ import { Connections } from './connections.ts';
 import { peerOf } from './peer.ts';
 import { type Answer, type Arrival, Receiver, type ReceiverPorts } from './receiver.ts';
 import { keepFresh, serverOptions, tellEnd } from './tls.ts';
+import { Turns } from './turns.ts';
 
 /** How often intake tells the gate that it is there. The gate's default lease is 1 s. */
 const ALIVE_MS = 200;
@@ -47,6 +54,7 @@ export function createIntake(ports: IntakePorts): Intake {
   const connections = new Connections(ports.maxBody);
   const receivedAt = new WeakMap<IncomingMessage, number>();
   let app: FastifyInstance | undefined;
+  let turns: Turns | undefined;
   let endLease = () => {};
   let endLooking = () => {};
 
@@ -70,7 +78,7 @@ export function createIntake(ports: IntakePorts): Intake {
             ? createHttpServer(options, receive)
             : createHttpsServer({ ...options, ...serverOptions(tls, HEAD_MS) }, receive);
         server.setTimeout(REQUEST_MS);
-        server.on('connection', (socket) => connections.admit(socket));
+        turns = takeTurns(server, connections);
         return server;
       },
       frameworkErrors: (_error, _request, reply) => finish(reply, 404),
@@ -155,10 +163,23 @@ export function createIntake(ports: IntakePorts): Intake {
       endLease();
       endLooking();
       const closed = app?.close();
+      turns?.end();
       connections.endStrangers();
       await closed;
     },
   };
+}
+
+/** Has `server` begin with its connections in turns. What Node does with one is what listens for it now. */
+function takeTurns(server: HttpServer | HttpsServer, connections: Connections): Turns {
+  const begin = server.listeners('connection');
+  server.removeAllListeners('connection');
+  const turns = new Turns((socket) => {
+    connections.admit(socket);
+    for (const listener of begin) listener.call(server, socket);
+  });
+  server.on('connection', (socket) => turns.wait(socket));
+  return turns;
 }
 
 interface Named {

@@ -5,11 +5,7 @@ import { type Clock, systemClock } from '../../daemon/base/clock.ts';
 import { type Log, silentLog } from '../../daemon/base/log.ts';
 import type { Cause, Delivery } from '../../daemon/base/protocol.ts';
 import { Secret } from '../../daemon/base/secret.ts';
-<<<<<<< HEAD
-import type { SharedRule } from '../../daemon/config/schema.ts';
-=======
-import type { TlsConfig } from '../../daemon/config/schema.ts';
->>>>>>> 8d6d9bb (Intake: TLS, whose files are taken over when they change; what does not fit leaves the ones before in use)
+import type { SharedRule, TlsConfig } from '../../daemon/config/schema.ts';
 import { createIntake } from '../../daemon/intake/intake.ts';
 import type { GatePort, IntakeSource } from '../../daemon/intake/ports.ts';
 import type { Attempt } from '../../daemon/intake/scheme.ts';
