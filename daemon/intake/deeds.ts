@@ -2,6 +2,7 @@ import type { Deed, Recogniser } from './deed.ts';
 import { aws } from './deed-aws.ts';
 import { mark } from './deed-mark.ts';
 import { texts } from './deed-text.ts';
+import { EffortSpent } from './effort.ts';
 import { isObject, type JsonObject } from './format.ts';
 
 const RECOGNISERS: readonly Recogniser[] = [aws, texts, mark];
@@ -50,7 +51,12 @@ export function deedsIn(alert: JsonObject): Seen {
       for (const item of value) if (isWorthIt(item)) steps.push({ value: item, depth: depth + 1, nested });
     } else if (isObject(value)) {
       const whole = withoutDots(value);
-      for (const recognise of RECOGNISERS) deeds.push(...recognise(whole));
+      try {
+        for (const recognise of RECOGNISERS) for (const deed of recognise(whole)) deeds.push(deed);
+      } catch (error) {
+        if (!(error instanceof EffortSpent)) throw error;
+        unseen = 'It holds a command longer than anybody types.';
+      }
       for (const item of Object.values(whole))
         if (isWorthIt(item)) steps.push({ value: item, depth: depth + 1, nested });
     }

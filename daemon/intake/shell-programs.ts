@@ -1,0 +1,206 @@
+import { posix } from 'node:path';
+import { EffortSpent } from './effort.ts';
+import { type Backslash, type Program, readShell } from './shell.ts';
+
+/** What a command line does, as far as it can be told without running it. */
+export interface Told {
+  /** Each program it starts, by its bare name, with its arguments in one line; a blank within an argument is written ␣. */
+  readonly runs: readonly { readonly program: string; readonly run: string; readonly words: readonly string[] }[];
+  /** Text that a program is given which may be SQL to it. */
+  readonly sql: readonly string[];
+}
+
+/** Programs that do nothing with their arguments but read, print, search, or write them to a file or to somebody. */
+const HARMLESS = words(`
+  : [ ack ag aider apropos basename bat cat cd chmod claude cmp code codex column comm cp cut date diff dirname echo egrep
+  emacs export expr false fgrep figlet file fmt fold gemini gh glab grep head help hexdump history info jq join ls less ln
+  logger look man mail mkdir more mutt nano nl notify-send od open paste print printf pwd read readlink realpath rg say sed seq
+  sleep slack sort stat strings tac tail tee test tldr touch tr true type uniq vi view vim wall wc whatis whereis which
+  wl-copy write xclip xdg-open yq zgrep findstr select-string write-host write-output write-error get-content out-file
+  add-content set-content git`);
+/** Programs whose arguments are, somewhere, another program with arguments, or a command line in one word. */
+const STARTERS = words(`
+  ! { case elif else function if then while until do find time ash bash builtin bundle bunx busybox chroot chronic cmd command coproc dash doas
+  docker doppler dotenv env eval exec fish flock fly flyctl gcloud heroku incus infisical ionice kubectl k8s ksh
+  lxc mosh nerdctl nice nohup npm npx nsenter oc op parallel pipenv pnpm podman poetry powershell pwsh railway
+  runuser screen script setsid sh ssh sshpass stdbuf strace su sudo systemd-run timeout tmux toolbox tsh unshare uv uvx vagrant
+  wsl watch winpty xargs yarn zsh aws-vault chamber flatpak-spawn proot distrobox`);
+/** Of those, the ones that run what they read. */
+const SHELLS = words('ash bash cmd dash fish ksh parallel powershell pwsh sh ssh zsh');
+/** Programs that are given a program text, in which commands and SQL stand between quotes. */
+const INTERPRETERS = words(
+  'python python2 python3 node deno bun tsx ts-node ruby perl php lua osascript rails tclsh Rscript awk gawk',
+);
+/** Options that are followed by what a program is to run. */
+const TEXT_OPTION =
+  /^(?:-[a-z]*[ceqrQ]|--?(?:command|execute|query|eval|sql|statement|query-string|exec|run|C|Command))$/i;
+const TEXT_OPTION_WITH = /^--?(?:command|execute|query|eval|sql|statement|query-string|exec|run|[ceqrQ])=(.*)$/is;
+
+/** Programs that take away files, whose paths are made whole with where the line went before. */
+const REMOVERS = words('rm rmdir unlink shred find del erase rd remove-item srm trash');
+
+const SET = /^[A-Za-z_]\w*=/;
+/** A path that goes by a way about, as in /tmp/../. */
+const CROOKED = /^[/~$.](?!.*:\/\/).*(?:\/\.{1,2}(?:\/|$)|\/\/)/;
+
+const MAX_DEPTH = 5;
+/** Options that are followed by text, of one program. */
+const MAX_OPTIONS = 5;
+/** Behind a starter, so many words are tried as the program it starts. */
+const MAX_TRIED = 40;
+/** Characters that may come of one command: what is within quotes is read again. */
+const MAX_READ = 4 << 20;
+
+/** Throws EffortSpent when `command` is longer than anybody types. */
+export function told(command: string): Told {
+  const teller = new Teller();
+  teller.line(command, 'posix', 0);
+  if (command.includes('\\')) teller.line(command, 'windows', 0);
+  return { runs: [...teller.runs.values()], sql: [...teller.sql] };
+}
+
+class Teller {
+  readonly runs = new Map<string, Told['runs'][number]>();
+  readonly sql = new Set<string>();
+  #left = MAX_READ;
+  /** Where the line went with cd, as far as it says. */
+  #folder = '';
+
+  line(line: string, backslash: Backslash, depth: number): void {
+    if (depth > MAX_DEPTH || line === '') return;
+    this.#spend(line.length);
+    const { pipelines, nested } = readShell(line, backslash);
+    for (const inner of nested) this.line(inner, backslash, depth + 1);
+    for (const programs of pipelines) {
+      // What a program prints that only prints is what the next one in the pipe is told.
+      let piped = '';
+      for (const program of programs) piped = this.#program(program, piped, backslash, depth);
+    }
+  }
+
+  #spend(characters: number): void {
+    this.#left -= characters;
+    if (this.#left < 0) throw new EffortSpent();
+  }
+
+  /** Returns what the program prints, as far as that is known. */
+  #program({ words: all, input }: Program, piped: string, backslash: Backslash, depth: number): string {
+    const given = [piped, input].filter((part) => part !== '').join('\n');
+    const name = bare(all[0] ?? '');
+    if (name === 'cd' || name === 'pushd') this.#folder = all[1] ?? '~';
+    this.#run(name, all);
+    if (name === 'echo' || name === 'printf') return all.slice(1).join(' ');
+    if (HARMLESS.has(name)) return given;
+    if (STARTERS.has(name) || name.endsWith('()')) {
+      if (name === 'xargs' && given !== '')
+        this.line(`${quoted(all.slice(1))} ${given.replaceAll(/\s+/g, ' ')}`, backslash, depth + 1);
+      this.#started(all, given, backslash, depth);
+    }
+    this.#given(name, all, given, backslash, depth);
+    return '';
+  }
+
+  #run(program: string, [, ...args]: readonly string[]): void {
+    if (program === '') return;
+    const words = args.map((word) => (CROOKED.test(word) ? posix.normalize(word) : word));
+    this.#note(program, words);
+    if (!REMOVERS.has(program) || !/^[/~$]/.test(this.#folder)) return;
+    const whole = words.map((word) => (/^[-/~$]/.test(word) ? word : posix.join(this.#folder, word)));
+    if (words.some((word) => !word.startsWith('-'))) this.#note(program, whole);
+  }
+
+  #note(program: string, words: readonly string[]): void {
+    const run = [program, ...words.map((word) => word.replaceAll(/\s+/g, '␣'))].join(' ');
+    this.#spend(run.length);
+    if (!this.runs.has(run)) this.runs.set(run, { program, run, words });
+  }
+
+  /** What `starter` may start: whatever of its words is not an option begins a program or is a command line. */
+  #started(starter: readonly string[], given: string, backslash: Backslash, depth: number): void {
+    const text = starter.findIndex((word) => /^-\w*c$|^\/c$|^--?(?:command|C)$/i.test(word));
+    // Where quotes were lost on the way, as in a list of processes, a shell's command goes on to the end.
+    if (text > 0 && text < starter.length - 1) this.line(starter.slice(text + 1).join(' '), backslash, depth + 1);
+    for (let at = 1; at < starter.length && at <= MAX_TRIED; at++) {
+      const word = starter[at] ?? '';
+      const value = /^--?\w[\w-]*=(.*)$/s.exec(word)?.[1];
+      if (value !== undefined && /\s/.test(value)) this.line(value, backslash, depth + 1);
+      if (word.startsWith('-') || SET.test(word)) continue;
+      if (/\s/.test(word)) this.line(word, backslash, depth + 1);
+      const name = bare(word);
+      const rest = starter.slice(at);
+      this.#run(name, rest);
+      // What comes after an option may be its value, as in sudo -u git.
+      if (HARMLESS.has(name) && !starter[at - 1]?.startsWith('-')) return;
+      this.#given(name, rest, given, backslash, depth);
+    }
+  }
+
+  /** What a program may take for SQL, or for code that holds some. */
+  #given(name: string, all: readonly string[], given: string, backslash: Backslash, depth: number): void {
+    const texts = all.slice(1).filter((word) => /\s/.test(word));
+    let options = 0;
+    for (const [index, word] of all.entries()) {
+      const value = TEXT_OPTION_WITH.exec(word)?.[1];
+      if (value !== undefined) texts.push(value);
+      else if (TEXT_OPTION.test(word) && index > 0 && index < all.length - 1 && ++options <= MAX_OPTIONS)
+        texts.push(all.slice(index + 1).join(' '));
+    }
+    if (given !== '') {
+      texts.push(given);
+      if (SHELLS.has(name)) this.line(given, backslash, depth + 1);
+      if (!given.includes('\n')) this.#run(name, [...all, ...given.split(' ')]);
+    }
+    const isCode = INTERPRETERS.has(name.replace(/[\d.]+$/, ''));
+    for (const text of texts) {
+      this.#spend(text.length);
+      this.sql.add(text);
+      if (isCode) this.#code(text, backslash, depth);
+    }
+  }
+
+  #code(code: string, backslash: Backslash, depth: number): void {
+    const literals = literalsOf(code);
+    for (const literal of literals) {
+      this.sql.add(literal);
+      if (/\s/.test(literal)) this.line(literal, backslash, depth + 1);
+    }
+    // subprocess.run(["rm", "-rf", "/"])
+    if (literals.length > 1 && literals.length <= MAX_TRIED) this.line(quoted(literals), backslash, depth + 1);
+  }
+}
+
+/** The name of a program without where it lies: rm of /bin/rm. */
+function bare(word: string): string {
+  return word
+    .slice(Math.max(word.lastIndexOf('/'), word.lastIndexOf('\\')) + 1)
+    .replace(/\.(?:exe|cmd|bat|com)$/i, '')
+    .toLowerCase();
+}
+
+/** What stands between quotes in program text. */
+function literalsOf(code: string): readonly string[] {
+  const found: string[] = [];
+  const unclosed = new Set<string>();
+  for (let at = 0; at < code.length; at++) {
+    const quote = code[at] ?? '';
+    if (!'"\'`'.includes(quote) || unclosed.has(quote)) continue;
+    let to = at + 1;
+    while (to < code.length && code[to] !== quote) to += code[to] === '\\' ? 2 : 1;
+    if (to >= code.length) {
+      unclosed.add(quote);
+      continue;
+    }
+    found.push(code.slice(at + 1, to));
+    at = to;
+  }
+  return found;
+}
+
+/** One command line of these words. */
+export function quoted(all: readonly string[]): string {
+  return all.map((word) => (/^[\w@%+=:,./~*$-]+$/.test(word) ? word : `'${word.replaceAll("'", `'\\''`)}'`)).join(' ');
+}
+
+function words(list: string): ReadonlySet<string> {
+  return new Set(list.split(/\s+/).filter((word) => word !== ''));
+}
