@@ -622,7 +622,35 @@ const authSchemes = [
 ] as const;
 
 /** Shapes of bodies intake reads. */
-const FORMATS = ['alertmanager', 'json'] as const;
+export const FORMATS = [
+  'alertmanager',
+  'azure-monitor',
+  'cloudevents',
+  'crowdstrike',
+  'datadog',
+  'eventbridge',
+  'falco',
+  'github',
+  'gitlab',
+  'google-monitoring',
+  'grafana',
+  'json',
+  'kibana',
+  'kubernetes',
+  'newrelic',
+  'ocsf',
+  'opensearch',
+  'pagerduty',
+  'pubsub',
+  'sentinel',
+  'sentry',
+  'sns',
+  'splunk',
+  'sysdig',
+  'vercel',
+  'wazuh',
+  'zabbix',
+] as const;
 
 const alertSource = z.strictObject({
   name: name.describe('Name of the sender, unique; it posts to /alerts/NAME.'),

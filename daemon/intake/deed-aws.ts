@@ -1,28 +1,29 @@
-import { type Deed, NOTHING, type Recogniser, text } from './deed.ts';
-import { isObject, type JsonObject } from './format.ts';
+import { type Deed, deed, NOTHING, type Recogniser, text } from './deed.ts';
+import type { JsonObject } from './format.ts';
+import { within } from './format-one.ts';
 
 /**
  * A CloudTrail record, bare or as `detail` of an event of EventBridge.
  * https://docs.aws.amazon.com/awscloudtrail/latest/userguide/cloudtrail-event-reference-record-contents.html
  */
-export const aws: Recogniser = (value) => {
-  const { eventSource, eventName, userIdentity, errorCode, additionalEventData } = value;
-  if (text(eventSource) === undefined || text(eventName) === undefined) return NOTHING;
-  const identity: JsonObject = isObject(userIdentity) ? userIdentity : {};
-  if (isPlatform(value, identity)) return NOTHING;
-  const by = text(identity['arn']) ?? text(identity['principalId']) ?? text(identity['userName']);
-  const through = text(value['userAgent']);
-  const bearer = isObject(additionalEventData) ? additionalEventData['callWithBearerToken'] : undefined;
-  const deed: Deed = {
-    on: 'aws',
-    root: value,
-    ...(by !== undefined && { by }),
-    ...(through !== undefined && { through }),
-    ...((bearer === true || bearer === 'true') && { agent: true }),
-    ...(text(errorCode) !== undefined && { refused: true }),
-  };
-  return [deed];
-};
+export const aws: Recogniser = (value) =>
+  text(value['eventSource']) === undefined || text(value['eventName']) === undefined ? NOTHING : awsDeed(value);
+
+/** What `record`, which has the keys of CloudTrail, says was done. */
+export function awsDeed(record: JsonObject, origin?: object): readonly Deed[] {
+  const identity = within(record, 'userIdentity');
+  if (isPlatform(record, identity)) return NOTHING;
+  const bearer = within(record, 'additionalEventData')['callWithBearerToken'];
+  return [
+    deed('aws', record, {
+      by: [identity['arn'], identity['principalId'], identity['userName']],
+      through: [record['userAgent']],
+      agent: bearer === true || bearer === 'true',
+      refused: text(record['errorCode']) !== undefined,
+      ...(origin !== undefined && { origin }),
+    }),
+  ];
+}
 
 /**
  * What Amazon's services do by themselves as part of a life cycle: an expired recovery point, a snapshot of a backup plan.

@@ -1,7 +1,8 @@
 import { type Deed, NOTHING, type Recogniser } from './deed.ts';
 import { isObject } from './format.ts';
 
-const KEY = 'airgap_action';
+/** CloudEvents allows no underscore. */
+const KEYS: ReadonlySet<unknown> = new Set(['airgap_action', 'airgapaction']);
 const VALUE = 'drop';
 /** `airgap_action:drop` and `airgap_action=drop`, alone or in a list, as Datadog, Sysdig and Sentinel write tags. */
 const TAG = /(?:^|[\s,;|"'])airgap_action\s*[:=]\s*drop(?:$|[\s,;|"'])/i;
@@ -14,11 +15,11 @@ const NAMES = ['tag', 'key', 'name', 'labelName'];
 export const mark: Recogniser = (value) => {
   const entries = Object.entries(value);
   const found =
-    entries.some(([key, item]) => key === KEY && isDrop(item)) ||
+    entries.some(([key, item]) => KEYS.has(key) && isDrop(item)) ||
     entries.some(
       ([, item]) => isTag(item) || (Array.isArray(item) && item.some((each) => isTag(each) || isPair(each))),
     ) ||
-    NAMES.some((name) => value[name] === KEY && isDrop(value['value']));
+    NAMES.some((name) => KEYS.has(value[name]) && isDrop(value['value']));
   return found ? [{ on: 'mark', root: value } satisfies Deed] : NOTHING;
 };
 
@@ -33,5 +34,5 @@ function isTag(value: unknown): boolean {
 
 /** Sentry's `["name", "value"]`; objects in lists are shown to the recogniser by themselves. */
 function isPair(value: unknown): boolean {
-  return !isObject(value) && Array.isArray(value) && value[0] === KEY && isDrop(value[1]);
+  return !isObject(value) && Array.isArray(value) && KEYS.has(value[0]) && isDrop(value[1]);
 }

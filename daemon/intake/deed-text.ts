@@ -12,6 +12,7 @@ const COMMAND_KEYS = new Set([
   'commandline',
   'commands',
   'exepath',
+  'proccmdline',
   'processcommandline',
   'script',
   'shellcommand',

@@ -36,3 +36,31 @@ export const NOTHING: readonly Deed[] = [];
 export function text(value: unknown): string | undefined {
   return typeof value === 'string' && value !== '' ? value : undefined;
 }
+
+interface Facts {
+  /** Of these the first that is text. */
+  readonly by?: readonly unknown[];
+  readonly through?: readonly unknown[];
+  readonly agent?: boolean;
+  readonly refused?: boolean;
+  readonly origin?: object;
+}
+
+/** A deed with what is known of it. */
+export function deed(on: Subject, root: JsonObject, { by, through, agent, refused, origin }: Facts = {}): Deed {
+  const who = firstText(by);
+  const program = firstText(through);
+  return {
+    on,
+    root,
+    ...(who !== undefined && { by: who }),
+    ...(program !== undefined && { through: program }),
+    ...(agent === true && { agent }),
+    ...(refused === true && { refused }),
+    ...(origin !== undefined && { origin }),
+  };
+}
+
+export function firstText(values: readonly unknown[] = []): string | undefined {
+  return values.map(text).find((value) => value !== undefined);
+}

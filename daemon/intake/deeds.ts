@@ -1,19 +1,46 @@
 import type { Deed, Recogniser } from './deed.ts';
 import { aws } from './deed-aws.ts';
+import { awsRetold } from './deed-aws-retold.ts';
+import { azure } from './deed-azure.ts';
+import { ecs } from './deed-ecs.ts';
+import { falco } from './deed-falco.ts';
+import { finding } from './deed-finding.ts';
+import { gcp } from './deed-gcp.ts';
+import { github } from './deed-github.ts';
+import { gitlab } from './deed-gitlab.ts';
+import { http } from './deed-http.ts';
+import { kubernetes } from './deed-kubernetes.ts';
 import { mark } from './deed-mark.ts';
+import { platform } from './deed-platform.ts';
 import { texts } from './deed-text.ts';
+import { withoutDots } from './dotted.ts';
 import { EffortSpent } from './effort.ts';
 import { isObject, type JsonObject } from './format.ts';
 
-const RECOGNISERS: readonly Recogniser[] = [aws, texts, mark];
+const RECOGNISERS: readonly Recogniser[] = [
+  aws,
+  awsRetold,
+  azure,
+  ecs,
+  falco,
+  finding,
+  gcp,
+  github,
+  gitlab,
+  http,
+  kubernetes,
+  mark,
+  platform,
+  texts,
+];
 
 /** How much of one alert is looked at. Alerts of the systems in docs/integrations have some thousand values, ten deep. */
 const MAX_VALUES = 50_000;
 const MAX_DEPTH = 100;
+/** Every rule is asked about every deed. */
+const MAX_DEEDS = 10_000;
 /** JSON inside text inside JSON: an event of CloudTrail in one of EventBridge in one of SNS is at 1. */
 const MAX_NESTED = 4;
-/** An object with more dotted keys than this is not taken apart. */
-const MAX_DOTTED = 2_000;
 
 export interface Seen {
   readonly deeds: readonly Deed[];
@@ -57,6 +84,7 @@ export function deedsIn(alert: JsonObject): Seen {
         if (!(error instanceof EffortSpent)) throw error;
         unseen = 'It holds a command longer than anybody types.';
       }
+      if (deeds.length > MAX_DEEDS) return { deeds, unseen: `It tells of more than ${MAX_DEEDS} deeds.` };
       for (const item of Object.values(whole))
         if (isWorthIt(item)) steps.push({ value: item, depth: depth + 1, nested });
     }
@@ -75,37 +103,4 @@ function parsed(value: string): unknown {
   } catch {
     return undefined;
   }
-}
-
-/** `value` with a path of objects for each key with dots, as far as nothing else stands in its way. */
-function withoutDots(value: JsonObject): JsonObject {
-  const keys = Object.keys(value);
-  const dotted = keys.filter((key) => key.includes('.'));
-  if (dotted.length === 0 || dotted.length > MAX_DOTTED) return value;
-  const root: Tree = new Map(Object.entries(value).filter(([key]) => !key.includes('.')));
-  for (const key of dotted) if (!plant(root, key.split('.'), value[key])) root.set(key, value[key]);
-  return plain(root);
-}
-
-type Tree = Map<string, unknown>;
-
-function plant(root: Tree, path: readonly string[], value: unknown): boolean {
-  if (path.length > MAX_DEPTH) return false;
-  let at = root;
-  for (const part of path.slice(0, -1)) {
-    const next = at.get(part);
-    if (next !== undefined && !(next instanceof Map) && !isObject(next)) return false;
-    const branch: Tree = next instanceof Map ? next : new Map(Object.entries(next ?? {}));
-    at.set(part, branch);
-    at = branch;
-  }
-  const last = path.at(-1) ?? '';
-  if (at.has(last)) return false;
-  at.set(last, value);
-  return true;
-}
-
-/** By way of `fromEntries`, so that a key `__proto__` stays a key. */
-function plain(tree: Tree): JsonObject {
-  return Object.fromEntries([...tree].map(([key, item]) => [key, item instanceof Map ? plain(item) : item]));
 }
