@@ -46,7 +46,7 @@ export interface Intake {
 
 /**
  * The HTTP server alerts arrive at: POST /alerts/:source, POST /heartbeat/:source, each with a secret
- * after it where a sender can do nothing else, GET /healthz.
+ * after it where a sender can do nothing else, GET /healthz; OPTIONS /alerts/:source for senders of CloudEvents.
  * Throws `intake.secret` when a source's secret is too weak.
  */
 export function createIntake(ports: IntakePorts): Intake {
@@ -96,6 +96,7 @@ export function createIntake(ports: IntakePorts): Intake {
       app.post<Named>(`/alerts/:source${rest}`, async (request, reply) =>
         conclude(reply, await receiver.alert(arrivalOf(request))),
       );
+      app.options(`/alerts/:source${rest}`, permit);
       app.post<Named>(`/heartbeat/:source${rest}`, async (request, reply) =>
         conclude(reply, await receiver.heartbeat(arrivalOf(request))),
       );
@@ -184,6 +185,17 @@ function takeTurns(server: HttpServer | HttpsServer, connections: Connections): 
 
 interface Named {
   Params: { source: string; rest?: string };
+}
+
+/**
+ * CloudEvents' handshake: a sender asks whether it may post before it does. The answer is the same for every name and every
+ * sender, because it permits nothing: an alert still has to prove who sent it.
+ * https://github.com/cloudevents/spec/blob/main/cloudevents/http-webhook.md#4-abuse-protection
+ */
+function permit(request: FastifyRequest, reply: FastifyReply): FastifyReply {
+  if (request.headers['webhook-request-origin'] === undefined) return finish(reply, 404);
+  reply.header('allow', 'POST').header('webhook-allowed-origin', '*').header('webhook-allowed-rate', '*');
+  return finish(reply, 200);
 }
 
 /**
