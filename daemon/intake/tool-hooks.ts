@@ -27,7 +27,7 @@ export interface HookAnswer {
 }
 
 /** Tells `scripts/portcullis-tool-hook`, which reads no JSON, what was decided. */
-export const DECISION_HEADER = 'portcullis-decision';
+const DECISION_HEADER = 'portcullis-decision';
 
 /**
  * In the order in which a body is tried. MCP comes first: its gateways pass on what an agent wrote, which must not be able

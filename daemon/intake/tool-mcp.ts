@@ -4,6 +4,9 @@ import { argumentsOf, type ToolCall, type ToolDialect, toolCall } from './tool-c
 /** Of the range that JSON-RPC 2.0 leaves to servers (-32000 to -32099); MCP has no code of its own for a refusal. */
 const REFUSED = -32003;
 
+/** A batch with more requests than this gets one error for all, so that a small question has no large answer. */
+const MOST_ANSWERED = 1000;
+
 /**
  * The Model Context Protocol's own messages, as a gateway passes them on: `tools/call` is judged, any other method calls no
  * tool. A batch (JSON-RPC 2.0 section 6; MCP until 2025-03-26) is refused as a whole, because what is let through of it
@@ -23,7 +26,7 @@ export const mcp: ToolDialect = {
     if (!Array.isArray(body)) return refusal(idOf(body) ?? null);
     const ids = body.map(idOf).filter((id) => id !== undefined);
     // Notifications have no answer, but whoever asks must learn that they are refused.
-    return ids.length === 0 ? refusal(null) : ids.map(refusal);
+    return ids.length === 0 || ids.length > MOST_ANSWERED ? refusal(null) : ids.map(refusal);
   },
 
   none: {},

@@ -145,6 +145,17 @@ describe('messages of the Model Context Protocol', () => {
     expect(answer('mcp', call({ odd: true }), denied).body).toEqual({ jsonrpc: '2.0', id: null, error });
   });
 
+  test('a batch beyond all measure is denied with one error', () => {
+    const errorsFor = (length: number) =>
+      answer(
+        'mcp',
+        Array.from({ length }, (_, id) => call(id)),
+        denied,
+      ).body;
+    expect(errorsFor(1000)).toHaveLength(1000);
+    expect(errorsFor(1001)).toEqual({ jsonrpc: '2.0', id: null, error });
+  });
+
   test('cannot pass for a question of another dialect', () => {
     for (const { dialect, body } of QUESTIONS) {
       expect([dialect, recognise({ ...body, ...call(1) })?.dialect]).toEqual([dialect, 'mcp']);
