@@ -271,8 +271,9 @@ describe('on the machine that pushes', () => {
 
   test('what is typed for the local side hides nothing', async () => {
     await commit(mine, 'two words');
+    await commit(mine, 'three');
     await git(mine, 'push', '--quiet', 'origin', 'main');
-    await git(mine, 'push', '--force', 'origin', 'HEAD^{/one}:main');
+    await git(mine, 'push', '--force', 'origin', 'HEAD^{/two words}:main');
     expect(commands()).toEqual(['git push --force origin main']);
   });
 
