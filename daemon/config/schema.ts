@@ -647,6 +647,7 @@ export const FORMATS = [
   'sns',
   'splunk',
   'sysdig',
+  'tool-hook',
   'vercel',
   'wazuh',
   'zabbix',

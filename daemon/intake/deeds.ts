@@ -13,6 +13,7 @@ import { kubernetes } from './deed-kubernetes.ts';
 import { mark } from './deed-mark.ts';
 import { platform } from './deed-platform.ts';
 import { texts } from './deed-text.ts';
+import { tool } from './deed-tool.ts';
 import { withoutDots } from './dotted.ts';
 import { EffortSpent } from './effort.ts';
 import { isObject, type JsonObject } from './format.ts';
@@ -32,6 +33,7 @@ const RECOGNISERS: readonly Recogniser[] = [
   mark,
   platform,
   texts,
+  tool,
 ];
 
 /** How much of one alert is looked at. Alerts of the systems in docs/integrations have some thousand values, ten deep. */

@@ -24,6 +24,7 @@ import { sentry } from './format-sentry.ts';
 import { sns } from './format-sns.ts';
 import { splunk } from './format-splunk.ts';
 import { sysdig } from './format-sysdig.ts';
+import { toolHook } from './format-tool-hook.ts';
 import { vercel } from './format-vercel.ts';
 import { wazuh } from './format-wazuh.ts';
 import { zabbix } from './format-zabbix.ts';
@@ -53,6 +54,7 @@ export const FORMATS: { readonly [F in AlertSource['format']]: Format } = {
   sns,
   splunk,
   sysdig,
+  'tool-hook': toolHook,
   vercel,
   wazuh,
   zabbix,

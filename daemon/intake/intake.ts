@@ -45,7 +45,7 @@ export interface Intake {
 }
 
 /**
- * The HTTP server alerts arrive at: POST /alerts/:source, POST /heartbeat/:source, each with a secret
+ * The HTTP server alerts arrive at: POST /alerts/:source, POST /tools/:source, POST /heartbeat/:source, each with a secret
  * after it where a sender can do nothing else, GET /healthz; OPTIONS /alerts/:source for senders of CloudEvents.
  * Throws `intake.secret` when a source's secret is too weak.
  */
@@ -97,6 +97,9 @@ export function createIntake(ports: IntakePorts): Intake {
         conclude(reply, await receiver.alert(arrivalOf(request))),
       );
       app.options(`/alerts/:source${rest}`, permit);
+      app.post<Named>(`/tools/:source${rest}`, async (request, reply) =>
+        conclude(reply, await receiver.tool(arrivalOf(request))),
+      );
       app.post<Named>(`/heartbeat/:source${rest}`, async (request, reply) =>
         conclude(reply, await receiver.heartbeat(arrivalOf(request))),
       );
@@ -120,7 +123,8 @@ export function createIntake(ports: IntakePorts): Intake {
     };
   }
 
-  function conclude(reply: FastifyReply, { status, body, delivery }: Answer): FastifyReply {
+  function conclude(reply: FastifyReply, { status, headers, body, delivery }: Answer): FastifyReply {
+    if (headers !== undefined) reply.headers(headers);
     finish(reply, status, body);
     // By the next turn the answer is in the kernel's hands, and a slow or broken record cannot hold it back.
     if (delivery !== undefined) setImmediate(() => record(delivery));
@@ -202,7 +206,11 @@ function permit(request: FastifyRequest, reply: FastifyReply): FastifyReply {
  * Ends the connection with the answer: an idle one is nothing to keep, and nothing a sender could reuse just as it is
  * closed. While the body is still arriving it must stay, or the sender would find it broken instead of the answer.
  */
-function finish(reply: FastifyReply, status: number, body: object = { status: STATUS_CODES[status] }): FastifyReply {
+function finish(
+  reply: FastifyReply,
+  status: number,
+  body: object | '' = { status: STATUS_CODES[status] },
+): FastifyReply {
   if (reply.request.raw.complete) reply.header('connection', 'close');
   return reply.code(status).send(body);
 }

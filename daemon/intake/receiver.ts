@@ -11,6 +11,7 @@ import type { Peer } from './peer.ts';
 import type { GatePort, IntakeSource } from './ports.ts';
 import type { Authenticator, Verdict } from './scheme.ts';
 import { authenticatorOf, decoyOf } from './schemes.ts';
+import { answer, recognise, type ToolDecision } from './tool-hooks.ts';
 
 /** A signed body is hashed up to this many times `maxBody` before it is given up. */
 const HASH_FACTOR = 4;
@@ -36,8 +37,9 @@ export interface Arrival {
 }
 
 export interface Answer {
-  readonly status: 202 | 401 | 413 | 429 | 503;
-  readonly body?: { readonly tripped: boolean; readonly latencyMs?: number };
+  readonly status: 200 | 202 | 401 | 413 | 429 | 503;
+  readonly headers?: Readonly<Record<string, string>>;
+  readonly body?: object | '';
   /** What happened, to be recorded once the answer is out. Absent for what is too frequent to record. */
   readonly delivery?: Delivery;
 }
@@ -77,18 +79,26 @@ export class Receiver {
     if (admission.kind === 'refused') return admission.answer;
     const { source, body, note } = admission;
     if (note !== undefined) return this.#noted(source, body, note);
-    const judgement = this.#judge.judge(source, {
-      body,
-      header: (name) => soleHeader(arrival.rawHeaders, name),
-      now: arrival.at,
-      repeated: false,
-    });
-    if (judgement.trip) return this.#trip(arrival, source, body, judgement);
-    return {
-      status: 202,
-      body: { tripped: false },
-      delivery: { ...this.#record(source.name, body), outcome: 'matched-none', detail: judgement.why },
-    };
+    const judgement = this.#judgement(arrival, source, body);
+    return judgement.trip ? this.#trip(arrival, source, body, judgement) : this.#passed(source, body, judgement.why);
+  }
+
+  /**
+   * A question that is asked before a tool runs. Destructive calls trip and are refused, in the form of whoever asks, also
+   * when the gate did not answer: to most agents any status but 200 means that the call may run.
+   */
+  async tool(arrival: Arrival): Promise<Answer> {
+    const admission = await this.#admit(arrival, 'tool-hook');
+    if (admission.kind === 'refused') return admission.answer;
+    const { source, body, note } = admission;
+    if (note !== undefined) return hookAnswer(body, { kind: 'none' }, this.#noted(source, body, note).delivery);
+    const judgement = this.#judgement(arrival, source, body);
+    if (!judgement.trip) return hookAnswer(body, { kind: 'none' }, this.#passed(source, body, judgement.why).delivery);
+    const { delivery } = await this.#trip(arrival, source, body, judgement);
+    const isolated = delivery?.outcome === 'tripped' ? 'has isolated the vault and ' : '';
+    const rule = judgement.rule === undefined ? '' : ` (rule ${judgement.rule})`;
+    const reason = `Portcullis ${isolated}refuses this call: ${judgement.reason}${rule}`;
+    return hookAnswer(body, { kind: 'deny', reason }, delivery);
   }
 
   async heartbeat(arrival: Arrival): Promise<Answer> {
@@ -104,8 +114,10 @@ export class Receiver {
     };
   }
 
-  async #admit(arrival: Arrival): Promise<Admission> {
-    const known = this.#sources.get(arrival.name);
+  async #admit(arrival: Arrival, format?: IntakeSource['format']): Promise<Admission> {
+    const named = this.#sources.get(arrival.name);
+    // Where only one format is spoken, a source of another is as good as none.
+    const known = format === undefined || named?.source.format === format ? named : undefined;
     const authenticate = known?.authenticate ?? this.#decoy(arrival.name);
     const attempt = authenticate(arrival.rawHeaders, this.#ports.clock.wall(), arrival.rest, arrival.peer);
     const { maxBody } = this.#ports;
@@ -151,6 +163,16 @@ export class Receiver {
     if (source === undefined) return this.#refuse(arrival, 401, 'There is no such source.', body.size);
     arrival.authenticated();
     return { kind: 'authentic', source, body, ...(verdict.note !== undefined && { note: verdict.note }) };
+  }
+
+  #judgement(arrival: Arrival, source: IntakeSource, body: Body): Judgement {
+    const header = (name: string) => soleHeader(arrival.rawHeaders, name);
+    return this.#judge.judge(source, { body, header, now: arrival.at, repeated: false });
+  }
+
+  #passed(source: IntakeSource, body: Body, why: string): Answer {
+    const delivery: Delivery = { ...this.#record(source.name, body), outcome: 'matched-none', detail: why };
+    return { status: 202, body: { tripped: false }, delivery };
   }
 
   #noted(source: IntakeSource, body: Body, note: string): Answer {
@@ -215,5 +237,21 @@ export class Receiver {
       digest: body.kind === 'whole' ? createHash('sha256').update(body.bytes).digest('hex') : '',
       ...(rule !== undefined && { rule }),
     };
+  }
+}
+
+/** `decision` in the form of whoever asked. Without a body where that is the form of an answer. */
+function hookAnswer(body: Body, decision: ToolDecision, delivery: Delivery | undefined): Answer {
+  const asked = body.kind === 'whole' ? parse(body.bytes) : undefined;
+  const said = answer(recognise(asked)?.dialect ?? 'generic', asked, decision);
+  return { ...said, body: said.body ?? '', ...(delivery && { delivery }) };
+}
+
+/** The JSON of `bytes`, or undefined. */
+function parse(bytes: Buffer): unknown {
+  try {
+    return JSON.parse(bytes.toString('utf8'));
+  } catch {
+    return undefined;
   }
 }
