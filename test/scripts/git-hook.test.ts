@@ -254,7 +254,14 @@ describe('on the machine that pushes', () => {
       const hook = install(mine, 'pre-push');
       writeFileSync(hook, `${readFileSync(hook, 'utf8').replace(' exec ', ' ')}exit $?\n`);
       await attempt(mine, 'push', 'origin', 'main');
-      expect(commands()).toEqual(Array(3).fill('git push --force origin main'));
+
+      // Something else that pushes, and is not git.
+      writeFileSync(join(mine, 'push'), `"$@"\nexit $?\n`);
+      const line = `refs/heads/main ${await git(mine, 'rev-parse', 'main')} refs/heads/main ${await onServer('main')}\n`;
+      const env = { HOME: directory, PORTCULLIS_URL: box.url, PORTCULLIS_TOKEN_FILE: join(directory, 'token') };
+      const args = ['push', script('portcullis-git-hook'), 'pre-push', 'origin', server];
+      await run('sh', args, { cwd: mine, env, stdin: line });
+      expect(commands()).toEqual(Array(4).fill('git push --force origin main'));
     });
   });
 
