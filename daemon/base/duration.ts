@@ -7,3 +7,16 @@ export function durationMs(text: string): number | undefined {
   const match = DURATION.exec(text);
   return match ? Number(match[1]) * (UNIT_MS[match[2] ?? ''] ?? Number.NaN) : undefined;
 }
+
+/** The reverse, in the largest unit that divides `ms`. */
+export function durationText(ms: number): string {
+  for (const [unit, length] of [
+    ['d', 86_400_000],
+    ['h', 3_600_000],
+    ['m', 60_000],
+    ['s', 1000],
+  ] as const) {
+    if (ms >= length && ms % length === 0) return `${ms / length}${unit}`;
+  }
+  return `${ms}ms`;
+}

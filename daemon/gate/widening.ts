@@ -3,6 +3,7 @@
  * when in doubt, it widens.
  */
 import { isDeepStrictEqual } from 'node:util';
+import { durationText } from '../base/duration.ts';
 import { REPORTED_PROOFS } from '../base/protocol.ts';
 import { type Cron, parseCron } from '../schedule/cron.ts';
 import type { WindowSpec } from '../schedule/window.ts';
@@ -53,7 +54,7 @@ function compare(accepted: GateConfig, proposed: GateConfig): Widening[] {
     ...proposed.windows
       .filter((window) => !accepted.windows.some((other) => isWithin(window, other)))
       .map(({ name, cron, durationMs, timezone }) => ({
-        what: `The window ${name} (${cron} in ${timezone}, for ${spell(durationMs)}) lies in no accepted one.`,
+        what: `The window ${name} (${cron} in ${timezone}, for ${durationText(durationMs)}) lies in no accepted one.`,
         wiring: false,
       })),
     ...(Object.keys(LIMITS) as (keyof Limits)[]).flatMap((name) =>
@@ -92,21 +93,8 @@ function compareLimit(name: keyof Limits, accepted: Limits, proposed: Limits): W
   const { key, widens } = LIMITS[name];
   const [from, to] = [accepted[name], proposed[name]];
   if (widens === 'up' ? to <= from : to >= from) return [];
-  const say = name === 'maxConnections' ? String : spell;
+  const say = name === 'maxConnections' ? String : durationText;
   return [{ what: `${key} ${widens === 'up' ? 'rises' : 'falls'} from ${say(from)} to ${say(to)}.`, wiring: false }];
-}
-
-/** As the configuration writes durations. */
-function spell(ms: number): string {
-  for (const [unit, length] of [
-    ['d', 86_400_000],
-    ['h', 3_600_000],
-    ['m', 60_000],
-    ['s', 1000],
-  ] as const) {
-    if (ms >= length && ms % length === 0) return `${ms / length}${unit}`;
-  }
-  return `${ms}ms`;
 }
 
 /**
