@@ -22,6 +22,7 @@ export function rules(readable: Readable, directory: string): Finding[] {
     ...bucketBehindBoard(readable),
     ...signedTimes(readable),
     ...clientCertificates(readable),
+    ...neverDegrading(readable),
   ];
 }
 
@@ -189,5 +190,21 @@ function clientCertificates({ alertSources, intake }: Readable): Finding[] {
         accepted: 'another scheme, unless intake speaks TLS and knows who issues the certificates of senders',
       });
     return findings;
+  });
+}
+
+/** What is said and never happens would be relied on. */
+function neverDegrading({ alertSources }: Readable): Finding[] {
+  return alertSources.flatMap((source, index): Finding[] => {
+    const { silence, after } = source?.heartbeat ?? {};
+    if (after === undefined || silence === 'degrade') return [];
+    const place = ['intake', 'sources', index, 'heartbeat', 'after'];
+    return [
+      {
+        place,
+        found: `${JSON.stringify(after)} with silence: ${silence}`,
+        accepted: 'nothing, unless `silence` is degrade',
+      },
+    ];
   });
 }

@@ -652,6 +652,20 @@ export const FORMATS = [
   'wazuh',
   'zabbix',
 ] as const;
+const heartbeat = z.strictObject({
+  every: duration('10s', '30d').describe(
+    'How often the source is heard at the least: `POST /heartbeat/NAME`, or any alert. It is silent when nothing has come for twice as long.',
+  ),
+  silence: z
+    .enum(['block', 'warn', 'degrade'])
+    .default('degrade')
+    .describe(
+      'What its silence does. `block`: nothing connects until it is heard. `warn`: it wants attention. `degrade`: it blocks, and once it has lasted for `after` it only warns.',
+    ),
+  after: duration('1h', '365d')
+    .optional()
+    .describe('`degrade`: how much silence blocks, as this box has seen it while it ran. Default: 3d.'),
+});
 
 const alertSource = z.strictObject({
   name: name.describe('Name of the sender, unique; it posts to /alerts/NAME.'),
@@ -663,6 +677,9 @@ const alertSource = z.strictObject({
     .default([])
     .describe('Rules for this source beside those of all. Grouped alerts are judged one by one.'),
   unknown: z.enum(['trip', 'ignore']).default('trip').describe('What an authenticated body of unknown shape does.'),
+  heartbeat: heartbeat
+    .optional()
+    .describe('How its silence is noticed. Default: it is not, and status and doctor say so.'),
 });
 export type AlertSource = z.infer<typeof alertSource>;
 

@@ -334,6 +334,20 @@ const CASES: readonly [title: string, from: string, to: string, ...faults: strin
     '32 intake.sources[0].auth.secrets: found a list of 3; accepted is a list of at most 2',
   ],
   [
+    'a heartbeat too fast, a policy there is not, no patience at all',
+    'format: alertmanager',
+    'format: alertmanager\n      heartbeat:\n        every: 5s\n        silence: ignore\n        after: 1m',
+    `31 intake.sources[0].heartbeat.every: found "5s"; ${DURATION('from 10s to 30d')}`,
+    '32 intake.sources[0].heartbeat.silence: found "ignore"; accepted is one of block, warn, degrade',
+    `33 intake.sources[0].heartbeat.after: found "1m"; ${DURATION('from 1h to 365d')}`,
+  ],
+  [
+    'an end of waiting that never comes',
+    'format: alertmanager',
+    'format: alertmanager\n      heartbeat: {every: 5m, silence: block, after: 3d}',
+    '30 intake.sources[0].heartbeat.after: found "3d" with silence: block; accepted is nothing, unless `silence` is degrade',
+  ],
+  [
     'a tolerance that checks nothing',
     'scheme: bearer',
     'scheme: gitlab\n        tolerance: 1d',
