@@ -175,13 +175,19 @@ export type AdminAnswer = Of<typeof adminAnswer>;
 /** Socket `records` of the keeper: intake says what arrived, after it has acted. */
 export const delivery = object({
   wall: number(),
+  at: optional(number()),
   source: text(100),
-  outcome: oneOf('tripped', 'matched-none', 'refused', 'failed', 'heartbeat'),
+  /** `noted`: authentic, but neither an alert nor a sign of life, such as a subscription that waits to be confirmed. */
+  outcome: oneOf('tripped', 'matched-none', 'refused', 'failed', 'heartbeat', 'noted'),
   detail: text(500),
   rule: optional(text(200)),
   latencyMs: optional(number()),
   bytes: integer(),
   digest: text(64),
+  /** The same has come before. It has had its effect, but says nothing about its sender's health. */
+  replay: optional(flag),
+  /** What arrived, as text: without secrets, and cut. */
+  payload: optional(text(4096)),
 });
 export type Delivery = Of<typeof delivery>;
 

@@ -133,7 +133,7 @@ export function createIntake(ports: IntakePorts): Intake {
 
   function record(delivery: Delivery): void {
     try {
-      ports.record(delivery);
+      ports.record({ ...delivery, at: ports.clock.monotonic() });
     } catch (error) {
       ports.log.error('a delivery is not recorded', { source: delivery.source, error: reasonOf(error) });
     }

@@ -176,7 +176,7 @@ export class Receiver {
   }
 
   #noted(source: IntakeSource, body: Body, note: string): Answer {
-    const delivery: Delivery = { ...this.#record(source.name, body), outcome: 'matched-none', detail: note };
+    const delivery: Delivery = { ...this.#record(source.name, body), outcome: 'noted', detail: note };
     return { status: 202, body: { tripped: false }, delivery };
   }
 

@@ -221,7 +221,7 @@ describe('over HTTP', () => {
       const answer = await send(path, { ...signed(now(confirmation)), type: 'agent.destructive' });
       expect(answer).toMatchObject({ status: 202, body: { tripped: false } });
       expect(await intake.delivered()).toMatchObject({
-        outcome: 'matched-none',
+        outcome: 'noted',
         detail: expect.stringMatching(/^Amazon SNS asks whether .*ConfirmSubscription/),
       });
     }
