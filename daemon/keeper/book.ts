@@ -37,6 +37,11 @@ export interface Book {
   readonly cleared: readonly string[];
   /** Public keys that the last sealing encrypted to, sorted, and when they became others than before. */
   readonly recipients: { readonly keys: readonly string[]; readonly changedWall: number | undefined } | undefined;
+  /** When each alert source was last heard, and first expected to be: wall. */
+  readonly heard: ReadonlyMap<string, number>;
+  readonly expected: ReadonlyMap<string, number>;
+  /** Alert sources that are silent, and for how long that was seen, ms. */
+  readonly silent: ReadonlyMap<string, number>;
   /** Newest gate record in the ledger, to recognise one that is sent again. */
   readonly gate: { readonly boot: string; readonly seq: number } | undefined;
 }
@@ -53,6 +58,9 @@ export const EMPTY_BOOK: Book = {
   suspicious: new Map(),
   cleared: [],
   recipients: undefined,
+  heard: new Map(),
+  expected: new Map(),
+  silent: new Map(),
   gate: undefined,
 };
 
@@ -115,6 +123,19 @@ export function note(book: Book, entry: Pick<LedgerEntry, 'type' | 'data' | 'wal
       return { ...book, unprotected: text(data, 'what') };
     case 'vault.lost':
       return { ...book, lostPacks: count(data, 'total') };
+    case 'heartbeat.expected':
+      return { ...book, expected: set(book.expected, text(data, 'source'), wall) };
+    case 'heartbeat.known':
+      return { ...book, heard: numbers(data, 'heard'), silent: numbers(data, 'silent') };
+    case 'heartbeat.missing':
+    case 'heartbeat.degraded':
+      return { ...book, silent: set(book.silent, text(data, 'source'), count(data, 'silentMs')) };
+    case 'heartbeat.back':
+      return {
+        ...book,
+        heard: set(book.heard, text(data, 'source'), wall),
+        silent: without(book.silent, text(data, 'source')),
+      };
     case 'window.finished':
       return { ...book, lastWindow: data as unknown as Window, window: undefined };
     default:
@@ -189,6 +210,16 @@ function set<V>(map: ReadonlyMap<string, V>, key: string, value: V): Map<string,
   return new Map(map).set(key, value);
 }
 
+function without<V>(map: ReadonlyMap<string, V>, key: string): Map<string, V> {
+  return new Map([...map].filter(([each]) => each !== key));
+}
+
+function numbers(data: Data, key: string): Map<string, number> {
+  const value = data[key];
+  const pairs = typeof value === 'object' && value !== null ? Object.entries(value) : [];
+  return new Map(pairs.flatMap(([name, one]) => (typeof one === 'number' ? [[name, one]] : [])));
+}
+
 function text(data: Data, key: string): string {
   const value = data[key];
   return typeof value === 'string' ? value : '';
@@ -218,6 +249,11 @@ export async function recall(ledger: LedgerReads): Promise<Book> {
     'snapshot.cleared',
     'snapshots.buried',
     'recipients.changed',
+    'heartbeat.expected',
+    'heartbeat.known',
+    'heartbeat.missing',
+    'heartbeat.degraded',
+    'heartbeat.back',
     'vault.adopted',
     'vault.lost',
     'vault.protected',

@@ -5,6 +5,7 @@ import type { SealRequest, ShipRequest, SweepRequest } from '../base/jobs.ts';
 import type { Log } from '../base/log.ts';
 import type { Delivery, GateRecord, Interlock } from '../base/protocol.ts';
 import type { LedgerEntry, LedgerReads, LedgerWrites } from '../ledger/ports.ts';
+import { type AlertSourceSetup, AlertSources } from './alert-sources.ts';
 import { lostAttention, recipientsAttention, suspicionAttention, unprotectedAttention } from './attention.ts';
 import { type Book, EMPTY_BOOK, note, recall } from './book.ts';
 import type { Chain } from './chain.ts';
@@ -36,6 +37,9 @@ const PROTECT_MS = 30_000;
 /** So many lost packs are named in one entry; `verify` names them all. */
 const LOST_TOLD = 20;
 
+/** So many reasons the gate takes in one report. */
+const MOST_ATTENTION = 50;
+
 const WAITING = 'Waiting for the next window.';
 const AWAITING_UPLINK = 'Waiting for the uplink.';
 
@@ -54,6 +58,7 @@ export interface KeeperSetup {
   /** How often relays, contacts and proofs are to be tested, ms. */
   readonly proofTestMs: number;
   readonly sources: readonly SourceSetup[];
+  readonly alertSources: readonly AlertSourceSetup[];
   readonly seal: Omit<SealRequest, 'source' | 'wall' | 'recipients'>;
   readonly ship: Pick<Extract<ShipRequest, { type: 'ship' }>, 'store' | 'staging' | 'index' | 'vaultId' | 'verifyKey'>;
   /** What is kept, and how long it stays after it was said to go; absent where nothing ever expires. */
@@ -112,6 +117,7 @@ export class Keeper implements KeeperReads {
   readonly #setup: KeeperSetup;
   readonly #ports: KeeperPorts;
   readonly #link: Lease;
+  readonly #alertSources: AlertSources;
   readonly #cancels: (() => void)[] = [];
   readonly #watchers = new Set<() => void>();
   readonly #running = new Map<
@@ -147,11 +153,12 @@ export class Keeper implements KeeperReads {
   constructor(setup: KeeperSetup, ports: KeeperPorts) {
     this.#setup = setup;
     this.#ports = ports;
+    this.#alertSources = new AlertSources(setup.alertSources, ports.clock, (type, data) => this.#note(type, data));
     this.#link = ports.createGateLink({
       report: () => ({
         clockTrusted: this.#clockTrusted,
         blocks: this.#blocks(),
-        attention: this.#attention(),
+        attention: this.#attention().slice(0, MOST_ATTENTION),
         proofs: ports.proofs.read(),
       }),
       record: (record) => this.#recordGate(record),
@@ -171,6 +178,8 @@ export class Keeper implements KeeperReads {
     this.#book = await recall(this.#ports.ledger);
     this.#staged = await this.#ports.staged();
     this.#clockTrusted = await this.#ports.clockTrusted();
+    // Before the first report: whoever was silent blocks from the beginning.
+    this.#alertSources.start(this.#book, this.#clockTrusted);
     await this.#append('keeper.started', { version: this.#setup.version, staged: this.#staged.length }, true);
     this.#activity = WAITING;
     // What a keeper that was killed has left; its lease has lapsed.
@@ -193,6 +202,7 @@ export class Keeper implements KeeperReads {
     this.#ports.proofs.stop();
     this.#link.stop();
     await Promise.allSettled([this.#seals, this.#connecting]);
+    this.#alertSources.stop();
     await this.#append('keeper.stopped', {}, true);
   }
 
@@ -210,6 +220,7 @@ export class Keeper implements KeeperReads {
       ...(window === undefined ? {} : { window }),
       ...(next === undefined ? {} : { nextWindow: next }),
       sources: this.#setup.sources.map(({ name, kind }) => this.#sourceStatus(name, kind)),
+      alertSources: this.#alertSources.status(),
       ...(this.#book.lastWindow === undefined ? {} : { lastWindow: this.#book.lastWindow }),
       activity: this.#activity,
       attention: this.#attention(),
@@ -249,7 +260,8 @@ export class Keeper implements KeeperReads {
 
   /** What intake says arrived, after it has acted. */
   async recordDelivery(delivery: Delivery): Promise<void> {
-    const { wall, ...rest } = delivery;
+    if (this.#alertSources.received(delivery, this.#clockTrusted)) this.#link.report();
+    const { wall, at: _, ...rest } = delivery;
     await this.#append(
       `alert.${delivery.outcome}`,
       { ...rest, receivedWall: wall } as { [key: string]: Json },
@@ -278,8 +290,10 @@ export class Keeper implements KeeperReads {
   }
 
   #blocks(): Interlock[] {
-    if (this.#ledgerFault === undefined) return [];
+    const silent = this.#alertSources.blocks();
+    if (this.#ledgerFault === undefined) return silent;
     return [
+      ...silent,
       {
         name: 'ledger',
         ok: false,
@@ -294,6 +308,7 @@ export class Keeper implements KeeperReads {
       ...(this.#clockTrusted ? [] : ['The clock is not trusted.']),
       ...this.#ports.proofs.caveats().map((caveat) => caveat.slice(0, 500)),
       ...proofTestAttention(this.#link.view?.proofTest, this.#setup.proofTestMs, this.#ports.clock.wall()),
+      ...this.#alertSources.attention(),
       ...lostAttention(this.#book.lostPacks),
       ...unprotectedAttention(this.#setup.immutable ? this.#book.unprotected : undefined),
       ...suspicionAttention([...this.#book.suspicious.keys()]),
@@ -330,6 +345,10 @@ export class Keeper implements KeeperReads {
   /** One look at the situation. Everything it begins runs on by itself. */
   #step(): void {
     if (this.#stopping.signal.aborted) return;
+    if (this.#alertSources.look(this.#clockTrusted)) {
+      this.#link.report();
+      this.#changed();
+    }
     const wall = this.#ports.clock.wall();
     const window = this.#ports.windowAt(wall);
     this.#followWindow(window);

@@ -1,4 +1,6 @@
 import type { Cause, GateView, Reading, ReportedProof } from '../base/protocol.ts';
+import type { Heartbeat } from '../config/heartbeat.ts';
+import type { Life } from './heartbeats.ts';
 import type { Pace } from './pace.ts';
 
 /** What the page, the metrics and the command line read from the keeper. Times are milliseconds since the epoch. */
@@ -12,6 +14,7 @@ export interface KeeperStatus {
   readonly window?: { readonly name: string; readonly startWall: number; readonly endWall: number };
   readonly nextWindow?: { readonly name: string; readonly startWall: number; readonly endWall: number };
   readonly sources: readonly SourceStatus[];
+  readonly alertSources: readonly AlertSourceStatus[];
   /** The last finished or cut window. */
   readonly lastWindow?: {
     readonly name: string;
@@ -65,6 +68,19 @@ export interface SourceStatus {
     readonly readBack: 'direct' | 'cached';
   };
   readonly lastFailure?: { readonly wall: number; readonly what: string };
+}
+
+/** Who may send alerts, and whether it is heard. */
+export interface AlertSourceStatus {
+  readonly name: string;
+  /** Absent: nobody would notice its silence. */
+  readonly heartbeat?: Heartbeat;
+  /** Absent before the first time. */
+  readonly lastHeardWall?: number;
+  /** Unwatched: without a heartbeat. Degraded: silent for so long that it only warns. */
+  readonly state: 'unwatched' | Life['kind'];
+  /** Nothing connects until it is heard. */
+  readonly blocks: boolean;
 }
 
 export interface KeeperReads {

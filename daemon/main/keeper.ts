@@ -5,6 +5,7 @@ import { makeDirectory } from '../base/durable.ts';
 import { durationMs } from '../base/duration.ts';
 import { sizeBytes } from '../base/size.ts';
 import { windowsOf } from '../config/gate.ts';
+import { heartbeatOf } from '../config/heartbeat.ts';
 import { keepRules } from '../config/keep.ts';
 import { loadConfig } from '../config/load.ts';
 import type { Config } from '../config/schema.ts';
@@ -64,6 +65,10 @@ async function start(): Promise<Running> {
         network: needsNetwork(source),
         request: { ...source },
       })),
+      alertSources: config.intake.sources.map((source) => {
+        const heartbeat = heartbeatOf(source);
+        return { name: source.name, ...(heartbeat === undefined ? {} : { heartbeat }) };
+      }),
       seal: {
         staging: paths.staging,
         index: paths.index,

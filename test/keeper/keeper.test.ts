@@ -1,5 +1,6 @@
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { PortcullisError } from '../../daemon/base/errors.ts';
+import { leaseRequest } from '../../daemon/base/protocol.ts';
 import { sourceOf, World } from './world.ts';
 
 let world: World;
@@ -421,6 +422,76 @@ describe('a person at the box', () => {
     await world.settle();
     expect(world.clock.timers).toBe(timers);
     expect(world.link.released).toEqual([]);
+  });
+});
+
+describe('an alert source', () => {
+  const delivery = { source: 'siem', outcome: 'heartbeat', detail: '', bytes: 0, digest: '' } as const;
+  const heartbeat = { everyMs: 10_000, silence: 'block', afterMs: 0 } as const;
+
+  it('that is silent blocks, in the gate and on the page; heard, it unblocks in the same turn', async () => {
+    world.alertSources = [{ name: 'siem', heartbeat }];
+    await world.boot();
+    await world.pass(19_900);
+    world.link.report();
+    expect(world.link.reports.at(-1)).toMatchObject({ blocks: [], attention: [] });
+    world.link.reports = [];
+    await world.pass(200);
+    expect(world.link.reports).toMatchObject([
+      { blocks: [{ name: 'silent-source', ok: false }], attention: [expect.stringContaining('siem is silent')] },
+    ]);
+    expect(world.keeper.status().alertSources).toMatchObject([{ name: 'siem', state: 'silent', blocks: true }]);
+    world.link.reports = [];
+    const recorded = world.keeper.recordDelivery({
+      wall: world.clock.wall(),
+      at: world.clock.monotonic(),
+      ...delivery,
+    });
+    expect(world.link.reports).toMatchObject([{ blocks: [], attention: [] }]);
+    await recorded;
+    expect(world.ledger.of('heartbeat.missing')).toMatchObject([{ source: 'siem', silence: 'block' }]);
+    expect(world.ledger.of('heartbeat.back')).toMatchObject([{ source: 'siem' }]);
+  });
+
+  it('that was silent blocks from the first report after a restart', async () => {
+    world.alertSources = [{ name: 'siem', heartbeat }];
+    await world.boot();
+    await world.pass(21_000);
+    world.crash();
+    await world.boot();
+    world.link.report();
+    expect(world.link.reports[0]?.blocks).toMatchObject([{ name: 'silent-source' }]);
+  });
+
+  it('that was last heard too long ago blocks from the first report', async () => {
+    world.ledger.now = () => world.clock.wall();
+    world.alertSources = [{ name: 'siem', heartbeat }];
+    await world.boot();
+    world.crash();
+    world.clock.advance(20_001);
+    await world.boot();
+    world.link.report();
+    expect(world.link.reports[0]?.blocks).toMatchObject([{ name: 'silent-source' }]);
+  });
+
+  it('that was heard is known to the next keeper', async () => {
+    world.alertSources = [{ name: 'siem' }];
+    await world.boot();
+    const wall = world.clock.wall();
+    await world.keeper.recordDelivery({ wall, ...delivery });
+    await world.keeper.stop();
+    await world.pass(5000);
+    await world.boot();
+    expect(world.keeper.status().alertSources).toEqual([
+      { name: 'siem', lastHeardWall: wall, state: 'unwatched', blocks: false },
+    ]);
+  });
+
+  it('beside fifty others never says more than the gate takes', async () => {
+    world.alertSources = Array.from({ length: 80 }, (_, index) => ({ name: `s${index}`, heartbeat }));
+    await world.boot();
+    await world.pass(21_000);
+    expect(leaseRequest({ type: 'report', ...world.link.reports.at(-1) })).toMatchObject({ type: 'report' });
   });
 });
 

@@ -207,6 +207,7 @@ export class World {
   immutable = false;
   windows: Interval[] = [];
   sources = ['a', 'b'];
+  alertSources: KeeperSetup['alertSources'] = [];
   lost: { pack: string; problem: string }[] = [];
   clockTrusted: () => Promise<boolean> = async () => true;
   signed: { heads: readonly string[]; body: string; graceEnds: number | undefined }[] = [];
@@ -262,6 +263,7 @@ export class World {
         version: '1',
         proofTestMs: 30 * 86_400_000,
         sources: this.sources.map((name) => ({ name, kind: 'git', network: name !== 'local', request: { name } })),
+        alertSources: this.alertSources,
         seal: {
           staging: '',
           index: '',

@@ -56,6 +56,16 @@ export function keeperStatus(view: GateView = gateView(), change: Partial<Keeper
         lastFailure: { wall: WALL - 7_400_000, what: 'pg_dump ended with 1: connection refused.' },
       },
     ],
+    alertSources: [
+      {
+        name: 'alertmanager',
+        heartbeat: { everyMs: 300_000, silence: 'degrade', afterMs: 259_200_000 },
+        lastHeardWall: WALL - 61_000,
+        state: 'alive',
+        blocks: false,
+      },
+      { name: 'github', state: 'unwatched', blocks: false },
+    ],
     lastWindow: {
       name: 'nightly',
       startWall: WALL - 9_000_000,
