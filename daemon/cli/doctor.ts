@@ -8,6 +8,7 @@ import { hasCode, PortcullisError, reasonOf } from '../base/errors.ts';
 import { showUnit } from '../base/systemctl.ts';
 import { coverage, type Failure } from '../board/coverage.ts';
 import { behindUplink } from '../config/board-rules.ts';
+import { heartbeatOf } from '../config/heartbeat.ts';
 import type { Config, SecretRef } from '../config/schema.ts';
 import { readSecret } from '../config/secret.ts';
 import { readIdentity, statePaths } from '../config/state.ts';
@@ -21,6 +22,7 @@ import { judgeMount, MOUNT_PROPERTIES } from '../keeper/mount-unit.ts';
 import type { Command, Context } from './command.ts';
 import { compileFor, judgeOnDisk } from './gate-file.ts';
 import { gateView } from './sockets.ts';
+import { heartbeatWords } from './words.ts';
 
 const run = promisify(execFile);
 
@@ -47,6 +49,7 @@ export const doctorCommand: Command = {
       await readBack(config, context),
       ...tls(config, context),
       ...senders(config, context),
+      ...heartbeats(config),
       ...(await covers(config, context)),
     ];
     const bad = findings.some(({ verdict }) => verdict === 'bad');
@@ -329,6 +332,22 @@ function senders({ intake: { host, tls, sources } }: Config, context: Context): 
         return strength satisfies never;
     }
   });
+}
+
+/** Senders switch themselves off silently. */
+function heartbeats({ intake: { sources } }: Config): Finding[] {
+  if (sources.length === 0) return [];
+  const unwatched = sources.filter(({ heartbeat }) => heartbeat === undefined).map(({ name }) => name);
+  if (unwatched.length > 0)
+    return [
+      warning(
+        'heartbeats',
+        `Nobody would notice the silence of ${unwatched.join(', ')}.`,
+        'Give each a `heartbeat`: docs/heartbeats.md.',
+      ),
+    ];
+  const each = sources.map((source) => `${source.name}: ${heartbeatWords(heartbeatOf(source))}`);
+  return [ok('heartbeats', `${each.join('; ')}.`)];
 }
 
 const SOON_MS = 30 * 86_400_000;

@@ -3,7 +3,7 @@ import type { GateView } from '../base/protocol.ts';
 import type { KeeperStatus, SourceStatus } from '../keeper/ports.ts';
 import type { Command } from './command.ts';
 import { askKeeper, gateView } from './sockets.ts';
-import { ago, amount } from './words.ts';
+import { ago, amount, heartbeatWords } from './words.ts';
 
 export const statusCommand: Command = {
   name: 'status',
@@ -78,6 +78,22 @@ export function statusText(gate: GateView, keeper: KeeperStatus | undefined, wal
     if (progress !== undefined) lines.push(`  ${''.padEnd(29)} ${progressLine(progress)}`);
     if (lastFailure !== undefined)
       lines.push(`  ${''.padEnd(20)} FAILED   ${isoTime(lastFailure.wall)}: ${lastFailure.what}`);
+  }
+  if (keeper.alertSources.length > 0) lines.push('', 'Alert sources:');
+  for (const { name, heartbeat, lastHeardWall, state, blocks } of keeper.alertSources) {
+    const heard =
+      lastHeardWall === undefined
+        ? 'never heard'
+        : `last heard ${isoTime(lastHeardWall)} (${ago(wall - lastHeardWall)} ago)`;
+    const says =
+      state === 'silent'
+        ? blocks
+          ? 'SILENT, blocks'
+          : 'SILENT'
+        : state === 'degraded'
+          ? 'SILENT, blocks no more'
+          : state;
+    lines.push(`  ${name.padEnd(20)} ${says.padEnd(9)} ${heard}; ${heartbeatWords(heartbeat)}`);
   }
   return `${lines.join('\n')}\n`;
 }

@@ -1,3 +1,6 @@
+import { durationText } from '../base/duration.ts';
+import type { Heartbeat } from '../config/heartbeat.ts';
+
 /** Bytes for people: 1536 → `1.5 KiB`. */
 export function amount(bytes: number): string {
   const units = ['B', 'KiB', 'MiB', 'GiB', 'TiB'];
@@ -28,4 +31,12 @@ export function table(heading: readonly string[], rows: readonly (readonly strin
       .join('  ')
       .trimEnd();
   return `${[heading, ...rows].map(line).join('\n')}\n`;
+}
+
+/** What is expected of an alert source, and what its silence does: `every 5m, silence: degrade after 3d`. */
+export function heartbeatWords(heartbeat: Heartbeat | undefined): string {
+  if (heartbeat === undefined) return 'no heartbeat: nobody would notice its silence';
+  const { everyMs, silence, afterMs } = heartbeat;
+  const after = silence === 'degrade' ? ` after ${durationText(afterMs)}` : '';
+  return `every ${durationText(everyMs)}, silence: ${silence}${after}`;
 }

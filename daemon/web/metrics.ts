@@ -97,6 +97,20 @@ export function metricsOf(status: KeeperStatus): string {
       'Whether a source has failed since its newest snapshot.',
       status.sources.map(({ name, lastFailure }) => [{ source: name }, lastFailure === undefined ? 0 : 1]),
     ),
+    gauge(
+      'portcullis_source_last_heard_timestamp_seconds',
+      'When an alert source was last heard: anything of it that was authentic and no repetition.',
+      status.alertSources.flatMap(({ name, lastHeardWall }): Sample[] =>
+        lastHeardWall === undefined ? [] : [[{ source: name }, lastHeardWall / 1000]],
+      ),
+    ),
+    gauge(
+      'portcullis_source_silent',
+      'Whether an alert source is silent; absent where no heartbeat is configured.',
+      status.alertSources.flatMap(({ name, state }): Sample[] =>
+        state === 'unwatched' ? [] : [[{ source: name }, state === 'alive' ? 0 : 1]],
+      ),
+    ),
     gauge('portcullis_attention', 'Number of things that want attention.', [[{}, status.attention.length]]),
   ].join('');
 }

@@ -7,7 +7,7 @@ import { runCli } from '../../daemon/cli/cli.ts';
 import type { Context } from '../../daemon/cli/command.ts';
 import { doctorCommand } from '../../daemon/cli/doctor.ts';
 import { readConfig } from '../../daemon/config/read.ts';
-import { broken } from '../config/samples.ts';
+import { broken, SOUND } from '../config/samples.ts';
 
 interface Finding {
   check: string;
@@ -134,4 +134,20 @@ it('says when the last certificate of Amazon SNS is about to end', async () => {
   expect(await alerts('- env: OLD', Date.UTC(2022, 6, 1))).toMatchObject({ verdict: 'ok' });
   expect(await alerts('- env: OLD\n          - env: NEW', soon)).toMatchObject({ verdict: 'ok' });
   expect(await alerts('- env: ABSENT', soon)).toMatchObject({ verdict: 'ok' });
+});
+
+it('names the alert sources whose silence nobody would notice', async () => {
+  const found = async (text: string) => (await examine(text)).filter(({ check }) => check === 'heartbeats');
+  expect(await found(SOUND)).toEqual([
+    {
+      check: 'heartbeats',
+      verdict: 'warning',
+      detail: 'Nobody would notice the silence of monitoring.',
+      remedy: 'Give each a `heartbeat`: docs/heartbeats.md.',
+    },
+  ]);
+  const watched = broken('format: alertmanager', 'format: alertmanager\n      heartbeat: {every: 5m}');
+  expect(await found(watched)).toMatchObject([
+    { verdict: 'ok', detail: 'monitoring: every 5m, silence: degrade after 3d.' },
+  ]);
 });

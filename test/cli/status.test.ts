@@ -40,3 +40,26 @@ it('says what waits for a person, and what wants attention', () => {
   expect(text[at('  - Window nightly is longer.') - 1]).toMatch(/^Applied, but not in force/);
   expect(text[at('  The probe is refused.') - 1]).toBe('Wants attention:');
 });
+
+it('says of each alert source whether it is heard, and what happens if not', () => {
+  const heartbeat = { everyMs: 300_000, silence: 'degrade', afterMs: 259_200_000 } as const;
+  const heard = { lastHeardWall: WALL - 61_000 };
+  const text = lines(gateView(), {
+    alertSources: [
+      { name: 'a', heartbeat, ...heard, state: 'alive', blocks: false },
+      { name: 'b', heartbeat: { ...heartbeat, silence: 'block' }, ...heard, state: 'silent', blocks: true },
+      { name: 'c', heartbeat: { ...heartbeat, silence: 'warn' }, state: 'silent', blocks: false },
+      { name: 'd', heartbeat, ...heard, state: 'degraded', blocks: false },
+      { name: 'e', state: 'unwatched', blocks: false },
+    ],
+  });
+  const last = 'last heard 2026-08-01T01:58:59.000Z (61 s ago)';
+  expect(text.slice(text.indexOf('Alert sources:') + 1).map((line) => line.trim().replace(/ {2,}/g, ' '))).toEqual([
+    `a alive ${last}; every 5m, silence: degrade after 3d`,
+    `b SILENT, blocks ${last}; every 5m, silence: block`,
+    'c SILENT never heard; every 5m, silence: warn',
+    `d SILENT, blocks no more ${last}; every 5m, silence: degrade after 3d`,
+    'e unwatched never heard; no heartbeat: nobody would notice its silence',
+    '',
+  ]);
+});

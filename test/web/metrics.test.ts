@@ -86,3 +86,15 @@ test('labels are escaped', () => {
   const text = metricsOf({ ...status, sources: source === undefined ? [] : [{ ...source, name: 'a"b\\c\nd' }] });
   expect(text).toContain('portcullis_source_failing{source="a\\"b\\\\c\\nd"} 0');
 });
+
+test('when each alert source was last heard, and which of those that are watched are silent', () => {
+  const [heard, unwatched] = keeperStatus().alertSources;
+  const silent = { name: 'siem', state: 'silent', blocks: true } as const;
+  const alertSources = heard === undefined || unwatched === undefined ? [] : [heard, unwatched, silent];
+  const found = lines(metricsOf(keeperStatus(gateView(), { alertSources })));
+  expect(found.filter((line) => /^portcullis_source_(last_heard|silent)/.test(line))).toEqual([
+    `portcullis_source_last_heard_timestamp_seconds{source="alertmanager"} ${(WALL - 61_000) / 1000}`,
+    'portcullis_source_silent{source="alertmanager"} 0',
+    'portcullis_source_silent{source="siem"} 1',
+  ]);
+});

@@ -2,6 +2,7 @@ import { describe, expect, test } from 'vitest';
 import type { GateView } from '../../daemon/base/protocol.ts';
 import {
   alarm,
+  alertSource,
   bytes,
   entryWords,
   freshView,
@@ -230,4 +231,54 @@ test('bytes', () => {
     '2.0 TB',
     '5000 PB',
   ]);
+});
+
+describe('who may send alerts', () => {
+  const heartbeat = { everyMs: 300_000, silence: 'degrade', afterMs: 259_200_000 } as const;
+  const CASES: [string, Parameters<typeof alertSource>[0], ReturnType<typeof alertSource>][] = [
+    [
+      'heard',
+      { name: 'a', heartbeat, state: 'alive', blocks: false },
+      {
+        state: 'Heard',
+        policy: 'Expected every 5 min. Its silence blocks connecting for 3 d, then only warns.',
+        tone: 'good',
+      },
+    ],
+    [
+      'silent',
+      { name: 'a', heartbeat: { ...heartbeat, silence: 'block' }, state: 'silent', blocks: true },
+      {
+        state: 'Silent: nothing connects until it is heard',
+        policy: 'Expected every 5 min. Its silence blocks connecting.',
+        tone: 'alarm',
+      },
+    ],
+    [
+      'silent where that only warns',
+      { name: 'a', heartbeat: { ...heartbeat, silence: 'warn' }, state: 'silent', blocks: false },
+      { state: 'Silent', policy: 'Expected every 5 min. Its silence only warns.', tone: 'alarm' },
+    ],
+    [
+      'silent for too long',
+      { name: 'a', heartbeat, state: 'degraded', blocks: false },
+      {
+        state: 'Silent for so long that nothing waits for it any more',
+        policy: 'Expected every 5 min. Its silence blocks connecting for 3 d, then only warns.',
+        tone: 'alarm',
+      },
+    ],
+    [
+      'not watched',
+      { name: 'a', state: 'unwatched', blocks: false },
+      {
+        state: 'Not watched',
+        policy: 'No heartbeat is configured: nobody would notice its silence.',
+        tone: 'lacking',
+      },
+    ],
+  ];
+  test.each(CASES)('%s', (_, source, words) => {
+    expect(alertSource(source)).toEqual(words);
+  });
 });

@@ -2,6 +2,7 @@
 
 import {
   alarm,
+  alertSource,
   bytes,
   count,
   entryTone,
@@ -23,7 +24,7 @@ import {
 } from './view.js';
 
 /**
- * @import {KeeperStatus, SourceStatus} from '../../keeper/ports.ts'
+ * @import {AlertSourceStatus, KeeperStatus, SourceStatus} from '../../keeper/ports.ts'
  * @import {LedgerEntry} from '../../ledger/ports.ts'
  * @import {GateView, Interlock} from '../../base/protocol.ts'
  */
@@ -128,6 +129,7 @@ function render() {
   if (status === undefined) return;
   renderSchedule(status, known.sinceStatus);
   renderSources(status, live ? known.sinceStatus : 0);
+  renderAlertSources(status, live ? known.sinceStatus : 0);
   say('appliance', status.appliance);
   say('version', `Portcullis ${status.version}`);
 }
@@ -331,6 +333,43 @@ function sourceItem(source, age) {
     element('p', { class: 'source-state', 'data-state': source.state }, sourceState(source)),
     element('p', { class: 'source-snapshot' }, ...snapshot),
     ...failure,
+  );
+}
+
+/**
+ * @param {KeeperStatus} known
+ * @param {number} sinceStatus
+ */
+function renderAlertSources({ alertSources, wall }, sinceStatus) {
+  byId('alert-sources-empty').hidden = alertSources.length > 0;
+  say('alert-sources-empty', 'Nobody may send any.');
+  const ages = alertSources.map(({ lastHeardWall }) =>
+    lastHeardWall === undefined ? 'Never heard' : `Last heard ${ago(wall + sinceStatus - lastHeardWall)}`,
+  );
+  show('alert-sources', [alertSources, ages], () =>
+    alertSources.map((source, index) => alertSourceItem(source, ages[index] ?? '')),
+  );
+}
+
+/**
+ * @param {AlertSourceStatus} source
+ * @param {string} age
+ */
+function alertSourceItem(source, age) {
+  const { state, policy, tone } = alertSource(source);
+  const { name, lastHeardWall } = source;
+  return element(
+    'li',
+    {},
+    element('p', { class: 'source-name' }, element('strong', {}, name)),
+    element('p', { class: 'source-state', 'data-tone': tone }, state),
+    element(
+      'p',
+      { class: 'source-snapshot' },
+      age,
+      ...(lastHeardWall === undefined ? [] : [' (', moment(lastHeardWall), ')']),
+    ),
+    element('p', { class: 'source-policy' }, policy),
   );
 }
 

@@ -1,7 +1,7 @@
 // What the page says, as pure functions of the status: nothing here touches the document or a clock.
 
 /**
- * @import {KeeperStatus, SourceStatus} from '../../keeper/ports.ts'
+ * @import {AlertSourceStatus, KeeperStatus, SourceStatus} from '../../keeper/ports.ts'
  * @import {LedgerEntry} from '../../ledger/ports.ts'
  * @import {GateView, LedPattern} from '../../base/protocol.ts'
  */
@@ -250,6 +250,34 @@ export function sourceState({ state, progress }) {
   return `${words}: ${bytes(progress.bytes)} of ${bytes(total)}${rate}`;
 }
 
+/**
+ * Whether somebody who may send alerts is heard, and what happens if not. `tone` says how bad that is.
+ * @param {AlertSourceStatus} source
+ * @returns {{state: string, policy: string, tone: 'good' | 'lacking' | 'alarm'}}
+ */
+export function alertSource({ heartbeat, state, blocks }) {
+  if (heartbeat === undefined)
+    return {
+      state: 'Not watched',
+      policy: 'No heartbeat is configured: nobody would notice its silence.',
+      tone: 'lacking',
+    };
+  const { everyMs, silence, afterMs } = heartbeat;
+  const policy = {
+    block: 'Its silence blocks connecting.',
+    warn: 'Its silence only warns.',
+    degrade: `Its silence blocks connecting for ${span(afterMs)}, then only warns.`,
+  }[silence];
+  const words = {
+    unwatched: 'Not watched',
+    alive: 'Heard',
+    silent: blocks ? 'Silent: nothing connects until it is heard' : 'Silent',
+    degraded: 'Silent for so long that nothing waits for it any more',
+  }[state];
+  const tone = state === 'alive' ? 'good' : 'alarm';
+  return { state: words, policy: `Expected every ${span(everyMs)}. ${policy}`, tone };
+}
+
 /** @param {NonNullable<KeeperStatus['lastWindow']>} window */
 export function windowOutcome({ name, outcome, connectedSeconds, bytes: shipped, why }) {
   const figures = `${connectedSeconds.toFixed(1)} s connected, ${bytes(shipped)} shipped`;
@@ -288,7 +316,7 @@ export function entryWords({ data }) {
  * @returns {'alarm' | 'good' | 'plain'}
  */
 export function entryTone(type) {
-  if (/tripped|fault|failed|unwritable|replaced|lost|stuck/.test(type)) return 'alarm';
+  if (/tripped|fault|failed|unwritable|replaced|lost|stuck|missing|degraded/.test(type)) return 'alarm';
   return type === 'snapshot.committed' ? 'good' : 'plain';
 }
 
