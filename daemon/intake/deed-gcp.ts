@@ -3,16 +3,14 @@ import { isObject, type JsonObject } from './format.ts';
 import { within } from './format-one.ts';
 
 /**
- * An entry of Google Cloud's audit logs, or its `protoPayload` alone, which then is put under that key again.
+ * An entry of Google Cloud's audit logs. Its payload alone is none: rules also look at what stands beside it.
  * https://cloud.google.com/logging/docs/reference/audit/auditlog/rest/Shared.Types/AuditLog
  */
-export const gcp: Recogniser = (value) => {
-  if (isPayload(value['protoPayload'])) return gcpDeed(value, value['protoPayload']);
-  return isPayload(value) ? gcpDeed({ protoPayload: value }, value) : NOTHING;
-};
+export const gcp: Recogniser = (value) =>
+  isPayload(value['protoPayload']) ? gcpDeed(value, value['protoPayload']) : NOTHING;
 
-/** What `entry` says was done according to its `payload`, which counts as one with the same payload shown by itself. */
-export function gcpDeed(entry: JsonObject, payload: JsonObject, origin: object = payload): readonly Deed[] {
+/** What `entry` says was done according to its `payload`. */
+export function gcpDeed(entry: JsonObject, payload: JsonObject, origin: object = entry): readonly Deed[] {
   const { code } = within(payload, 'status');
   return [
     deed('gcp', entry, {

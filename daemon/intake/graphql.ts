@@ -92,7 +92,7 @@ function selectionAt(tokens: readonly string[], open: number): { selection: Sele
     const belongs = levels.at(-1) === true;
     if (token === '{' || token === '(' || token === '[') {
       levels.push(belongs && isInline && token === '{');
-      if (token === '{') isInline = false;
+      if (token === '{' && belongs) isInline = false;
     } else if (token === '}' || token === ')' || token === ']') {
       levels.pop();
     } else if (!belongs || token === ':') {
