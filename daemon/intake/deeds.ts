@@ -81,12 +81,15 @@ export function deedsIn(alert: JsonObject): Seen {
     } else if (isObject(value)) {
       const whole = withoutDots(value);
       try {
-        for (const recognise of RECOGNISERS) for (const deed of recognise(whole)) deeds.push(deed);
+        for (const recognise of RECOGNISERS)
+          for (const deed of recognise(whole)) {
+            if (deeds.length >= MAX_DEEDS) return { deeds, unseen: `It tells of more than ${MAX_DEEDS} deeds.` };
+            deeds.push(deed);
+          }
       } catch (error) {
         if (!(error instanceof EffortSpent)) throw error;
         unseen = 'It holds a command longer than anybody types.';
       }
-      if (deeds.length > MAX_DEEDS) return { deeds, unseen: `It tells of more than ${MAX_DEEDS} deeds.` };
       for (const item of Object.values(whole))
         if (isWorthIt(item)) steps.push({ value: item, depth: depth + 1, nested });
     }
