@@ -1,3 +1,5 @@
+import { mutationFields } from './graphql.ts';
+
 /** An HTTP request that a command makes. */
 export interface HttpCall {
   readonly method: string;
@@ -24,7 +26,6 @@ const CALLERS = new Set([
 const METHOD = /^(?:-X|--request|--method|-Method)(?:=|$)?(.*)$/i;
 const DATA =
   /^(?:-d|--data(?:-raw|-binary|-ascii|-urlencode)?|--json|--body-data|--post-data|-f|-F|--field|--raw-field)(?:=(.*))?$/s;
-const MAX_OPERATIONS = 20;
 
 /** The requests that `program` makes with these arguments; none for a program that makes none. */
 export function callsOf(program: string, args: readonly string[]): readonly HttpCall[] {
@@ -67,22 +68,8 @@ function decoded(path: string): string {
   }
 }
 
-/** The fields that a mutation of GraphQL in `data` asks for: the outermost ones. */
+/** The mutation may stand by itself, in a form or in JSON, where its quotes are escaped. */
 function operationsOf(data: string): readonly string[] {
   const from = /\bmutation\b/.exec(data)?.index;
-  if (from === undefined) return [];
-  const found: string[] = [];
-  let depth = 0;
-  let brackets = 0;
-  const token = /[{}()]|[A-Za-z_]\w*(?:\s*:\s*([A-Za-z_]\w*))?/g;
-  for (const match of data.slice(from).matchAll(token)) {
-    const [word] = match;
-    if (word === '{') depth++;
-    else if (word === '}') {
-      if (--depth <= 0) break;
-    } else if (word === '(') brackets++;
-    else if (word === ')') brackets--;
-    else if (depth === 1 && brackets === 0 && found.length < MAX_OPERATIONS) found.push(match[1] ?? word);
-  }
-  return found;
+  return from === undefined ? [] : mutationFields(data.slice(from).replaceAll('\\"', '"'));
 }

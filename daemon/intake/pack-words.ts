@@ -6,6 +6,25 @@ export type PackRule = Rule & {
   readonly source: string;
 };
 
+type Make = (
+  id: string,
+  reason: string,
+  source: string,
+  when: Condition,
+  more?: Pick<PackRule, 'rate' | 'except'>,
+) => PackRule;
+
+/** Makers of rules about `subject`, one for each act. */
+export function rulesOn(subject: PackRule['on']): { readonly [A in PackRule['act']]: Make } {
+  const make =
+    (act: PackRule['act']): Make =>
+    (id, reason, source, when, more = {}) => ({ id, on: subject, reason, source, when, act, ...more });
+  return { trip: make('trip'), rate: make('rate'), context: make('context') };
+}
+
+/** Source of a rule that no public rule set has: from the vendor's own reference of events and programs. */
+export const OURS = "ours, after the vendor's reference";
+
 /** Short words for the conditions of shipped rules. A path is written with dots; no key in it has one. */
 
 type Scalar = string | number | boolean | null;
@@ -20,7 +39,7 @@ export const there = (path: string): Condition => ({ path: at(path), op: 'exists
 export const yes = (path: string): Condition => is(path, true, 'true');
 export const no = (path: string): Condition => is(path, false, 'false');
 export const like = (path: string, re2: string): Condition => ({ path: at(path), op: 're2', value: re2 });
-export const atLeast = (path: string, value: number): Condition => ({ path: at(path), op: 'gte', value });
+export const has = (path: string, value: string): Condition => ({ path: at(path), op: 'contains', value });
 export const atMost = (path: string, value: number): Condition => ({ path: at(path), op: 'lte', value });
 export const all = (...conditions: readonly Condition[]): Condition => ({ all: conditions });
 export const any = (...conditions: readonly Condition[]): Condition => ({ any: conditions });

@@ -23,7 +23,7 @@ const STARTERS = words(`
   ! { case elif else function if then while until do find time ash bash builtin bundle bunx busybox chroot chronic cmd command coproc dash doas
   docker doppler dotenv env eval exec fish flock fly flyctl gcloud heroku incus infisical ionice kubectl k8s ksh
   lxc mosh nerdctl nice nohup npm npx nsenter oc op parallel pipenv pnpm podman poetry powershell pwsh railway
-  runuser screen script setsid sh ssh sshpass stdbuf strace su sudo systemd-run timeout tmux toolbox tsh unshare uv uvx vagrant
+  runuser screen script setsid sh ssh sshpass stdbuf strace su sudo systemd-run timeout tmux toolbox trap tsh unshare uv uvx vagrant
   wsl watch winpty xargs yarn zsh aws-vault chamber flatpak-spawn proot distrobox`);
 /** Of those, the ones that run what they read. */
 const SHELLS = words('ash bash cmd dash fish ksh parallel powershell pwsh sh ssh zsh');
@@ -36,12 +36,16 @@ const TEXT_OPTION =
   /^(?:-[a-z]*[ceqrQ]|--?(?:command|execute|query|eval|sql|statement|query-string|exec|run|C|Command))$/i;
 const TEXT_OPTION_WITH = /^--?(?:command|execute|query|eval|sql|statement|query-string|exec|run|[ceqrQ])=(.*)$/is;
 
+/** The same without a blank, as in mysql -e"drop …". */
+const TEXT_OPTION_JOINED = /^-[a-zA-Z](\S*\s.*)$/s;
+/** What closes a group of programs, whose output goes on together. */
+const GROUP_ENDS = words(') } done fi esac');
 /** Programs that take away files, whose paths are made whole with where the line went before. */
 const REMOVERS = words('rm rmdir unlink shred find del erase rd remove-item srm trash');
 
 const SET = /^[A-Za-z_]\w*=/;
 /** A path that goes by a way about, as in /tmp/../. */
-const CROOKED = /^[/~$.](?!.*:\/\/).*(?:\/\.{1,2}(?:\/|$)|\/\/)/;
+const CROOKED = /^(?=[/~$.])(?!.*:\/\/).*(?:\/\.{1,2}(?:\/|$)|\/\/)/s;
 
 const MAX_DEPTH = 5;
 /** Options that are followed by text, of one program. */
@@ -71,11 +75,24 @@ class Teller {
     this.#spend(line.length);
     const { pipelines, nested } = readShell(line, backslash);
     for (const inner of nested) this.line(inner, backslash, depth + 1);
+    let printed = '';
     for (const programs of pipelines) {
       // What a program prints that only prints is what the next one in the pipe is told.
-      let piped = '';
-      for (const program of programs) piped = this.#program(program, piped, backslash, depth);
+      let piped = GROUP_ENDS.has(programs[0]?.words[0] ?? '') ? printed : '';
+      for (const [index, program] of programs.entries()) {
+        piped = this.#program(program, piped, backslash, depth);
+        this.#foundFor(programs[index - 1]?.words ?? [], program.words);
+      }
+      if (piped !== '') printed += `${piped}\n`;
     }
+  }
+
+  /** `find … | xargs …` is told as the one program it amounts to. */
+  #foundFor(find: readonly string[], [xargs = '', ...program]: readonly string[]): void {
+    if (bare(find[0] ?? '') !== 'find' || bare(xargs) !== 'xargs') return;
+    // The first word that is neither an option nor what may be one's value.
+    const at = program.findIndex((word, index) => REMOVERS.has(bare(word)) && isAfterOptions(program, index));
+    if (at >= 0) this.#run('find', [...find, '-exec', bare(program[at] ?? ''), ...program.slice(at + 1)]);
   }
 
   #spend(characters: number): void {
@@ -87,6 +104,7 @@ class Teller {
   #program({ words: all, input }: Program, piped: string, backslash: Backslash, depth: number): string {
     const given = [piped, input].filter((part) => part !== '').join('\n');
     const name = bare(all[0] ?? '');
+    if (GROUP_ENDS.has(name)) return given;
     if (name === 'cd' || name === 'pushd') this.#folder = all[1] ?? '~';
     this.#run(name, all);
     if (name === 'echo' || name === 'printf') return all.slice(1).join(' ');
@@ -140,7 +158,7 @@ class Teller {
     const texts = all.slice(1).filter((word) => /\s/.test(word));
     let options = 0;
     for (const [index, word] of all.entries()) {
-      const value = TEXT_OPTION_WITH.exec(word)?.[1];
+      const value = TEXT_OPTION_WITH.exec(word)?.[1] ?? TEXT_OPTION_JOINED.exec(word)?.[1];
       if (value !== undefined) texts.push(value);
       else if (TEXT_OPTION.test(word) && index > 0 && index < all.length - 1 && ++options <= MAX_OPTIONS)
         texts.push(all.slice(index + 1).join(' '));
@@ -148,7 +166,7 @@ class Teller {
     if (given !== '') {
       texts.push(given);
       if (SHELLS.has(name)) this.line(given, backslash, depth + 1);
-      if (!given.includes('\n')) this.#run(name, [...all, ...given.split(' ')]);
+      if (!given.trim().includes('\n')) this.#run(name, [...all, ...given.trim().split(' ')]);
     }
     const isCode = INTERPRETERS.has(name.replace(/[\d.]+$/, ''));
     for (const text of texts) {
@@ -165,8 +183,12 @@ class Teller {
       if (/\s/.test(literal)) this.line(literal, backslash, depth + 1);
     }
     // subprocess.run(["rm", "-rf", "/"])
-    if (literals.length > 1 && literals.length <= MAX_TRIED) this.line(quoted(literals), backslash, depth + 1);
+    if (literals.length > 1) this.#started(['', ...literals], '', backslash, depth + 1);
   }
+}
+
+function isAfterOptions(words: readonly string[], index: number): boolean {
+  return words.slice(0, index).every((word, at) => word.startsWith('-') || words[at - 1]?.startsWith('-') === true);
 }
 
 /** The name of a program without where it lies: rm of /bin/rm. */

@@ -104,6 +104,8 @@ class Reader {
       this.#at++;
       this.#subshells--;
       this.#endPipeline();
+      // Told as a program, so that what stands in brackets is known to go into the pipe.
+      if (/^[ \t]*\|(?!\|)/.test(this.#line.slice(this.#at, this.#at + 20))) this.#push(')');
     } else if (letter === '#' && this.#word === undefined) this.#at = this.#find('\n', this.#at);
     else {
       this.#add(letter);
