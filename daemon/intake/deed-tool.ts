@@ -39,18 +39,24 @@ const TEXT_TOOLS = new Set([
 /** Arguments are looked through this deep. */
 const MAX_DEPTH = 8;
 
+/** How agents name a tool and what it is given, where somebody else passes on what they asked. */
+const NAMES = ['tool', 'tool_name', 'toolName'];
+const INPUTS = ['input', 'tool_input', 'toolInput', 'toolArgs'];
+
 /**
- * The call of a tool that an agent is about to make (tool-call.ts). Which argument a tool runs is known only to the tool, so
- * each text among them counts as said to a shell and to a database.
+ * The call of a tool that an agent is about to make, or made (tool-call.ts). Which argument a tool runs is known only to the
+ * tool, so each text among them counts as said to a shell and to a database.
  */
 export const tool: Recogniser = (value) => {
-  const { tool: name, input, session, dialect } = value;
-  if (text(name) === undefined || text(dialect) === undefined || !Object.hasOwn(value, 'input')) return NOTHING;
-  const by = text(session);
-  const who = { agent: true, ...(by !== undefined && { by }) } as const;
-  const call: Deed = { on: 'tool', root: value, ...who };
-  const plain = String(name).toLowerCase().replaceAll(/[_-]/g, '');
-  if (TEXT_TOOLS.has(plain)) return [call];
+  const name = NAMES.map((key) => text(value[key])).find((found) => found !== undefined);
+  const given = INPUTS.find((key) => Object.hasOwn(value, key));
+  if (name === undefined || given === undefined) return NOTHING;
+  const input = value[given];
+  const by = text(value['session']) ?? text(value['session_id']);
+  const who = { agent: true, origin: value, ...(by !== undefined && { by }) } as const;
+  const root = text(value['tool']) === name && given === 'input' ? value : { tool: name, input };
+  const call: Deed = { on: 'tool', root, ...who };
+  if (TEXT_TOOLS.has(name.toLowerCase().replaceAll(/[_-]/g, ''))) return [call];
   const said = [...new Set(textsIn(input, 0))].flatMap((each) => spoken(each, value));
   return [call, ...said.map((deed) => ({ ...deed, ...who }))];
 };

@@ -385,7 +385,9 @@ export const COMMAND_RULES: readonly PackRule[] = [
       program('kubectl', 'oc', 'k', 'kubecolor', 'k3s', 'microk8s', 'minikube', 'kubectl.exe'),
       any(
         run(`${KUBECTL_DELETE}(?:${KUBERNETES_KINDS})(?:/\\S*)?(?: |,|$)`),
-        run(' delete(?: .*)?(?: all .*--all(?: |=true|$)| --all(?:=true)? (?:.* )?all(?: |$)| -A(?: |$)| --all-namespaces(?: |$))'),
+        run(
+          ' delete(?: .*)?(?: all .*--all(?: |=true|$)| --all(?:=true)? (?:.* )?all(?: |$)| -A(?: |$)| --all-namespaces(?: |$))',
+        ),
         run(' delete(?: .*)? --raw[ =]\\S*/(?:namespaces/[^/]+|persistentvolume\\w*(?:/\\S*)?)$'),
       ),
     ),
