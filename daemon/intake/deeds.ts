@@ -54,7 +54,11 @@ interface Step {
   readonly value: unknown;
   readonly depth: number;
   readonly nested: number;
+  /** What the deeds around say of who did them: a command in a tool's input does not say it again. */
+  readonly doer: Doer;
 }
+
+type Doer = Pick<Deed, 'by' | 'through' | 'agent'>;
 
 /**
  * What was done according to `alert`, wherever in it that stands: the systems of this world wrap each other's events in
@@ -63,38 +67,53 @@ interface Step {
  */
 export function deedsIn(alert: JsonObject): Seen {
   const deeds: Deed[] = [{ on: 'alert', root: alert }];
-  const steps: Step[] = [{ value: alert, depth: 0, nested: 0 }];
+  const steps: Step[] = [{ value: alert, depth: 0, nested: 0, doer: {} }];
   let looked = 0;
   let unseen: string | undefined;
   for (let step = steps.pop(); step !== undefined; step = steps.pop()) {
     if (++looked > MAX_VALUES) return { deeds, unseen: `It has more than ${MAX_VALUES} values.` };
-    const { value, depth, nested } = step;
+    const { value, depth, nested, doer } = step;
     if (depth > MAX_DEPTH) {
       unseen = `It is more than ${MAX_DEPTH} levels deep.`;
       continue;
     }
     if (typeof value === 'string') {
       const inner = nested < MAX_NESTED ? parsed(value) : undefined;
-      if (inner !== undefined) steps.push({ value: inner, depth, nested: nested + 1 });
+      if (inner !== undefined) steps.push({ value: inner, depth, nested: nested + 1, doer });
     } else if (Array.isArray(value)) {
-      for (const item of value) if (isWorthIt(item)) steps.push({ value: item, depth: depth + 1, nested });
+      for (const item of value) if (isWorthIt(item)) steps.push({ value: item, depth: depth + 1, nested, doer });
     } else if (isObject(value)) {
       const whole = withoutDots(value);
+      let here = doer;
       try {
+<<<<<<< HEAD
         for (const recognise of RECOGNISERS)
           for (const deed of recognise(whole)) {
             if (deeds.length >= MAX_DEEDS) return { deeds, unseen: `It tells of more than ${MAX_DEEDS} deeds.` };
             deeds.push(deed);
           }
+=======
+        const found = RECOGNISERS.flatMap((recognise) => recognise(whole));
+        for (const deed of found) if (deed.by !== undefined || deed.agent === true) here = { ...here, ...doerOf(deed) };
+        for (const deed of found) deeds.push({ ...here, ...deed });
+>>>>>>> c91ad25 (Intake: a tool's call is a deed, and what is found within a deed was done by the same)
       } catch (error) {
         if (!(error instanceof EffortSpent)) throw error;
         unseen = 'It holds a command longer than anybody types.';
       }
       for (const item of Object.values(whole))
-        if (isWorthIt(item)) steps.push({ value: item, depth: depth + 1, nested });
+        if (isWorthIt(item)) steps.push({ value: item, depth: depth + 1, nested, doer: here });
     }
   }
   return { deeds, ...(unseen !== undefined && { unseen }) };
+}
+
+function doerOf({ by, through, agent }: Deed): Doer {
+  return {
+    ...(by !== undefined && { by }),
+    ...(through !== undefined && { through }),
+    ...(agent === true && { agent }),
+  };
 }
 
 function isWorthIt(value: unknown): boolean {

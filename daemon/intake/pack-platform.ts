@@ -307,9 +307,9 @@ export const PLATFORM_RULES: readonly PackRule[] = [
     'An agent calls tools that delete.',
     'ours; panther-analysis Notion.PageDeletion made general',
     all(
-      like(
-        'tool',
-        '(?i)(?:^|[^a-z])(?:delete|destroy|drop|purge|wipe|truncate|erase|trash|archive)(?:$|[^a-z])|(?:delete|destroy|drop|purge|wipe)[A-Z]',
+      any(
+        like('tool', '(?i)(?:^|[^a-z])(?:delete|destroy|drop|purge|wipe|truncate|erase|trash|archive)(?:$|[^a-z])'),
+        like('tool', '(?:delete|destroy|drop|purge|wipe)[A-Z]'),
       ),
       none(like('tool', '(?i)undelete|restore')),
     ),

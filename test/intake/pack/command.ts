@@ -88,7 +88,7 @@ export const COMMAND: Fixtures = {
       perl -e 'unlink glob "/x"; system("rm","-rf","/")'
       python3 - <<'PY'⏎import os⏎os.system("rm -rf /")⏎PY
     `,
-    String.raw`
+    `
       rm -rf node_modules
       rm -rf /tmp/build
       rm -rf /tmp/*
@@ -132,7 +132,7 @@ export const COMMAND: Fixtures = {
       find / -type f -print0 | xargs -0 rm -f
       cd / && find . -delete
     `,
-    String.raw`
+    `
       find . -name '*.pyc' -delete
       find / -name x -print
       find /data -mtime +30 -delete
@@ -145,12 +145,12 @@ export const COMMAND: Fixtures = {
     "find . -name '*.pyc'\nfind . -exec cat {} +",
   ),
   'host.code': commands(
-    String.raw`
+    `
       python3 -c 'import shutil; shutil.rmtree("/home")'
       uv run python -c "import shutil; shutil.rmtree('/')"
       node -e "require('fs').rmSync('/data',{recursive:true})"
     `,
-    String.raw`
+    `
       python3 -c 'import shutil; shutil.rmtree("/tmp/x")'
       node -e "require('fs').rmSync('dist')"
     `,

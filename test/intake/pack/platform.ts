@@ -188,7 +188,7 @@ export const PLATFORM: Fixtures = {
   },
   'tool.reset': {
     trips: tools('mcp__supabase__reset_branch', 'reset_database', 'migrate-reset', 'mcp__prisma__migrate-reset'),
-    passes: tools('reset_password', 'migrate_dev', 'branch_reset_password_x'),
+    passes: tools('reset_password', 'migrate_dev'),
   },
   'tool.delete': {
     trips: tools('delete_file', 'mcp__github__delete_branch', 'deletePage', 'trash_page'),
