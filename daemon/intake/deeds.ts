@@ -84,23 +84,19 @@ export function deedsIn(alert: JsonObject): Seen {
       for (const item of value) if (isWorthIt(item)) steps.push({ value: item, depth: depth + 1, nested, doer });
     } else if (isObject(value)) {
       const whole = withoutDots(value);
-      let here = doer;
-      try {
-<<<<<<< HEAD
-        for (const recognise of RECOGNISERS)
-          for (const deed of recognise(whole)) {
-            if (deeds.length >= MAX_DEEDS) return { deeds, unseen: `It tells of more than ${MAX_DEEDS} deeds.` };
-            deeds.push(deed);
-          }
-=======
-        const found = RECOGNISERS.flatMap((recognise) => recognise(whole));
-        for (const deed of found) if (deed.by !== undefined || deed.agent === true) here = { ...here, ...doerOf(deed) };
-        for (const deed of found) deeds.push({ ...here, ...deed });
->>>>>>> c91ad25 (Intake: a tool's call is a deed, and what is found within a deed was done by the same)
-      } catch (error) {
-        if (!(error instanceof EffortSpent)) throw error;
-        unseen = 'It holds a command longer than anybody types.';
+      const found: Deed[] = [];
+      for (const recognise of RECOGNISERS) {
+        try {
+          for (const one of recognise(whole)) found.push(one);
+        } catch (error) {
+          if (!(error instanceof EffortSpent)) throw error;
+          unseen = 'It holds a command longer than anybody types.';
+        }
+        if (deeds.length + found.length > MAX_DEEDS)
+          return { deeds, unseen: `It tells of more than ${MAX_DEEDS} deeds.` };
       }
+      const here = found.reduce((who, one) => ({ ...who, ...doerOf(one) }), doer);
+      for (const one of found) deeds.push({ ...here, ...one });
       for (const item of Object.values(whole))
         if (isWorthIt(item)) steps.push({ value: item, depth: depth + 1, nested, doer: here });
     }
