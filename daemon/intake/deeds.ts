@@ -95,7 +95,7 @@ export function deedsIn(alert: JsonObject): Seen {
         if (deeds.length + found.length > MAX_DEEDS)
           return { deeds, unseen: `It tells of more than ${MAX_DEEDS} deeds.` };
       }
-      const here = found.reduce((who, one) => ({ ...who, ...doerOf(one) }), doer);
+      const here: Doer = Object.assign({}, doer, ...found.map(doerOf));
       for (const one of found) deeds.push({ ...here, ...one });
       for (const item of Object.values(whole))
         if (isWorthIt(item)) steps.push({ value: item, depth: depth + 1, nested, doer: here });

@@ -6,7 +6,7 @@ import { GIT_RULES } from './pack-git.ts';
 import { KUBERNETES_RULES } from './pack-kubernetes.ts';
 import { PLATFORM_RULES } from './pack-platform.ts';
 import { SQL_RULES } from './pack-sql.ts';
-import { type PackRule, rulesOn, there } from './pack-words.ts';
+import { like, type PackRule, rulesOn, there } from './pack-words.ts';
 
 /** Goes up with every change of the rules below. */
 export const PACK_VERSION = 1;
@@ -18,6 +18,12 @@ export const PACK: readonly PackRule[] = [
     'An alert says airgap_action: drop.',
     'The mark an operator puts on his own alerts.',
     there(''),
+  ),
+  rulesOn('alert').trip(
+    'mark.event',
+    'A detector reports a destructive act of an agent.',
+    'The type of event that is proposed to detectors of your own.',
+    like('type', '^agent[.]destructive(?:[.]|$)'),
   ),
   ...AWS_RULES,
   ...AZURE_RULES,

@@ -13,6 +13,14 @@ const MARK: Fixtures = {
     trips: [{ labels: { airgap_action: 'drop' } }, { tags: ['airgap_action:drop'] }],
     passes: [{ labels: { airgap_action: 'none' } }, { airgap: 'drop' }],
   },
+  'mark.event': {
+    trips: [{ type: 'agent.destructive' }, { type: 'agent.destructive.detected', data: {} }],
+    passes: [
+      { type: 'agent.destructively' },
+      { type: 'an agent.destructive' },
+      { data: { type: 'agent.destructive' } },
+    ],
+  },
 };
 
 /** What every shipped rule is shown. */

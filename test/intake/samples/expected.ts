@@ -248,11 +248,7 @@ export const ROWS: readonly Row[] = [
   },
   { sample: 'splunk-alert-webhook-destructive', format: 'splunk', outcome: { trips: 'aws.rds.delete_nosnap' } },
   { sample: 'splunk-alert-webhook', format: 'splunk', outcome: { none: 'A count of log lines.' } },
-  {
-    sample: 'standardwebhooks-agent-destructive',
-    format: 'json',
-    outcome: { none: 'The form is ours to propose: a rule for `type` comes with it in the documentation.' },
-  },
+  { sample: 'standardwebhooks-agent-destructive', format: 'json', outcome: { trips: 'mark.event' } },
   { sample: 'standardwebhooks-example-event', format: 'json', outcome: { none: 'A contact was made.' } },
   {
     sample: 'sysdig-webhook-active',
@@ -260,6 +256,9 @@ export const ROWS: readonly Row[] = [
     outcome: { none: 'The deletion stands in a name only: send `airgap_action`, or write a rule.' },
   },
   { sample: 'sysdig-webhook-ok-resolved', format: 'sysdig', outcome: { over: 'It is OK again.' } },
+  { sample: 'tool-hook-claude-code-destructive', format: 'tool-hook', outcome: { trips: 'sql.drop' } },
+  { sample: 'tool-hook-claude-code-harmless', format: 'tool-hook', outcome: { none: 'The tests are run.' } },
+  { sample: 'tool-hook-mcp-volume-delete', format: 'tool-hook', outcome: { trips: 'tool.destroy' } },
   { sample: 'vercel-project-removed', format: 'vercel', outcome: { trips: 'vercel' } },
   { sample: 'wazuh-alert-level13', format: 'wazuh', outcome: { none: 'An address is known to be bad.' } },
   { sample: 'wazuh-shuffle-webhook-body', format: 'wazuh', outcome: { none: 'An address is known to be bad.' } },
