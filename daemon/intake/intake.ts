@@ -12,8 +12,10 @@ import type { Log } from '../base/log.ts';
 import type { Delivery } from '../base/protocol.ts';
 import type { TlsConfig } from '../config/schema.ts';
 import type { TlsMaterial } from '../config/tls.ts';
+import type { Body } from './body.ts';
 import { CertificateFiles } from './certificate-files.ts';
 import { Connections } from './connections.ts';
+import { Payloads } from './payloads.ts';
 import { peerOf } from './peer.ts';
 import { type Answer, type Arrival, Receiver, type ReceiverPorts } from './receiver.ts';
 import { keepFresh, serverOptions, tellEnd } from './tls.ts';
@@ -53,6 +55,8 @@ export function createIntake(ports: IntakePorts): Intake {
   const receiver = new Receiver(ports);
   const connections = new Connections(ports.maxBody);
   const receivedAt = new WeakMap<IncomingMessage, number>();
+  const bodies = new WeakMap<IncomingMessage, Body>();
+  const payloads = new Payloads();
   let app: FastifyInstance | undefined;
   let turns: Turns | undefined;
   let endLease = () => {};
@@ -120,6 +124,7 @@ export function createIntake(ports: IntakePorts): Intake {
       declared: Number(raw.headers['content-length'] ?? Number.NaN),
       body: raw,
       authenticated: () => connections.trust(raw.socket),
+      received: (body) => bodies.set(raw, body),
     };
   }
 
@@ -127,13 +132,15 @@ export function createIntake(ports: IntakePorts): Intake {
     if (headers !== undefined) reply.headers(headers);
     finish(reply, status, body);
     // By the next turn the answer is in the kernel's hands, and a slow or broken record cannot hold it back.
-    if (delivery !== undefined) setImmediate(() => record(delivery));
+    if (delivery !== undefined) setImmediate(() => record(delivery, bodies.get(reply.request.raw)));
     return reply;
   }
 
-  function record(delivery: Delivery): void {
+  function record(delivery: Delivery, body: Body | undefined): void {
     try {
-      ports.record({ ...delivery, at: ports.clock.monotonic() });
+      const at = ports.clock.monotonic();
+      const payload = payloads.of(delivery, body, at);
+      ports.record({ ...delivery, at, ...(payload !== undefined && { payload }) });
     } catch (error) {
       ports.log.error('a delivery is not recorded', { source: delivery.source, error: reasonOf(error) });
     }

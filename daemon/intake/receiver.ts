@@ -34,6 +34,8 @@ export interface Arrival {
   readonly body: Readable;
   /** Called once it is known that a configured sender sent this. */
   authenticated(): void;
+  /** Called with what that sender sent. */
+  received(body: Body): void;
 }
 
 export interface Answer {
@@ -128,6 +130,7 @@ export class Receiver {
         if (known === undefined) return this.#refuse(arrival, 401, 'There is no such source.', 0);
         arrival.authenticated();
         const body = await readBody(arrival.body, arrival.declared, { keep: maxBody, read: maxBody });
+        arrival.received(body);
         return { kind: 'authentic', source: known.source, body };
       }
       case 'signed': {
@@ -162,6 +165,7 @@ export class Receiver {
     if (!verdict.authentic) return this.#refuse(arrival, 401, verdict.why, body.size);
     if (source === undefined) return this.#refuse(arrival, 401, 'There is no such source.', body.size);
     arrival.authenticated();
+    arrival.received(body);
     return { kind: 'authentic', source, body, ...(verdict.note !== undefined && { note: verdict.note }) };
   }
 

@@ -55,6 +55,34 @@ describe('an authenticated alert', () => {
     expect(delivery.latencyMs).toBeGreaterThanOrEqual(0);
   });
 
+  test('is told as text without secrets once it is answered; a heartbeat and what was refused are not', async () => {
+    const { port, delivered } = await start();
+    const body = Buffer.from(JSON.stringify({ alerts: 'none', password: 'hunter2' }));
+    await post(port, '/alerts/detector', signed(body), body);
+    expect(await delivered()).toMatchObject({
+      payload: '{"alerts":"none","password":"[redacted]"}',
+      at: expect.any(Number),
+    });
+    await post(port, '/heartbeat/detector', signed(body), body);
+    expect(await delivered()).not.toHaveProperty('payload');
+    await post(port, '/alerts/prometheus', { authorization: 'Bearer wrong' }, body);
+    expect(await delivered()).not.toHaveProperty('payload');
+    await post(port, '/alerts/prometheus', authorized, firing);
+    expect((await delivered()).payload).toMatch(/^\{"receiver":/);
+  });
+
+  test('of which there are many is told without its payload, but never a trip', async () => {
+    const { port, delivered } = await start({ clock: new ManualClock() });
+    const told: boolean[] = [];
+    for (let turn = 0; turn < 8; turn += 1) {
+      await post(port, '/alerts/prometheus', authorized, resolved);
+      told.push('payload' in (await delivered()));
+    }
+    expect(told).toEqual([true, true, true, true, true, false, false, false]);
+    await post(port, '/alerts/prometheus', authorized, firing);
+    expect(await delivered()).toHaveProperty('payload');
+  });
+
   test('trips with either of two signing secrets', async () => {
     const { port, gate } = await start();
     for (const secret of [undefined, NEXT_WHSEC]) {
