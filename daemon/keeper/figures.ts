@@ -1,3 +1,4 @@
+import type { Delivery } from '../base/protocol.ts';
 import type { LedgerEntry } from '../ledger/ports.ts';
 import type { Figures } from './ports.ts';
 
@@ -6,6 +7,7 @@ const TRIP_BUCKETS = [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1
 
 export const NO_FIGURES: Figures = {
   connectedSeconds: 0,
+  alerts: [],
   trips: { seconds: 0, count: 0, buckets: TRIP_BUCKETS.map((le) => ({ le, count: 0 })) },
 };
 
@@ -29,4 +31,11 @@ export function count(figures: Figures, { type, data }: Pick<LedgerEntry, 'type'
       buckets: trips.buckets.map(({ le, count }) => ({ le, count: took <= le ? count + 1 : count })),
     },
   };
+}
+
+/** One more delivery, whether the ledger hears of it or not. */
+export function countDelivery(figures: Figures, { source, outcome }: Pick<Delivery, 'source' | 'outcome'>): Figures {
+  const same = (one: Figures['alerts'][number]) => one.source === source && one.outcome === outcome;
+  const count = (figures.alerts.find(same)?.count ?? 0) + 1;
+  return { ...figures, alerts: [...figures.alerts.filter((one) => !same(one)), { source, outcome, count }] };
 }

@@ -10,7 +10,8 @@ import { lostAttention, recipientsAttention, suspicionAttention, unprotectedAtte
 import { type Book, EMPTY_BOOK, note, recall } from './book.ts';
 import type { Chain } from './chain.ts';
 import { decide, type Interval, type Move } from './cycle.ts';
-import { count, NO_FIGURES } from './figures.ts';
+import { Deliveries } from './deliveries.ts';
+import { count, countDelivery, NO_FIGURES } from './figures.ts';
 import type { Connection, GateLink, GateLinkPorts } from './gate-link.ts';
 import { type JobRunner, runProtect, runSeal, runShip, runSweep } from './jobs.ts';
 import type { LinkProofs } from './link-proofs.ts';
@@ -118,6 +119,7 @@ export class Keeper implements KeeperReads {
   readonly #ports: KeeperPorts;
   readonly #link: Lease;
   readonly #alertSources: AlertSources;
+  readonly #deliveries = new Deliveries();
   readonly #cancels: (() => void)[] = [];
   readonly #watchers = new Set<() => void>();
   readonly #running = new Map<
@@ -203,6 +205,7 @@ export class Keeper implements KeeperReads {
     this.#link.stop();
     await Promise.allSettled([this.#seals, this.#connecting]);
     this.#alertSources.stop();
+    this.#tellUnrecorded(Number.POSITIVE_INFINITY);
     await this.#append('keeper.stopped', {}, true);
   }
 
@@ -260,13 +263,18 @@ export class Keeper implements KeeperReads {
 
   /** What intake says arrived, after it has acted. */
   async recordDelivery(delivery: Delivery): Promise<void> {
+    this.#figures = countDelivery(this.#figures, delivery);
     if (this.#alertSources.received(delivery, this.#clockTrusted)) this.#link.report();
-    const { wall, at: _, ...rest } = delivery;
-    await this.#append(
-      `alert.${delivery.outcome}`,
-      { ...rest, receivedWall: wall } as { [key: string]: Json },
-      delivery.outcome === 'tripped',
-    );
+    this.#changed();
+    const kept = this.#deliveries.admit(delivery, this.#ports.clock.monotonic());
+    if (kept === undefined) return;
+    const { wall, at: _, ...rest } = kept;
+    const data = { ...rest, receivedWall: wall } as { [key: string]: Json };
+    await this.#append(`alert.${kept.outcome}`, data, kept.outcome === 'tripped');
+  }
+
+  #tellUnrecorded(until: number): void {
+    for (const each of this.#deliveries.over(until)) this.#note('alert.unrecorded', { ...each });
   }
 
   /** Nothing beyond this box can be reached. A gate that does not answer holds no door. */
@@ -349,6 +357,7 @@ export class Keeper implements KeeperReads {
       this.#link.report();
       this.#changed();
     }
+    this.#tellUnrecorded(this.#ports.clock.monotonic());
     const wall = this.#ports.clock.wall();
     const window = this.#ports.windowAt(wall);
     this.#followWindow(window);

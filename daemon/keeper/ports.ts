@@ -1,4 +1,4 @@
-import type { Cause, GateView, Reading, ReportedProof } from '../base/protocol.ts';
+import type { Cause, Delivery, GateView, Reading, ReportedProof } from '../base/protocol.ts';
 import type { Heartbeat } from '../config/heartbeat.ts';
 import type { Life } from './heartbeats.ts';
 import type { Pace } from './pace.ts';
@@ -38,6 +38,12 @@ export interface KeeperStatus {
 export interface Figures {
   /** Of connections that have ended. */
   readonly connectedSeconds: number;
+  /** What intake told of, recorded or not. */
+  readonly alerts: readonly {
+    readonly source: string;
+    readonly outcome: Delivery['outcome'];
+    readonly count: number;
+  }[];
   /** Alerts that tripped: received → relay commanded off. A bucket holds all that took at most `le` seconds. */
   readonly trips: {
     readonly seconds: number;

@@ -75,6 +75,12 @@ export function metricsOf(status: KeeperStatus): string {
       [['', {}, status.figures.connectedSeconds]],
     ),
     metric(
+      'portcullis_alerts_total',
+      'counter',
+      'What arrived from alert sources, by what came of it, since the keeper started. Of what was refused, what intake told of.',
+      status.figures.alerts.map(({ source, outcome, count }): Series => ['', { source, outcome }, count]),
+    ),
+    metric(
       'portcullis_trip_seconds',
       'histogram',
       'Seconds from the arrival of an alert that tripped to the command that de-energised the relay, since the keeper started.',

@@ -1,6 +1,6 @@
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { PortcullisError } from '../../daemon/base/errors.ts';
-import { leaseRequest } from '../../daemon/base/protocol.ts';
+import { type Delivery, leaseRequest } from '../../daemon/base/protocol.ts';
 import { sourceOf, World } from './world.ts';
 
 let world: World;
@@ -492,6 +492,43 @@ describe('an alert source', () => {
     await world.boot();
     await world.pass(21_000);
     expect(leaseRequest({ type: 'report', ...world.link.reports.at(-1) })).toMatchObject({ type: 'report' });
+  });
+});
+
+describe('what intake tells of', () => {
+  const delivery = { source: 'siem', detail: '', bytes: 0, digest: 'd', wall: 0 } as const;
+  const record = async (outcome: Delivery['outcome'], times: number, more: Partial<Delivery> = {}) => {
+    for (let turn = 0; turn < times; turn += 1) await world.keeper.recordDelivery({ ...delivery, outcome, ...more });
+  };
+
+  it('is counted whatever is recorded; a flood that matches nothing is bounded and its rest told, trips never are', async () => {
+    await world.boot();
+    await record('matched-none', 100, { payload: 'p' });
+    await record('tripped', 100, { latencyMs: 1, payload: 'p' });
+    await record('heartbeat', 100);
+    await record('refused', 3);
+    expect(world.ledger.of('alert.tripped')).toHaveLength(100);
+    expect(world.ledger.of('alert.tripped').filter((data) => data['payload'] === 'p')).toHaveLength(100);
+    expect(world.ledger.of('alert.matched-none')).toHaveLength(30);
+    expect(world.ledger.of('alert.matched-none').filter((data) => data['payload'] === 'p')).toHaveLength(1);
+    expect(world.ledger.of('alert.heartbeat')).toHaveLength(1);
+    expect(world.ledger.of('alert.refused')).toHaveLength(3);
+    expect(world.keeper.status().figures.alerts).toEqual([
+      { source: 'siem', outcome: 'matched-none', count: 100 },
+      { source: 'siem', outcome: 'tripped', count: 100 },
+      { source: 'siem', outcome: 'heartbeat', count: 100 },
+      { source: 'siem', outcome: 'refused', count: 3 },
+    ]);
+    expect(world.keeper.status().figures.trips.count).toBe(100);
+    await world.pass(61_000);
+    expect(world.ledger.of('alert.unrecorded')).toEqual([{ source: 'siem', outcome: 'matched-none', count: 70 }]);
+    await record('matched-none', 31);
+    expect(world.ledger.of('alert.matched-none')).toHaveLength(60);
+    await world.keeper.stop();
+    expect(world.ledger.of('alert.unrecorded').slice(1)).toEqual([
+      { source: 'siem', outcome: 'heartbeat', count: 99 },
+      { source: 'siem', outcome: 'matched-none', count: 1 },
+    ]);
   });
 });
 

@@ -65,7 +65,7 @@ test('how long trips took, as Prometheus reads a histogram, and how long the vau
 
 test('each line is one Prometheus reads, and each metric is described once', () => {
   const text = metricsOf(keeperStatus());
-  for (const line of lines(text)) expect(line).toMatch(/^[a-z_]+(\{[a-z_]+="([^"\\\n]|\\.)*"\})? -?\d+(\.\d+)?$/);
+  for (const line of lines(text)) expect(line).toMatch(/^[a-z_]+(\{([a-z_]+="([^"\\\n]|\\.)*",?)+\})? -?\d+(\.\d+)?$/);
   const described = [...text.matchAll(/^# TYPE (\S+)/gm)].map((match) => match[1]);
   expect(new Set(described).size).toBe(described.length);
   expect(text.endsWith('\n')).toBe(true);
@@ -97,4 +97,13 @@ test('when each alert source was last heard, and which of those that are watched
     'portcullis_source_silent{source="alertmanager"} 0',
     'portcullis_source_silent{source="siem"} 1',
   ]);
+});
+
+test('what arrived from alert sources, and what came of it', () => {
+  const text = metricsOf(keeperStatus());
+  expect(lines(text).filter((line) => line.startsWith('portcullis_alerts_total'))).toEqual([
+    'portcullis_alerts_total{source="alertmanager",outcome="matched-none"} 288',
+    'portcullis_alerts_total{source="alertmanager",outcome="tripped"} 2',
+  ]);
+  expect(text).toContain('# TYPE portcullis_alerts_total counter\n');
 });

@@ -79,6 +79,10 @@ export function keeperStatus(view: GateView = gateView(), change: Partial<Keeper
     proofs: {},
     figures: {
       connectedSeconds: 20.6,
+      alerts: [
+        { source: 'alertmanager', outcome: 'matched-none', count: 288 },
+        { source: 'alertmanager', outcome: 'tripped', count: 2 },
+      ],
       trips: {
         seconds: 0.0042,
         count: 2,
