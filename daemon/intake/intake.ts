@@ -37,6 +37,8 @@ export interface IntakePorts extends ReceiverPorts {
 }
 
 export interface Intake {
+  /** Makes ready for the first alert, so that it is not the slowest. Takes some tenths of a second, in which nothing else happens. */
+  rehearse(): void;
   /**
    * Listens, and from then on keeps the liveness lease. Resolves to the actual port (port 0 takes any).
    * Rejects with `intake.listen` or `intake.tls`.
@@ -147,6 +149,8 @@ export function createIntake(ports: IntakePorts): Intake {
   }
 
   return {
+    rehearse: () => receiver.rehearse(),
+
     async start(host, port) {
       const files = ports.tls && new CertificateFiles(ports.tls);
       const material = await files?.load();

@@ -9,6 +9,7 @@ import { Judge, type Judgement, type JudgeSettings } from './judge.ts';
 import { FailureLimiter } from './limiter.ts';
 import type { Peer } from './peer.ts';
 import type { GatePort, IntakeSource } from './ports.ts';
+import { rehearse } from './rehearsal.ts';
 import type { Authenticator, Verdict } from './scheme.ts';
 import { authenticatorOf, decoyOf } from './schemes.ts';
 import { answer, recognise, type ToolDecision } from './tool-hooks.ts';
@@ -74,6 +75,10 @@ export class Receiver {
     );
     this.#decoys = ports.sources.map(decoyOf);
     this.#judge = new Judge(ports, ports.sources);
+  }
+
+  rehearse(): void {
+    rehearse(this.#judge, this.#ports.sources.slice(0, 1));
   }
 
   async alert(arrival: Arrival): Promise<Answer> {

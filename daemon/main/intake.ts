@@ -30,6 +30,7 @@ async function start(): Promise<Running> {
     log,
     record: (delivery) => records.record(delivery),
   });
+  intake.rehearse();
   gate.start();
   records.start();
   const port = await intake.start(settings.host, settings.port);

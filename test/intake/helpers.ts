@@ -167,6 +167,7 @@ export interface Bench {
   readonly deliveries: Delivery[];
   /** The next delivery not taken yet. */
   delivered(): Promise<Delivery>;
+  rehearse(): void;
   stop(): Promise<void>;
 }
 
@@ -206,6 +207,7 @@ export async function bench(
       taken++;
       return delivery;
     },
+    rehearse: () => intake.rehearse(),
     stop: () => intake.stop(),
   };
 }

@@ -536,6 +536,14 @@ describe('starting and stopping', () => {
     expect(() => createIntake({ ...ports(), sources: [weak] })).toThrow(/prometheus has 5 characters/);
   });
 
+  test('a rehearsal trips nothing and counts nothing', async () => {
+    const { deliveries, gate, rehearse, port } = await start();
+    for (let times = 0; times < 3; times++) rehearse();
+    expect(gate.causes).toEqual([]);
+    expect(deliveries).toEqual([]);
+    expect((await post(port, '/alerts/prometheus', authorized, firing)).body).toMatchObject({ tripped: true });
+  });
+
   test('stop works before start and twice', async () => {
     const intake = createIntake(ports());
     await intake.stop();
