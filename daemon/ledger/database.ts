@@ -1,9 +1,8 @@
 import { closeSync, openSync } from 'node:fs';
 import Database from 'better-sqlite3';
-import type { Json } from '../base/canonical.ts';
-import { PortcullisError } from '../base/errors.ts';
 import { entryHash, GENESIS } from './chain.ts';
-import type { LedgerEntry } from './ports.ts';
+import { newest } from './newest.ts';
+import type { LedgerEntry, PageQuery } from './ports.ts';
 import { asLedgerError, checkDatabase, migrate } from './schema.ts';
 
 /** An entry that has no place in the chain yet. `data` is canonical JSON. */
@@ -16,21 +15,6 @@ export interface Draft {
 
 /** The place an entry got. */
 export type Place = Pick<LedgerEntry, 'seq' | 'previous' | 'hash'>;
-
-export interface PageQuery {
-  readonly before?: number;
-  readonly limit: number;
-  readonly type?: string;
-}
-
-interface Row {
-  readonly seq: number;
-  readonly wall: number;
-  readonly type: string;
-  readonly data: string;
-  readonly previous: Buffer;
-  readonly hash: Buffer;
-}
 
 /** The one connection that writes. Synchronous: it lives in the worker thread. Throws `ledger.failed`/`ledger.damaged`. */
 export class LedgerDatabase {
@@ -82,16 +66,8 @@ export class LedgerDatabase {
   }
 
   /** Newest first. */
-  page({ before = Number.MAX_SAFE_INTEGER, limit, type }: PageQuery): LedgerEntry[] {
-    return guard('The ledger cannot be read', () => {
-      const rows =
-        type === undefined
-          ? this.#db.prepare('SELECT * FROM entry WHERE seq < ? ORDER BY seq DESC LIMIT ?').all(before, limit)
-          : this.#db
-              .prepare('SELECT * FROM entry WHERE type = ? AND seq < ? ORDER BY seq DESC LIMIT ?')
-              .all(type, before, limit);
-      return (rows as Row[]).map(entryOf);
-    });
+  page(query: PageQuery): LedgerEntry[] {
+    return guard('The ledger cannot be read', () => newest(this.#db, query));
   }
 
   close(): void {
@@ -102,18 +78,6 @@ export class LedgerDatabase {
     const row = this.#db.prepare('SELECT seq, lower(hex(hash)) AS hash FROM entry ORDER BY seq DESC LIMIT 1').get();
     return row as { seq: number; hash: string } | undefined;
   }
-}
-
-/** Throws `ledger.damaged`, naming the entry, when its data is not JSON. */
-export function entryOf(row: Row): LedgerEntry {
-  const { seq, wall, type, previous, hash } = row;
-  let data: { readonly [key: string]: Json };
-  try {
-    data = JSON.parse(row.data);
-  } catch {
-    throw new PortcullisError('ledger.damaged', `The data of entry ${seq} of the ledger is not JSON.`);
-  }
-  return { seq, wall, type, data, previous: previous.toString('hex'), hash: hash.toString('hex') };
 }
 
 function guard<T>(what: string, run: () => T): T {

@@ -1,5 +1,5 @@
 import { canonical } from '../base/canonical.ts';
-import { entryOf } from './database.ts';
+import { entryOf } from './row.ts';
 import { asLedgerError, openReadOnly } from './schema.ts';
 
 const AT_ONCE = 500;

@@ -8,8 +8,8 @@ import type { Log } from '../base/log.ts';
 import { startThread } from '../base/thread.ts';
 import type { SetAside } from './aside.ts';
 import { wellFormed } from './chain.ts';
-import type { Draft, PageQuery, Place } from './database.ts';
-import type { LedgerEntry, LedgerReads, LedgerWrites } from './ports.ts';
+import type { Draft, Place } from './database.ts';
+import type { LedgerEntry, LedgerReads, LedgerWrites, PageQuery } from './ports.ts';
 import type { WorkerAnswer, WorkerRequest } from './worker.ts';
 
 /** Entries in one transaction, at most. */

@@ -14,9 +14,19 @@ export interface LedgerEntry {
   readonly hash: string;
 }
 
+export interface PageQuery {
+  /** Only entries with a smaller number. */
+  readonly before?: number;
+  readonly limit: number;
+  /** Only of this type, or of one of these. */
+  readonly type?: string | readonly string[];
+  /** Only those that say so of their `source`. */
+  readonly source?: string;
+}
+
 export interface LedgerReads {
-  /** Newest first, at most `limit` (≤ 500), only those with seq < `before` when given. */
-  page(query: { before?: number; limit: number; type?: string }): Promise<LedgerEntry[]>;
+  /** Newest first, at most `limit` (≤ 500). */
+  page(query: PageQuery): Promise<LedgerEntry[]>;
   /** The newest entry, or undefined when empty. */
   head(): Promise<LedgerEntry | undefined>;
 }

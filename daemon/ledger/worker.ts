@@ -3,7 +3,8 @@ import { parentPort } from 'node:worker_threads';
 import { canonical } from '../base/canonical.ts';
 import { type ErrorCode, hasCode, PortcullisError, reasonOf } from '../base/errors.ts';
 import { type SetAside, setAside } from './aside.ts';
-import { type Draft, LedgerDatabase, type PageQuery } from './database.ts';
+import { type Draft, LedgerDatabase } from './database.ts';
+import type { PageQuery } from './ports.ts';
 
 /** What the main thread asks; each is answered once, in order. */
 export type WorkerRequest =

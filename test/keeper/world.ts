@@ -13,7 +13,7 @@ import {
   type StagedBatch,
 } from '../../daemon/keeper/keeper.ts';
 import type { VaultMount } from '../../daemon/keeper/mount-unit.ts';
-import type { LedgerEntry, LedgerReads, LedgerWrites } from '../../daemon/ledger/ports.ts';
+import type { LedgerEntry, LedgerReads, LedgerWrites, PageQuery } from '../../daemon/ledger/ports.ts';
 import { FakeClock } from '../base/fake-clock.ts';
 import { gateRecord, gateView } from './fake-gate.ts';
 import { type FakeJob, FakeRunner } from './fake-runner.ts';
@@ -41,8 +41,8 @@ export class FakeLedger implements LedgerReads, LedgerWrites {
     return entry;
   }
 
-  async page({ limit, type }: { limit: number; type?: string }): Promise<LedgerEntry[]> {
-    const fitting = this.entries.filter((entry) => type === undefined || entry.type === type);
+  async page({ limit, type }: PageQuery): Promise<LedgerEntry[]> {
+    const fitting = this.entries.filter((entry) => type === undefined || [type].flat().includes(entry.type));
     return fitting.slice(-limit).reverse();
   }
 
