@@ -172,13 +172,18 @@ export const adminAnswer = variants('type', {
 });
 export type AdminAnswer = Of<typeof adminAnswer>;
 
+/**
+ * What came of what arrived. `noted`: authentic, but neither an alert nor a sign of life, such as a subscription that waits
+ * to be confirmed.
+ */
+export const OUTCOMES = ['tripped', 'matched-none', 'refused', 'failed', 'heartbeat', 'noted'] as const;
+
 /** Socket `records` of the keeper: intake says what arrived, after it has acted. */
 export const delivery = object({
   wall: number(),
   at: optional(number()),
   source: text(100),
-  /** `noted`: authentic, but neither an alert nor a sign of life, such as a subscription that waits to be confirmed. */
-  outcome: oneOf('tripped', 'matched-none', 'refused', 'failed', 'heartbeat', 'noted'),
+  outcome: oneOf(...OUTCOMES),
   detail: text(500),
   rule: optional(text(200)),
   latencyMs: optional(number()),

@@ -1,3 +1,4 @@
+import { alertsCommand } from './alerts-command.ts';
 import { boardCommand } from './board-command.ts';
 import type { Command } from './command.ts';
 import { configCommand } from './config-command.ts';
@@ -25,6 +26,7 @@ export const COMMANDS: readonly Command[] = [
   clearCommand,
   ...vaultCommands,
   keysCommand,
+  alertsCommand,
   ledgerCommand,
   configCommand,
   boardCommand,

@@ -1,7 +1,17 @@
-import type { Cause, Delivery, GateView, Reading, ReportedProof } from '../base/protocol.ts';
+import {
+  type Cause,
+  type Delivery,
+  type GateView,
+  OUTCOMES,
+  type Reading,
+  type ReportedProof,
+} from '../base/protocol.ts';
 import type { Heartbeat } from '../config/heartbeat.ts';
 import type { Life } from './heartbeats.ts';
 import type { Pace } from './pace.ts';
+
+/** Types of the ledger's entries about what alert sources sent. The last is for those that only count. */
+export const ALERT_ENTRIES = [...OUTCOMES.map((outcome) => `alert.${outcome}`), 'alert.unrecorded'];
 
 /** What the page, the metrics and the command line read from the keeper. Times are milliseconds since the epoch. */
 export interface KeeperStatus {
