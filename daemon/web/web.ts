@@ -2,8 +2,8 @@ import fastify, { type FastifyInstance } from 'fastify';
 import type { Clock } from '../base/clock.ts';
 import { PortcullisError, reasonOf } from '../base/errors.ts';
 import type { Log } from '../base/log.ts';
-import type { KeeperReads, TripPort } from '../keeper/ports.ts';
-import type { LedgerReads } from '../ledger/ports.ts';
+import { ALERT_ENTRIES, type KeeperReads, type TripPort } from '../keeper/ports.ts';
+import type { LedgerReads, PageQuery } from '../ledger/ports.ts';
 import { loadAssets } from './assets.ts';
 import { EventStream } from './events.ts';
 import { checkHost, checkListenHost, checkMeant, checkSameSite } from './guard.ts';
@@ -72,6 +72,19 @@ export function createWeb(ports: WebPorts): Web {
   };
 }
 
+/** What a list of entries may be asked for. */
+function paging(more: object): object {
+  return {
+    type: 'object',
+    additionalProperties: false,
+    properties: {
+      before: { type: 'integer', minimum: 1, maximum: Number.MAX_SAFE_INTEGER },
+      limit: { type: 'integer', minimum: 1, maximum: 500, default: 50 },
+      ...more,
+    },
+  };
+}
+
 declare module 'fastify' {
   interface FastifyRequest {
     /** Monotonic milliseconds at which the request's head had been read. */
@@ -126,26 +139,20 @@ export async function buildApp(ports: WebPorts, events: EventStream): Promise<Fa
     events.add(reply.raw);
   });
 
-  app.get<{ Querystring: { before?: number; limit: number; type?: string } }>(
+  const page = async (query: PageQuery) => {
+    const entries = await ledger.page(query);
+    const last = entries.at(-1);
+    return { entries, ...(last !== undefined && entries.length === query.limit ? { next: last.seq } : {}) };
+  };
+  app.get<{ Querystring: PageQuery }>(
     '/api/v1/ledger',
-    {
-      schema: {
-        querystring: {
-          type: 'object',
-          additionalProperties: false,
-          properties: {
-            before: { type: 'integer', minimum: 1, maximum: Number.MAX_SAFE_INTEGER },
-            limit: { type: 'integer', minimum: 1, maximum: 500, default: 50 },
-            type: { type: 'string', pattern: '^[a-z0-9._-]{1,60}$' },
-          },
-        },
-      },
-    },
-    async ({ query }) => {
-      const entries = await ledger.page(query);
-      const last = entries.at(-1);
-      return { entries, ...(last !== undefined && entries.length === query.limit ? { next: last.seq } : {}) };
-    },
+    { schema: { querystring: paging({ type: { type: 'string', pattern: '^[a-z0-9._-]{1,60}$' } }) } },
+    ({ query }) => page(query),
+  );
+  app.get<{ Querystring: PageQuery }>(
+    '/api/v1/alerts',
+    { schema: { querystring: paging({ source: { type: 'string', pattern: '^[a-z0-9._-]{1,63}$' } }) } },
+    ({ query }) => page({ ...query, type: ALERT_ENTRIES }),
   );
 
   app.post<{ Body: { reason?: string } }>(

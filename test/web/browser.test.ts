@@ -18,15 +18,26 @@ test.skipIf(CHROMIUM === undefined)(
   { timeout: 60_000 },
   async () => {
     const { appliance, web, port } = await servedAppliance();
-    appliance.entries = [{ ...(appliance.entries[0] ?? expect.fail()), data: { reason: HOSTILE } }];
+    const [newest = expect.fail()] = appliance.entries;
+    const alert = { source: 'siem', detail: HOSTILE, payload: HOSTILE };
+    appliance.entries = [
+      { ...newest, data: { reason: HOSTILE } },
+      { ...newest, seq: newest.seq - 1, type: 'alert.tripped', data: alert },
+    ];
     let status = keeperStatus();
     appliance.status.status = () => fresh(status);
     const browser = await Browser.launch();
     later(() => browser.stop());
     await browser.open(`http://127.0.0.1:${port}/`, 360, 800);
     await browser.until(title('Isolated'));
-    await browser.until(`document.querySelectorAll('#ledger li').length === 1`);
+    await browser.until(`document.querySelectorAll('#ledger li').length === 2`);
     expect(await browser.evaluate(`document.querySelector('#ledger .entry-words').textContent`)).toBe(HOSTILE);
+    await browser.until(`document.querySelectorAll('#alerts li').length === 1`);
+    expect(await browser.evaluate(`document.querySelector('#alerts .entry-words').textContent`)).toBe(
+      `siem · ${HOSTILE}`,
+    );
+    expect(await browser.evaluate(`document.querySelector('#alerts pre').textContent`)).toBe(HOSTILE);
+    expect(await browser.evaluate(`document.querySelector('#alert-sources').textContent`)).toContain('Not watched');
 
     // What this box does not have has no row; what it has, has.
     const text = (id: string) => browser.evaluate(`document.querySelector('#${id}').textContent`);

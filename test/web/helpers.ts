@@ -3,7 +3,7 @@ import { systemClock } from '../../daemon/base/clock.ts';
 import { silentLog } from '../../daemon/base/log.ts';
 import type { Cause } from '../../daemon/base/protocol.ts';
 import type { KeeperStatus } from '../../daemon/keeper/ports.ts';
-import type { LedgerEntry } from '../../daemon/ledger/ports.ts';
+import type { LedgerEntry, PageQuery } from '../../daemon/ledger/ports.ts';
 import { createWeb, type Web, type WebPorts } from '../../daemon/web/web.ts';
 import { keeperStatus, WALL } from './samples.ts';
 
@@ -47,8 +47,11 @@ export class FakeAppliance implements WebPorts {
     },
   };
   readonly ledger = {
-    page: async ({ before = Number.POSITIVE_INFINITY, limit, type }: Parameters<WebPorts['ledger']['page']>[0]) =>
-      this.entries.filter((one) => one.seq < before && (type === undefined || one.type === type)).slice(0, limit),
+    page: async ({ before = Number.POSITIVE_INFINITY, limit, type, source }: PageQuery) =>
+      this.entries
+        .filter((one) => one.seq < before && (type === undefined || [type].flat().includes(one.type)))
+        .filter(({ data }) => source === undefined || data['source'] === source)
+        .slice(0, limit),
     head: async () => this.entries[0],
   };
   readonly trip = {

@@ -2,6 +2,7 @@ import { describe, expect, test } from 'vitest';
 import type { GateView } from '../../daemon/base/protocol.ts';
 import {
   alarm,
+  alertEntry,
   alertSource,
   bytes,
   entryWords,
@@ -280,5 +281,34 @@ describe('who may send alerts', () => {
   ];
   test.each(CASES)('%s', (_, source, words) => {
     expect(alertSource(source)).toEqual(words);
+  });
+});
+
+describe('what a source sent', () => {
+  const told = (type: string, data: ReturnType<typeof entry>['data']) => alertEntry({ ...entry(1), type, data });
+
+  test('says what came of it, by which rule, how fast, and carries what arrived as it is', () => {
+    const data = { source: 'siem', rule: 'wipe', latencyMs: 0.8, detail: 'An agent wipes.', receivedWall: WALL - 5 };
+    expect(told('alert.tripped', { ...data, payload: '<b>x</b>', replay: true })).toEqual({
+      wall: WALL - 5,
+      outcome: 'Tripped',
+      tone: 'alarm',
+      words: 'siem · rule wipe · relay off after 0.8 ms · a repetition · An agent wipes.',
+      payload: '<b>x</b>',
+    });
+  });
+
+  test('that is not there is not claimed', () => {
+    expect(told('alert.refused', { source: '(unknown)', detail: 'From ::1.' })).toMatchObject({
+      outcome: 'Refused',
+      words: '(unknown) · From ::1.',
+      payload: '',
+    });
+    expect(told('alert.unrecorded', { source: 'siem', outcome: 'matched-none', count: 70 })).toMatchObject({
+      outcome: 'Not recorded',
+      words: 'siem · 70 more: matched-none',
+      wall: WALL + 1,
+    });
+    expect(told('alert.later', {})).toMatchObject({ outcome: 'alert.later', tone: 'plain' });
   });
 });

@@ -2,6 +2,7 @@
 
 import {
   alarm,
+  alertEntry,
   alertSource,
   bytes,
   count,
@@ -33,6 +34,7 @@ const TICK_MS = 250;
 const TRIP_TIMEOUT_MS = 5000;
 const RECONNECT_MS = 2000;
 const LEDGER_LIMIT = 20;
+const ALERTS_LIMIT = 20;
 
 /** @type {KeeperStatus | undefined} */
 let status;
@@ -394,7 +396,7 @@ async function loadLedger() {
     const body = await response.json();
     if (!response.ok) throw new Error(body.detail);
     if (before === ledger.before) {
-      renderLedger(body.entries);
+      renderEntries('ledger', entryItems, body.entries, entryItem, 'Nothing has happened yet.');
       ledger.next = body.next;
     }
     ledger.seq = seq;
@@ -418,23 +420,27 @@ function setDisabled(id, disabled) {
 
 /**
  * Entries never change: those already shown stay as they are, opened or not.
+ * @param {string} id
+ * @param {Map<number, HTMLElement>} items
  * @param {LedgerEntry[]} entries
+ * @param {(entry: LedgerEntry) => HTMLElement} made
+ * @param {string} none
  */
-function renderLedger(entries) {
+function renderEntries(id, items, entries, made, none) {
   const seqs = new Set(entries.map(({ seq }) => seq));
-  for (const [seq, item] of entryItems) {
+  for (const [seq, item] of items) {
     if (seqs.has(seq)) continue;
     item.remove();
-    entryItems.delete(seq);
+    items.delete(seq);
   }
-  const list = byId('ledger');
+  const list = byId(id);
   for (const [index, entry] of entries.entries()) {
-    const item = entryItems.get(entry.seq) ?? entryItem(entry);
-    entryItems.set(entry.seq, item);
+    const item = items.get(entry.seq) ?? made(entry);
+    items.set(entry.seq, item);
     if (list.children[index] !== item) list.insertBefore(item, list.children[index] ?? null);
   }
-  byId('ledger-empty').hidden = entries.length > 0;
-  say('ledger-empty', 'Nothing has happened yet.');
+  byId(`${id}-empty`).hidden = entries.length > 0;
+  say(`${id}-empty`, none);
 }
 
 /** @param {LedgerEntry} entry */
@@ -454,6 +460,52 @@ function entryItem(entry) {
         element('span', { class: 'entry-words' }, words),
       ),
       element('pre', { tabindex: '0', 'aria-label': `Entry ${entry.seq}` }, JSON.stringify(entry, undefined, 2)),
+    ),
+  );
+}
+
+// Recent alerts: read again when the ledger has more.
+
+const alerts = { seq: -1, loading: false };
+/** @type {Map<number, HTMLElement>} */
+const alertItems = new Map();
+
+async function loadAlerts() {
+  const seq = status?.ledgerSeq ?? -1;
+  if (alerts.loading || seq === alerts.seq) return;
+  alerts.loading = true;
+  try {
+    const response = await fetch(`/api/v1/alerts?limit=${ALERTS_LIMIT}`);
+    const body = await response.json();
+    if (!response.ok) throw new Error(body.detail);
+    renderEntries('alerts', alertItems, body.entries, alertItem, 'Nothing has arrived yet.');
+    say('alerts-note', '');
+  } catch (error) {
+    say('alerts-note', `They cannot be read: ${error instanceof Error ? error.message : error}`);
+  }
+  alerts.seq = seq;
+  alerts.loading = false;
+  if (status?.ledgerSeq !== seq) void loadAlerts();
+}
+
+/** @param {LedgerEntry} entry */
+function alertItem(entry) {
+  const { wall, outcome, tone, words, payload } = alertEntry(entry);
+  const all = payload === '' ? JSON.stringify(entry.data, undefined, 2) : payload;
+  return element(
+    'li',
+    { 'data-tone': tone },
+    element(
+      'details',
+      {},
+      element(
+        'summary',
+        {},
+        moment(wall),
+        element('strong', { class: 'entry-type' }, outcome),
+        element('span', { class: 'entry-words' }, words),
+      ),
+      element('pre', { tabindex: '0', 'aria-label': `What arrived, entry ${entry.seq}` }, all),
     ),
   );
 }
@@ -504,6 +556,7 @@ function listen() {
     statusAt = wordAt = performance.now();
     render();
     if (ledger.before === undefined && status?.ledgerSeq !== ledger.seq) void loadLedger();
+    void loadAlerts();
   });
   stream.addEventListener('beat', () => {
     wordAt = performance.now();

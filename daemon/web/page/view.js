@@ -285,7 +285,7 @@ export function windowOutcome({ name, outcome, connectedSeconds, bytes: shipped,
 }
 
 /** Told elsewhere, or of use to programs only. */
-const QUIET_KEYS = /^(boot|seq|at|head|digest|batch|window)$|Wall$/;
+const QUIET_KEYS = /^(boot|seq|at|head|digest|batch|window|payload)$|Wall$/;
 const LEADING_KEYS = ['reason', 'what', 'why', 'purpose', 'detail', 'source', 'name'];
 
 /**
@@ -308,6 +308,41 @@ export function entryWords({ data }) {
     });
   const line = parts.filter(Boolean).join(' · ');
   return line.length > 300 ? `${line.slice(0, 299)}…` : line;
+}
+
+/** @type {Readonly<Record<string, {words: string, tone: 'alarm' | 'good' | 'plain'}>>} */
+const OUTCOMES = {
+  'alert.tripped': { words: 'Tripped', tone: 'alarm' },
+  'alert.failed': { words: 'Should have tripped', tone: 'alarm' },
+  'alert.matched-none': { words: 'Matched no rule', tone: 'plain' },
+  'alert.noted': { words: 'Noted', tone: 'plain' },
+  'alert.heartbeat': { words: 'Heartbeat', tone: 'plain' },
+  'alert.refused': { words: 'Refused', tone: 'plain' },
+  'alert.unrecorded': { words: 'Not recorded', tone: 'plain' },
+};
+
+/**
+ * What a source sent and what came of it. `payload` is text from outside, for a text node.
+ * @param {LedgerEntry} entry
+ * @returns {{wall: number, outcome: string, tone: 'alarm' | 'good' | 'plain', words: string, payload: string}}
+ */
+export function alertEntry({ type, wall, data }) {
+  const { source, rule, latencyMs, replay, detail, count: more, outcome, receivedWall, payload } = data;
+  const { words, tone } = OUTCOMES[type] ?? { words: type, tone: 'plain' };
+  const parts = [
+    source,
+    rule === undefined ? '' : `rule ${rule}`,
+    typeof latencyMs === 'number' ? `relay off after ${latencyMs} ms` : '',
+    replay === true ? 'a repetition' : '',
+    type === 'alert.unrecorded' ? `${more} more: ${outcome}` : detail,
+  ];
+  return {
+    wall: typeof receivedWall === 'number' ? receivedWall : wall,
+    outcome: words,
+    tone,
+    words: parts.filter((part) => typeof part === 'string' && part !== '').join(' · '),
+    payload: typeof payload === 'string' ? payload : '',
+  };
 }
 
 /**
