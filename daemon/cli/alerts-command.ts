@@ -5,23 +5,34 @@ import { statePaths } from '../config/state.ts';
 import { ALERT_ENTRIES } from '../keeper/ports.ts';
 import { readNewest } from '../ledger/newest.ts';
 import type { LedgerEntry } from '../ledger/ports.ts';
+import { listRules, testAlert } from './alerts-test.ts';
 import type { Arguments, Command, Context } from './command.ts';
-import { table } from './words.ts';
+import { printable, table } from './words.ts';
 
 /** As many as one page of the ledger. */
 const MOST = 500;
 
 export const alertsCommand: Command = {
   name: 'alerts',
-  about: 'Show what alert sources sent and what came of it, newest first.',
-  positionals: ['[list]'],
+  about: 'Show what alert sources sent and what came of it, try what one would send, or list the rules.',
+  positionals: ['[list|test|rules]', '[SOURCE|RULE]', '[FILE]'],
   options: {
+    header: {
+      type: 'string',
+      value: 'NAME: VALUE',
+      multiple: true,
+      about: 'test: a header that comes with it, such as X-GitHub-Event: push.',
+    },
+    all: { type: 'boolean', about: 'test: also the rules that do not match, and why.' },
     source: { type: 'string', value: 'NAME', about: 'list: only what this source sent.' },
     limit: { type: 'string', short: 'n', value: 'N', about: `list: how many, at most ${MOST}. Default: 20.` },
   },
   examples: [
     'portcullis alerts list',
     'portcullis alerts list --source alertmanager --limit 100',
+    "portcullis alerts test github push.json --header 'X-GitHub-Event: push'",
+    'portcullis alerts test alertmanager alert.json --all',
+    'portcullis alerts rules aws.rds.delete',
     'portcullis alerts list --json | jq -r \'.alerts[] | select(.outcome == "tripped") | .payload\'',
   ],
   async run(args, context) {
@@ -35,7 +46,11 @@ export const alertsCommand: Command = {
   },
 };
 
-const VERBS: Readonly<Record<string, (args: Arguments, context: Context) => Promise<number>>> = { list };
+const VERBS: Readonly<Record<string, (args: Arguments, context: Context) => Promise<number>>> = {
+  list,
+  test: testAlert,
+  rules: listRules,
+};
 
 async function list(args: Arguments, context: Context): Promise<number> {
   const limit = Number(args.text('limit') ?? '20');
@@ -83,7 +98,6 @@ function row({ time, source, outcome, rule, latencyMs, digest, replay, detail }:
   ];
 }
 
-/** What came from outside commands no terminal. */
 function text(value: unknown): string {
-  return typeof value === 'string' ? value.replace(/\p{C}/gu, '?') : '';
+  return typeof value === 'string' ? printable(value) : '';
 }

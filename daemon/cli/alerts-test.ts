@@ -1,11 +1,12 @@
 import { readFile } from 'node:fs/promises';
 import { PortcullisError, reasonOf } from '../base/errors.ts';
-import { explain } from '../intake/explain.ts';
+import { type Explanation, explain } from '../intake/explain.ts';
 import { soleHeader } from '../intake/headers.ts';
 import { Judge } from '../intake/judge.ts';
 import { PACK_VERSION } from '../intake/pack.ts';
 import { rulesOfAll } from '../intake/rule-set.ts';
 import type { Arguments, Context } from './command.ts';
+import { printable } from './words.ts';
 
 /** `alerts test SOURCE FILE`: how intake would judge FILE if SOURCE sent it now, and why. Exit 0 when it would trip, 1 when not. */
 export async function testAlert(args: Arguments, context: Context): Promise<number> {
@@ -40,30 +41,9 @@ export async function testAlert(args: Arguments, context: Context): Promise<numb
     now: context.clock.monotonic(),
     repeated: false,
   });
-  const { judgement, alerts, unknown } = explanation;
+  const { judgement } = explanation;
   if (args.json) context.out(`${JSON.stringify({ source: name, packVersion: PACK_VERSION, ...explanation })}\n`);
-  else {
-    const rule = judgement.trip && judgement.rule !== undefined ? ` (rule ${judgement.rule})` : '';
-    context.out(judgement.trip ? `TRIPS${rule}: ${judgement.reason}\n` : `Does not trip: ${judgement.why}\n`);
-    if (unknown !== undefined) context.out(`Not understood: ${unknown}\n`);
-    for (const [index, { deeds, rules }] of alerts.entries()) {
-      context.out(`\nAlert ${index + 1} of ${alerts.length}. Recognised in it:\n`);
-      for (const { on, by, refused } of deeds)
-        context.out(
-          `  ${on}${by === undefined ? '' : ` by ${by}`}${refused === true ? ', refused by the platform' : ''}\n`,
-        );
-      const asked = args.flag('all') ? rules : rules.filter(({ matches }) => matches);
-      context.out(
-        asked.length === 0
-          ? `None of the ${rules.length} rules that were asked matches; --all shows why.\n`
-          : 'Rules:\n',
-      );
-      for (const { id, act, matches, because } of asked)
-        context.out(
-          `  ${matches ? `MATCHES, ${act}` : 'no'.padEnd(7)}  ${id}\n${because.map((why) => `             ${why}\n`).join('')}`,
-        );
-    }
-  }
+  else for (const line of told(explanation, args.flag('all'))) context.out(`${printable(line)}\n`);
   return judgement.trip ? 0 : 1;
 }
 
@@ -91,4 +71,30 @@ export async function listRules(args: Arguments, context: Context): Promise<numb
     if (wanted !== undefined) context.out(`${JSON.stringify(rule, null, 2)}\n`);
   }
   return 0;
+}
+
+/** The explanation in lines. Unless `all`, of the rules only those that match. */
+function told({ judgement, unknown, alerts }: Explanation, all: boolean): readonly string[] {
+  const rule = judgement.trip && judgement.rule !== undefined ? ` (rule ${judgement.rule})` : '';
+  return [
+    judgement.trip ? `TRIPS${rule}: ${judgement.reason}` : `Does not trip: ${judgement.why}`,
+    ...(unknown === undefined ? [] : [`Not understood: ${unknown}`]),
+    ...(alerts.length === 0 ? ['It holds no alert that says that something is wrong now.'] : []),
+    ...alerts.flatMap(({ deeds, rules }, index) => {
+      const asked = all ? rules : rules.filter(({ matches }) => matches);
+      return [
+        '',
+        `Alert ${index + 1} of ${alerts.length}. Recognised in it:`,
+        ...deeds.map(({ on, by, refused }) => {
+          const who = by === undefined ? '' : ` by ${by}`;
+          return `  ${on}${who}${refused === true ? ', refused by the platform' : ''}`;
+        }),
+        asked.length === 0 ? `None of the ${rules.length} rules that were asked matches; --all says why.` : 'Rules:',
+        ...asked.flatMap(({ id, act, matches, because }) => [
+          `  ${id} ${matches ? `MATCHES (${act})` : 'does not match'}`,
+          ...because.map((why) => `      ${why}`),
+        ]),
+      ];
+    }),
+  ];
 }

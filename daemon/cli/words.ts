@@ -40,3 +40,8 @@ export function heartbeatWords(heartbeat: Heartbeat | undefined): string {
   const after = silence === 'degrade' ? ` after ${durationText(afterMs)}` : '';
   return `every ${durationText(everyMs)}, silence: ${silence}${after}`;
 }
+
+/** What came from outside commands no terminal. */
+export function printable(text: string): string {
+  return text.replace(/\p{C}/gu, '?');
+}

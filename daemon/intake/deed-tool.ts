@@ -1,5 +1,5 @@
-import { type Deed, NOTHING, type Recogniser, text } from './deed.ts';
-import { spoken } from './deed-text.ts';
+import { deed, NOTHING, type Recogniser, text } from './deed.ts';
+import { isCommandKey, spoken } from './deed-text.ts';
 import { isObject } from './format.ts';
 
 /**
@@ -37,7 +37,7 @@ const TEXT_TOOLS = new Set([
   'writetofile',
 ]);
 /** Arguments are looked through this deep. */
-const MAX_DEPTH = 8;
+const MAX_DEPTH = 64;
 
 /** How agents name a tool and what it is given, where somebody else passes on what they asked. */
 const NAMES = ['tool', 'tool_name', 'toolName'];
@@ -52,21 +52,27 @@ export const tool: Recogniser = (value) => {
   const given = INPUTS.find((key) => Object.hasOwn(value, key));
   if (name === undefined || given === undefined) return NOTHING;
   const input = value[given];
-  const by = text(value['session']) ?? text(value['session_id']);
-  const who = { agent: true, origin: value, ...(by !== undefined && { by }) } as const;
   const root = text(value['tool']) === name && given === 'input' ? value : { tool: name, input };
-  const call: Deed = { on: 'tool', root, ...who };
+  const call = deed('tool', root, { by: [value['session'], value['session_id']], agent: true, origin: value });
   if (TEXT_TOOLS.has(name.toLowerCase().replaceAll(/[_-]/g, ''))) return [call];
-  const said = [...new Set(textsIn(input, 0))].flatMap((each) => spoken(each, value));
-  return [call, ...said.map((deed) => ({ ...deed, ...who }))];
+  const said = textsIn(input, value, 0).flatMap(({ said: each, by: container }) => spoken(each, container));
+  return [call, ...said];
 };
 
-function textsIn(value: unknown, depth: number): readonly string[] {
-  if (typeof value === 'string') return [value];
+interface Said {
+  readonly said: string;
+  /** What holds it. */
+  readonly by: object;
+}
+
+/** All texts of the arguments but those that are told to a shell by what they are called (deed-text.ts). */
+function textsIn(value: unknown, holder: object, depth: number): readonly Said[] {
+  if (typeof value === 'string') return [{ said: value, by: holder }];
   if (depth === MAX_DEPTH) return [];
   if (Array.isArray(value)) {
-    const words = value.every((item) => typeof item === 'string') ? [value.join(' ')] : [];
-    return [...words, ...value.flatMap((item) => textsIn(item, depth + 1))];
+    if (value.every((item) => typeof item === 'string')) return [{ said: value.join(' '), by: holder }];
+    return value.flatMap((item) => textsIn(item, holder, depth + 1));
   }
-  return isObject(value) ? Object.values(value).flatMap((item) => textsIn(item, depth + 1)) : [];
+  if (!isObject(value)) return [];
+  return Object.entries(value).flatMap(([key, item]) => (isCommandKey(key) ? [] : textsIn(item, value, depth + 1)));
 }
