@@ -93,7 +93,10 @@ export function deedsIn(alert: JsonObject): Seen {
           unseen = 'It holds a command longer than anybody types.';
         }
         if (deeds.length + found.length > MAX_DEEDS)
-          return { deeds, unseen: `It tells of more than ${MAX_DEEDS} deeds.` };
+          return {
+            deeds: [...deeds, ...found].slice(0, MAX_DEEDS),
+            unseen: `It tells of more than ${MAX_DEEDS} deeds.`,
+          };
       }
       const here: Doer = Object.assign({}, doer, ...found.map(doerOf));
       for (const one of found) deeds.push({ ...here, ...one });

@@ -446,3 +446,10 @@ test('an alert that tells of too much is not taken for harmless', () => {
   const alert = { all: Array.from({ length: 12_000 }, () => ({ eventSource: 's3.amazonaws.com', eventName: 'X' })) };
   expect(deedsIn(alert).unseen).toMatch(/more than/);
 });
+
+test('what is found before it becomes too much is judged all the same', () => {
+  const query = `mutation { volumeDelete ${Array.from({ length: 12_000 }, (_, index) => `a${index}`).join(' ')} }`;
+  const { deeds, unseen } = deedsIn({ query });
+  expect(unseen).toMatch(/more than/);
+  expect(deeds).toContainEqual(expect.objectContaining({ on: 'http', root: { operation: 'volumeDelete' } }));
+});
