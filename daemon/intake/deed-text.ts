@@ -1,5 +1,4 @@
 import { type Deed, NOTHING, type Recogniser } from './deed.ts';
-import { callsOf } from './http-call.ts';
 import { quoted, told } from './shell-programs.ts';
 import { statementsOf } from './sql.ts';
 
@@ -64,13 +63,11 @@ function queried(key: string, text: string, value: object): readonly Deed[] {
  * Throws EffortSpent when the command is longer than anybody types.
  */
 export function spoken(command: string, origin: object): readonly Deed[] {
-  const { runs, sql } = told(command);
+  const { runs, calls, sql } = told(command);
   return [
     { on: 'command', root: { text: command }, origin },
     ...runs.map(({ program, run }): Deed => ({ on: 'command', root: { portcullis: { program, run } }, origin })),
-    ...runs.flatMap(({ program, words }) =>
-      callsOf(program, words).map((root): Deed => ({ on: 'http', root: { ...root }, origin })),
-    ),
+    ...calls.map((call): Deed => ({ on: 'http', root: { ...call }, origin })),
     ...said(sql, origin),
   ];
 }

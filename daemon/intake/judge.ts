@@ -87,23 +87,27 @@ export class Judge {
     now: number | undefined,
   ): Judgement | undefined {
     let near: Judgement | undefined;
+    const about = bySubject(deeds);
+    // One act may be known to several rules, as a request and as the call of a tool; where they share a limit it counts once.
+    const rated = new Set<object>();
     for (const ready of rules) {
       const counted = new Set<object>();
-      for (const deed of deeds) {
+      for (const deed of about.get(ready.rule.on) ?? []) {
         const origin = deed.origin ?? deed.root;
         if (counted.has(origin) || !ready.holds(deed, effort)) continue;
-        counted.add(origin);
         const { id, act, reason } = ready.rule;
-        const isAgent = deed.refused === true && this.#isAgent(deed);
+        const isAgent = deed.refused === true && this.#isAgent(deed, effort);
         if (deed.refused === true && !isAgent) {
           near ??= { trip: false, why: `${id}: ${reason} But it was refused, and not an agent's.` };
           continue;
         }
+        counted.add(origin);
         const tried = isAgent ? ' It was refused, but an agent tried.' : '';
         if (act === 'trip') return { trip: true, rule: id, reason: `${reason}${tried}` };
         if (now === undefined) continue;
         if (act === 'context') this.#rates.context(now);
-        else {
+        else if (ready.rate !== undefined || !rated.has(origin)) {
+          if (ready.rate === undefined) rated.add(origin);
           const reached = this.#rates.count(id, deed.by ?? '', now, ownRate(ready, deed));
           if (reached !== undefined) return { trip: true, rule: id, reason: `${reason} Too many: ${reached}.` };
         }
@@ -113,14 +117,28 @@ export class Judge {
     return near;
   }
 
-  #isAgent({ agent, by, through }: Deed): boolean {
+  #isAgent({ agent, by, through }: Deed, effort: Effort): boolean {
     if (agent === true) return true;
-    return [by, through].some((name) => name !== undefined && this.#agents.some((pattern) => pattern.test(name)));
+    return [by, through].some((name) => {
+      if (name === undefined) return false;
+      effort.spend(name.length);
+      return this.#agents.some((pattern) => pattern.test(name));
+    });
   }
+}
+
+function bySubject(deeds: readonly Deed[]): ReadonlyMap<Deed['on'], readonly Deed[]> {
+  const sorted = new Map<Deed['on'], Deed[]>();
+  for (const deed of deeds) {
+    const same = sorted.get(deed.on);
+    if (same === undefined) sorted.set(deed.on, [deed]);
+    else same.push(deed);
+  }
+  return sorted;
 }
 
 function ownRate({ rate }: ReadyRule, deed: Deed) {
   if (rate === undefined) return undefined;
   const key = rate.per === undefined ? (deed.by ?? '') : JSON.stringify(valueAt(deed.root, rate.per) ?? null);
-  return { ...rate, key: key.slice(0, 200) };
+  return { ...rate, key };
 }

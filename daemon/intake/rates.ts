@@ -8,6 +8,8 @@ const OVERALL = { count: 50, withinMs: 600_000 };
 const CONTEXT_MS = 600_000;
 /** Names that are counted apart, at most; then the one not heard of for longest is forgotten. All count overall. */
 const MAX_KEYS = 4096;
+/** Of a longer name only so much is told apart. */
+const MAX_NAME = 200;
 
 export interface Rate {
   readonly count: number;
@@ -30,8 +32,8 @@ export class Rates {
    */
   count(id: string, who: string, now: number, own?: Rate & { readonly key: string }): string | undefined {
     const all = this.#reached('all', [OVERALL], now);
-    if (own !== undefined) return this.#reached(`rule ${id} ${own.key}`, [own], now) ?? all;
-    return this.#reached(`who ${who}`, SHARED, now) ?? all;
+    if (own !== undefined) return this.#reached(`rule ${id} ${brief(own.key)}`, [own], now) ?? all;
+    return this.#reached(`who ${brief(who)}`, SHARED, now) ?? all;
   }
 
   #reached(key: string, limits: readonly Rate[], now: number): string | undefined {
@@ -60,4 +62,9 @@ export class Rates {
       return;
     }
   }
+}
+
+/** A copy: a part of a long text would keep all of it in memory. */
+function brief(name: string): string {
+  return Buffer.from(name.slice(0, MAX_NAME)).toString();
 }

@@ -38,7 +38,10 @@ export function rulesOfAll(shared: readonly SharedRule[]): readonly ReadyRule[] 
     const change = changes.get(rule.id);
     if (change === undefined) return [ready(rule, 'shipped')];
     const { on = rule.on, reason = rule.reason, when = rule.when, act = rule.act, ...rest } = change;
-    return act === 'off' ? [] : [ready({ ...rule, ...rest, on, reason, when, act }, 'changed')];
+    // Added to the shipped exceptions, which nobody means to lose by one of his own.
+    const excepts = [rule.except, rest.except].filter((except) => except !== undefined);
+    const except = excepts.length > 0 ? { except: { any: excepts } } : {};
+    return act === 'off' ? [] : [ready({ ...rule, ...rest, on, reason, when, act, ...except }, 'changed')];
   });
   const added = shared.flatMap(({ reason, when, act = 'trip', on = 'alert', ...rest }) =>
     SHIPPED.has(rest.id) || reason === undefined || when === undefined || act === 'off'

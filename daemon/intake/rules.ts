@@ -14,10 +14,7 @@ export function compile(condition: Condition): Test {
     const parts = condition.all.map(compile);
     return (root, effort) => parts.every((part) => part(root, effort));
   }
-  if ('any' in condition) {
-    const parts = condition.any.map(compile);
-    return (root, effort) => parts.some((part) => part(root, effort));
-  }
+  if ('any' in condition) return compileAny(condition.any);
   if ('none' in condition) {
     const parts = condition.none.map(compile);
     return (root, effort) => !parts.some((part) => part(root, effort));
@@ -34,6 +31,47 @@ export function compile(condition: Condition): Test {
   const matches = compileMatcher(condition);
   const { path } = condition;
   return (root, effort) => matches(valueAt(root, path), effort);
+}
+
+/**
+ * Parts that can hold for certain values at a path only are looked up by the value there: the shipped rules have hundreds,
+ * nearly all for another program or another call.
+ */
+function compileAny(parts: readonly Condition[]): Test {
+  const always: Test[] = [];
+  const keyed = new Map<string, { readonly path: Key['path']; readonly tests: Map<unknown, Test[]> }>();
+  for (const part of parts) {
+    const test = compile(part);
+    const key = keyOf(part);
+    if (key === undefined) always.push(test);
+    else {
+      const { tests } = getOrSet(keyed, JSON.stringify(key.path), () => ({ path: key.path, tests: new Map() }));
+      for (const value of key.values) getOrSet(tests, value, (): Test[] => []).push(test);
+    }
+  }
+  const groups = [...keyed.values()];
+  return (root, effort) =>
+    groups.some(({ path, tests }) => tests.get(valueAt(root, path))?.some((test) => test(root, effort)) === true) ||
+    always.some((test) => test(root, effort));
+}
+
+interface Key {
+  readonly path: Matcher['path'];
+  readonly values: readonly unknown[];
+}
+
+/** What must stand where for `condition` to hold, when that is known. */
+function keyOf(condition: Condition): Key | undefined {
+  if ('all' in condition) return condition.all.map(keyOf).find((key) => key !== undefined);
+  if (!('op' in condition)) return undefined;
+  if (condition.op === 'eq') return { path: condition.path, values: [condition.value] };
+  return condition.op === 'in' ? { path: condition.path, values: condition.value } : undefined;
+}
+
+function getOrSet<K, V>(map: Map<K, V>, key: K, make: () => V): V {
+  const value = map.get(key) ?? make();
+  map.set(key, value);
+  return value;
 }
 
 /**

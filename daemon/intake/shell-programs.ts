@@ -1,11 +1,14 @@
 import { posix } from 'node:path';
 import { EffortSpent } from './effort.ts';
+import { callsOf, type HttpCall } from './http-call.ts';
 import { type Backslash, type Program, readShell } from './shell.ts';
 
 /** What a command line does, as far as it can be told without running it. */
 export interface Told {
   /** Each program it starts, by its bare name, with its arguments in one line; a blank within an argument is written ␣. */
-  readonly runs: readonly { readonly program: string; readonly run: string; readonly words: readonly string[] }[];
+  readonly runs: readonly { readonly program: string; readonly run: string }[];
+  /** The HTTP requests they make. */
+  readonly calls: readonly HttpCall[];
   /** Text that a program is given which may be SQL to it. */
   readonly sql: readonly string[];
 }
@@ -60,11 +63,12 @@ export function told(command: string): Told {
   const teller = new Teller();
   teller.line(command, 'posix', 0);
   if (command.includes('\\')) teller.line(command, 'windows', 0);
-  return { runs: [...teller.runs.values()], sql: [...teller.sql] };
+  return { runs: [...teller.runs.values()], calls: [...teller.calls.values()], sql: [...teller.sql] };
 }
 
 class Teller {
   readonly runs = new Map<string, Told['runs'][number]>();
+  readonly calls = new Map<string, HttpCall>();
   readonly sql = new Set<string>();
   #left = MAX_READ;
   /** Where the line went with cd, as far as it says. */
@@ -119,18 +123,21 @@ class Teller {
   }
 
   #run(program: string, [, ...args]: readonly string[]): void {
-    if (program === '') return;
-    const words = args.map((word) => (CROOKED.test(word) ? posix.normalize(word) : word));
+    const words = args.map(written);
     this.#note(program, words);
-    if (!REMOVERS.has(program) || !/^[/~$]/.test(this.#folder)) return;
-    const whole = words.map((word) => (/^[-/~$]/.test(word) ? word : posix.join(this.#folder, word)));
-    if (words.some((word) => !word.startsWith('-'))) this.#note(program, whole);
+    if (!REMOVERS.has(program) || !/^[/~$]/.test(this.#folder) || !args.some((word) => !word.startsWith('-'))) return;
+    this.#note(
+      program,
+      words.map((word) => (/^[-/~$]/.test(word) ? word : written(posix.join(this.#folder, word)))),
+    );
   }
 
   #note(program: string, words: readonly string[]): void {
-    const run = [program, ...words.map((word) => word.replaceAll(/\s+/g, '␣'))].join(' ');
+    if (program === '') return;
+    const run = [program, ...words].join(' ');
     this.#spend(run.length);
-    if (!this.runs.has(run)) this.runs.set(run, { program, run, words });
+    if (!this.runs.has(run)) this.runs.set(run, { program, run });
+    for (const call of callsOf(program, words)) this.calls.set(JSON.stringify(call), call);
   }
 
   /** What `starter` may start: whatever of its words is not an option begins a program or is a command line. */
@@ -138,18 +145,20 @@ class Teller {
     const text = starter.findIndex((word) => /^-\w*c$|^\/c$|^--?(?:command|C)$/i.test(word));
     // Where quotes were lost on the way, as in a list of processes, a shell's command goes on to the end.
     if (text > 0 && text < starter.length - 1) this.line(starter.slice(text + 1).join(' '), backslash, depth + 1);
-    for (let at = 1; at < starter.length && at <= MAX_TRIED; at++) {
+    const words = starter.map(written);
+    const end = Math.min(starter.length, MAX_TRIED, text > 0 ? text : MAX_TRIED);
+    for (let at = 1; at < end; at++) {
       const word = starter[at] ?? '';
       const value = /^--?\w[\w-]*=(.*)$/s.exec(word)?.[1];
       if (value !== undefined && /\s/.test(value)) this.line(value, backslash, depth + 1);
       if (word.startsWith('-') || SET.test(word)) continue;
       if (/\s/.test(word)) this.line(word, backslash, depth + 1);
       const name = bare(word);
-      const rest = starter.slice(at);
-      this.#run(name, rest);
+      if (REMOVERS.has(name)) this.#run(name, starter.slice(at));
+      else this.#note(name, words.slice(at + 1));
       // What comes after an option may be its value, as in sudo -u git.
       if (HARMLESS.has(name) && !starter[at - 1]?.startsWith('-')) return;
-      this.#given(name, rest, given, backslash, depth);
+      this.#given(name, starter.slice(at), given, backslash, depth);
     }
   }
 
@@ -177,7 +186,7 @@ class Teller {
   }
 
   #code(code: string, backslash: Backslash, depth: number): void {
-    const literals = literalsOf(code);
+    const literals = literalsOf(code).filter((literal) => literal !== '');
     for (const literal of literals) {
       this.sql.add(literal);
       if (/\s/.test(literal)) this.line(literal, backslash, depth + 1);
@@ -197,6 +206,12 @@ function bare(word: string): string {
     .slice(Math.max(word.lastIndexOf('/'), word.lastIndexOf('\\')) + 1)
     .replace(/\.(?:exe|cmd|bat|com)$/i, '')
     .toLowerCase();
+}
+
+/** A word as it stands in `run`: a path goes straight, and a blank within it is told from one between words. */
+function written(word: string): string {
+  const straight = CROOKED.test(word) ? posix.normalize(word) : word;
+  return /\s/.test(straight) ? straight.replaceAll(/\s+/g, '␣') : straight;
 }
 
 /** What stands between quotes in program text. */

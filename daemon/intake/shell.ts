@@ -33,6 +33,10 @@ export function readShell(line: string, backslash: Backslash): CommandLine {
 }
 
 const BLANK = /[ \t\r]/;
+/** Letters that mean nothing but themselves; # only when a word has begun. */
+const PLAIN = /[^\s\\'"$`<>;&|()#]+/y;
+/** So much may come of the variables of one line. */
+const MAX_EXPANDED = 1 << 16;
 const NAME = /[A-Za-z_][A-Za-z0-9_]*/y;
 const BRACED = /\{([A-Za-z_][A-Za-z0-9_]*)(?::?[-=]([^{}]*))?\}/y;
 const SET = /^([A-Za-z_][A-Za-z0-9_]*)=/;
@@ -53,6 +57,7 @@ class Reader {
   #words: string[] = [];
   #current = { input: '' };
   #count = 0;
+  #expanded = 0;
   #subshells = 0;
   /** Undefined between words. */
   #word: string | undefined;
@@ -108,8 +113,10 @@ class Reader {
       if (/^[ \t]*\|(?!\|)/.test(this.#line.slice(this.#at, this.#at + 20))) this.#push(')');
     } else if (letter === '#' && this.#word === undefined) this.#at = this.#find('\n', this.#at);
     else {
-      this.#add(letter);
-      this.#at++;
+      PLAIN.lastIndex = this.#at;
+      const plain = PLAIN.exec(this.#line)?.[0] ?? letter;
+      this.#add(plain);
+      this.#at += plain.length;
     }
   }
 
@@ -184,7 +191,12 @@ class Reader {
     this.#at += 1 + (plain ?? braced ?? [''])[0].length;
     if (name === undefined) this.#add('$');
     else if (name === 'IFS' && !isQuoted) this.#endWord();
-    else this.#add(this.#variables.get(name) ?? braced?.[2] ?? `$${name}`);
+    else {
+      const value = this.#variables.get(name) ?? braced?.[2] ?? `$${name}`;
+      this.#expanded += value.length;
+      if (this.#expanded > MAX_EXPANDED + this.#line.length) throw new EffortSpent();
+      this.#add(value);
+    }
   }
 
   /** $'…' */

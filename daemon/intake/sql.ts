@@ -8,6 +8,8 @@ export interface Statement {
 /** Words after which text between quotes is run too. */
 const RUNS_TEXT = /\b(?:exec|execute|sp_executesql|prepare|dblink\w*|query_to_xml)\b/;
 const MAX_DEPTH = 3;
+/** Letters that neither begin nor end anything. */
+const PLAIN = /[^'"`/*\-#;]+/y;
 
 /**
  * The statements in `sql`. Where servers disagree on how it is read (is \' the end of text? is # a comment?) all readings are
@@ -87,13 +89,12 @@ function read(sql: string, escapes: boolean, hash: boolean): readonly Part[] {
       if (to < 0) break;
       at = to;
     } else if (letter === ';') {
-      parts.push(part);
+      if (part.code.trim() !== '') parts.push(part);
       part = { text: '', code: '', literals: [] };
       at++;
     } else {
-      const run = /[^'"`/*\-#;]+/y;
-      run.lastIndex = at;
-      const plain = run.exec(sql)?.[0] ?? letter;
+      PLAIN.lastIndex = at;
+      const plain = PLAIN.exec(sql)?.[0] ?? letter;
       add(plain);
       at += plain.length;
     }

@@ -102,6 +102,39 @@ test('all, any and none', () => {
   for (const [condition, expected] of table) expect([condition, holds(condition, root)]).toEqual([condition, expected]);
 });
 
+test('parts that ask for values at the same place are found by the value, and the others too', () => {
+  const at = (key: string, ...value: string[]): Condition => ({ path: [key], op: 'in', value });
+  const any: Condition = {
+    any: [
+      { all: [at('p', 'rm', 'srm'), { path: ['x'], op: 'exists' }] },
+      {
+        all: [
+          { path: ['y'], op: 'exists' },
+          { path: ['p'], op: 'eq', value: 'rm' },
+        ],
+      },
+      { path: ['p'], op: 'eq', value: 'dd' },
+      at('q', 'dd'),
+      { path: ['z'], op: 'exists' },
+      { any: [at('p', 'inner')] },
+    ],
+  };
+  for (const [value, expected] of [
+    [{ p: 'rm' }, false],
+    [{ p: 'rm', x: 1 }, true],
+    [{ p: 'srm', x: 1 }, true],
+    [{ p: 'srm', y: 1 }, false],
+    [{ p: 'rm', y: 1 }, true],
+    [{ p: 'dd' }, true],
+    [{ q: 'dd' }, true],
+    [{ q: 'rm', x: 1 }, false],
+    [{ z: 0 }, true],
+    [{ p: 'inner' }, true],
+    [{}, false],
+  ] as const)
+    expect([value, holds(any, value)]).toEqual([value, expected]);
+});
+
 test('any condition has an answer for any alert', () => {
   const key = fc.oneof(fc.constantFrom('a', 'b', '__proto__', 'constructor', 'length'), fc.nat(3));
   const scalar = fc.oneof(fc.string(), fc.double(), fc.boolean(), fc.constant(null));
