@@ -7,7 +7,7 @@ const SERVICE = /\.amazonaws\.com(?:\.cn)?$/;
 
 /** Calls of Amazon's interface as others retell them: put together anew with CloudTrail's keys. */
 export const awsRetold: Recogniser = (value) => {
-  const record = ofOcsf(value) ?? ofFinding(value);
+  const record = ofOcsf(value) ?? ofFinding(value) ?? ofSentinel(value);
   return record === undefined ? NOTHING : awsDeed(record, value);
 };
 
@@ -49,6 +49,32 @@ function ofFinding(action: JsonObject): JsonObject | undefined {
     ...(errorCode !== undefined && { errorCode }),
     portcullis: { from: 'finding' },
   };
+}
+
+/**
+ * A row of the table AWSCloudTrail of Microsoft Sentinel, whose parameters are JSON in text.
+ * https://learn.microsoft.com/en-us/azure/azure-monitor/reference/tables/awscloudtrail
+ */
+function ofSentinel(row: JsonObject): JsonObject | undefined {
+  if (!isService(row['EventSource']) || text(row['EventName']) === undefined) return undefined;
+  return {
+    eventSource: row['EventSource'],
+    eventName: row['EventName'],
+    requestParameters: parsed(row['RequestParameters']),
+    userIdentity: { type: row['UserIdentityType'], arn: row['UserIdentityArn'], userName: row['UserIdentityUserName'] },
+    userAgent: row['UserAgent'],
+    sourceIPAddress: row['SourceIpAddress'],
+    errorCode: row['ErrorCode'],
+    portcullis: { from: 'sentinel' },
+  };
+}
+
+function parsed(json: unknown): unknown {
+  try {
+    return typeof json === 'string' ? JSON.parse(json) : json;
+  } catch {
+    return json;
+  }
 }
 
 export function isService(name: unknown): name is string {

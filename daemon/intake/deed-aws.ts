@@ -1,6 +1,6 @@
 import { type Deed, deed, NOTHING, type Recogniser, text } from './deed.ts';
 import type { JsonObject } from './format.ts';
-import { within } from './format-one.ts';
+import { says, within } from './format-one.ts';
 
 /**
  * A CloudTrail record, bare or as `detail` of an event of EventBridge.
@@ -19,10 +19,15 @@ export function awsDeed(record: JsonObject, origin?: object): readonly Deed[] {
       by: [identity['arn'], identity['principalId'], identity['userName']],
       through: [record['userAgent']],
       agent: bearer === true || bearer === 'true',
-      refused: text(record['errorCode']) !== undefined,
+      refused: isError(record['errorCode']),
       ...(origin !== undefined && { origin }),
     }),
   ];
+}
+
+/** CloudTrail leaves `errorCode` out when there was none; what passes its records on may write so. */
+function isError(code: unknown): boolean {
+  return text(code) !== undefined && !says(code, 'success', 'none', 'null', '-');
 }
 
 /**

@@ -65,6 +65,27 @@ describe('Amazon, as others retell it', () => {
     expect(only('aws', { Action: { AwsApiCallAction: call } })).toMatchObject({ root });
   });
 
+  test('a row of Microsoft Sentinel', () => {
+    const row = {
+      EventSource: 'rds.amazonaws.com',
+      EventName: 'DeleteDBInstance',
+      RequestParameters: '{"skipFinalSnapshot":true}',
+      UserIdentityArn: 'arn:aws:iam::1:user/x',
+      ErrorCode: '',
+    };
+    const requestParameters = { skipFinalSnapshot: true };
+    expect(only('aws', row)).toMatchObject({ root: { requestParameters }, by: 'arn:aws:iam::1:user/x' });
+    expect(only('aws', row).refused).toBeUndefined();
+    expect(only('aws', { ...row, ErrorCode: 'AccessDenied', RequestParameters: '{' }).refused).toBe(true);
+  });
+
+  test('an error that is none, as Splunk writes it', () => {
+    const refused = (errorCode: unknown) =>
+      only('aws', { eventSource: 's3.amazonaws.com', eventName: 'DeleteBucket', errorCode }).refused;
+    expect(['success', 'Success', 'None', '-', '', null].map(refused)).toEqual(Array(6).fill(undefined));
+    expect(['AccessDenied', 'Client.UnauthorizedOperation'].map(refused)).toEqual([true, true]);
+  });
+
   test("what is not Amazon's is not taken for it", () => {
     expect(found('aws', { api: { operation: 'x', service: { name: 'amazonaws.com.evil.example' } } })).toEqual([]);
     expect(found('aws', { event: { provider: 'apache', action: 'DeleteDBInstance' } })).toEqual([]);
