@@ -80,7 +80,7 @@ export class Appliance {
     writeFileSync(this.at('portcullis.yaml'), JSON.stringify(config, null, 2));
   }
 
-  /** Starts `portcullis run` and waits until the gate, the keeper and the page answer. */
+  /** Starts `portcullis run` and waits until the gate, the keeper, the page and intake answer. */
   async start(): Promise<void> {
     const daemon = spawn(process.execPath, [PORTCULLIS, 'run', '--config', this.at('portcullis.yaml')], {
       stdio: ['ignore', 'ignore', 'pipe'],
@@ -92,6 +92,10 @@ export class Appliance {
     await this.until('the gate answers through the keeper', 20, async () => {
       if (daemon.exitCode !== null) throw new Error(`the daemon ended with ${daemon.exitCode}`);
       return (await this.status())?.gate;
+    });
+    await this.until('intake answers', 20, async () => {
+      const answer = await fetch(`http://127.0.0.1:${this.intakePort}/healthz`).catch(() => undefined);
+      return answer?.ok === true ? true : undefined;
     });
   }
 
