@@ -1,6 +1,6 @@
 /**
- * From the first byte of an alert at intake's socket to the relay being off, over the real intake, the real gate and the
- * simulated board: `npm run bench:alerts -- [--rounds N] [--print]`. Three times: idle; while strangers flood the port; while they
+ * From the first byte of an alert at intake's socket to the relay being off, over intake, gate and simulated board in
+ * processes of their own: `npm run bench:alerts -- [--rounds N] [--print]`. Three times: idle; while strangers flood the port; while they
  * flood it and a sync keeps a core busy. Writes its part of docs/benchmarks.md and the picture beside it. Shows, asserts nothing.
  */
 import { type ChildProcess, spawn } from 'node:child_process';
@@ -8,14 +8,14 @@ import { createHmac, randomBytes } from 'node:crypto';
 import { once } from 'node:events';
 import { readFileSync, rmSync, watch, writeFileSync } from 'node:fs';
 import { createConnection, type Socket } from 'node:net';
-import { availableParallelism, cpus, setPriority } from 'node:os';
+import { cpus, setPriority } from 'node:os';
 import { parseArgs } from 'node:util';
 import { systemClock } from '../daemon/base/clock.ts';
 import { openLines } from '../daemon/base/lines.ts';
 import { connectUnix } from '../daemon/base/listen.ts';
 import { silentLog } from '../daemon/base/log.ts';
 import { type AdminAnswer, type AdminRequest, adminAnswer, type GateView } from '../daemon/base/protocol.ts';
-import { readValue, writeValue } from '../daemon/board/files.ts';
+import { readValue } from '../daemon/board/files.ts';
 import { GateLink } from '../daemon/keeper/gate-link.ts';
 import { Appliance } from '../test/e2e/appliance.ts';
 import { histogram } from './bench/histogram.ts';
@@ -30,7 +30,8 @@ const ROUNDS_PER_BOX = 1400;
 /** Its share of the flooded rounds: each is under the same load, and the percentiles stand long before. */
 const FLOODED_ROUNDS = Math.ceil(ROUNDS / 10);
 const FLOODERS = 64;
-const DIST = new URL('../dist/main/', import.meta.url).pathname;
+const INTAKE = new URL('../dist/main/intake.js', import.meta.url).pathname;
+const GATE = new URL('bench/gate.ts', import.meta.url).pathname;
 
 interface Times {
   /** Intake's and the gate's own account: head received → de-energise commanded. */
@@ -53,8 +54,8 @@ class Box {
       windows: [{ name: 'always', cron: '* * * * *', duration: '2m' }],
       gate: { maxConnections: 1440, proofTest: '400d' },
     });
-    this.#spawn('gate', this.#home.at('state', 'gate.json'));
-    this.#spawn('intake', this.#home.at('portcullis.yaml'));
+    this.#spawn('--import', 'tsx', GATE, this.#home.at('state', 'gate.json'));
+    this.#spawn(INTAKE, this.#home.at('portcullis.yaml'));
     const link = new GateLink({
       path: this.#home.at('run', 'lease'),
       clock: systemClock,
@@ -89,7 +90,7 @@ class Box {
     return this.#home.intakePort;
   }
 
-  /** Connects, alerts, measures, and resets by the button. */
+  /** Connects, alerts, measures, and resets. */
   async round(): Promise<Times> {
     await this.#sees(
       (view) => view.link === 'isolated' && view.latch.kind === 'clear' && view.interlocks.every(({ ok }) => ok),
@@ -114,14 +115,12 @@ class Box {
     await dropped;
     const { tripped, latencyMs } = JSON.parse(await answered) as { tripped: boolean; latencyMs: number };
     if (!tripped) throw new Error('the alert did not trip');
-    await this.#reset(board);
+    await this.#reset();
     return { commanded: latencyMs, off: off - from };
   }
 
-  #spawn(name: string, file: string): void {
-    const command = ['taskset', '-c', '0', process.execPath, `${DIST}${name}.js`, file] as const;
-    const [program, ...args] = command;
-    const child = spawn(program, args, { stdio: ['pipe', 'ignore', 'ignore'] });
+  #spawn(...args: readonly string[]): void {
+    const child = spawn('taskset', ['-c', '0', process.execPath, ...args], { stdio: ['pipe', 'ignore', 'ignore'] });
     prioritise(child.pid ?? 0, -10);
     this.#processes.push(child);
   }
@@ -145,15 +144,13 @@ class Box {
     ].join('\r\n');
   }
 
-  async #reset(board: string): Promise<void> {
+  async #reset(): Promise<void> {
     const socket = await connectUnix(this.#home.at('run', 'admin'));
     await new Promise<void>((resolve, reject) => {
       const lines = openLines<AdminAnswer, AdminRequest>(socket, adminAnswer, {
         message: (answer) => {
-          if (answer.type === 'pending') writeValue(board, 'button', '1');
           if (answer.type === 'denied') reject(new Error(answer.reason));
           if (answer.type !== 'approved') return;
-          writeValue(board, 'button', '0');
           resolve();
           lines.close();
         },
@@ -313,9 +310,9 @@ const rates = Object.entries(measured).flatMap(([name, { perSecond }]) =>
 const memory = Object.entries(measured).map(([name, one]) => `${name} ${one.memory.toFixed(0)}`);
 const text = `# How fast an alert isolates
 
-Written by \`npm run bench:alerts\`. ${availableParallelism()} cores (${cpus()[0]?.model ?? 'unknown'}), Node ${process.versions.node}. A signed alert over a
-new connection, the real intake and gate, the simulated board in a process of its own; milliseconds. The sender's own time is in the first row
-of each. Goals: idle median 1 ms and 99th percentile 5 ms; flooded, with a sync on the other core, 99th percentile 10 ms. The relay itself takes about 5 ms more.
+Written by \`npm run bench:alerts\`. ${cpus().length} cores (${cpus()[0]?.model ?? 'unknown'}), Node ${process.versions.node}. A signed alert over a
+new connection; intake, gate and simulated board in processes of their own on one core, the sender, the strangers and the sync on the other;
+milliseconds. In the first row of each is the sender's own time too, and that of the board to show it. Goals: idle median 1 ms and 99th percentile 5 ms; flooded, with a sync on the other core, 99th percentile 10 ms. The relay itself takes about 5 ms more.
 
 | | rounds | median | 90 % | 99 % | 99.9 % | worst |
 |---|---:|---:|---:|---:|---:|---:|
