@@ -191,6 +191,8 @@ export const delivery = object({
   digest: text(64),
   /** The same has come before. It has had its effect, but says nothing about its sender's health. */
   replay: optional(flag),
+  /** When it came first, where `replay` is set. */
+  firstSeenWall: optional(number()),
   /** What arrived, as text: without secrets, and cut. */
   payload: optional(text(4096)),
 });

@@ -13,6 +13,8 @@ export function statePaths(config: Config) {
     identity: join(state, 'appliance.json'),
     gateJson: join(state, 'gate.json'),
     gateState: join(state, 'gate'),
+    /** Held by intake alone, where no unit gives it a directory. */
+    intake: join(state, 'intake'),
     /** Held by seal alone. */
     sealingSecret: join(state, 'keys', 'sealing.secret'),
     /** Held by the keeper alone. */

@@ -18,6 +18,7 @@ import { Connections } from './connections.ts';
 import { Payloads } from './payloads.ts';
 import { peerOf } from './peer.ts';
 import { type Answer, type Arrival, Receiver, type ReceiverPorts } from './receiver.ts';
+import { recorded, SeenDeliveries, type Trace } from './replay.ts';
 import { keepFresh, serverOptions, tellEnd } from './tls.ts';
 import { Turns } from './turns.ts';
 
@@ -54,7 +55,8 @@ export interface Intake {
  * Throws `intake.secret` when a source's secret is too weak.
  */
 export function createIntake(ports: IntakePorts): Intake {
-  const receiver = new Receiver(ports);
+  const seen = ports.seen ?? new SeenDeliveries();
+  const receiver = new Receiver({ ...ports, seen });
   const connections = new Connections(ports.maxBody);
   const receivedAt = new WeakMap<IncomingMessage, number>();
   const bodies = new WeakMap<IncomingMessage, Body>();
@@ -130,19 +132,19 @@ export function createIntake(ports: IntakePorts): Intake {
     };
   }
 
-  function conclude(reply: FastifyReply, { status, headers, body, delivery }: Answer): FastifyReply {
+  function conclude(reply: FastifyReply, { status, headers, body, delivery, trace }: Answer): FastifyReply {
     if (headers !== undefined) reply.headers(headers);
     finish(reply, status, body);
     // By the next turn the answer is in the kernel's hands, and a slow or broken record cannot hold it back.
-    if (delivery !== undefined) setImmediate(() => record(delivery, bodies.get(reply.request.raw)));
+    if (delivery !== undefined) setImmediate(() => record(delivery, bodies.get(reply.request.raw), trace));
     return reply;
   }
 
-  function record(delivery: Delivery, body: Body | undefined): void {
+  function record(delivery: Delivery, body: Body | undefined, trace: Trace | undefined): void {
     try {
       const at = ports.clock.monotonic();
       const payload = payloads.of(delivery, body, at);
-      ports.record({ ...delivery, at, ...(payload !== undefined && { payload }) });
+      ports.record({ ...recorded(delivery, trace?.key(), seen), at, ...(payload !== undefined && { payload }) });
     } catch (error) {
       ports.log.error('a delivery is not recorded', { source: delivery.source, error: reasonOf(error) });
     }

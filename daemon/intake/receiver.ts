@@ -10,6 +10,7 @@ import { FailureLimiter } from './limiter.ts';
 import type { Peer } from './peer.ts';
 import type { GatePort, IntakeSource } from './ports.ts';
 import { rehearse } from './rehearsal.ts';
+import { type Seen, type Trace, traceOf } from './replay.ts';
 import type { Authenticator, Verdict } from './scheme.ts';
 import { authenticatorOf, decoyOf } from './schemes.ts';
 import { answer, recognise, type ToolDecision } from './tool-hooks.ts';
@@ -45,17 +46,27 @@ export interface Answer {
   readonly body?: object | '';
   /** What happened, to be recorded once the answer is out. Absent for what is too frequent to record. */
   readonly delivery?: Delivery;
+  /** What the delivery is known by if it is sent again. */
+  readonly trace?: Trace;
 }
 
-type Admission =
-  | { readonly kind: 'authentic'; readonly source: IntakeSource; readonly body: Body; readonly note?: string }
-  | { readonly kind: 'refused'; readonly answer: Answer };
+interface Admitted {
+  readonly kind: 'authentic';
+  readonly source: IntakeSource;
+  readonly body: Body;
+  readonly trace: Trace;
+  readonly note?: string;
+}
+
+type Admission = Admitted | { readonly kind: 'refused'; readonly answer: Answer };
 
 export interface ReceiverPorts extends JudgeSettings {
   readonly sources: readonly IntakeSource[];
   readonly maxBody: number;
   readonly gate: GatePort;
   readonly clock: Clock;
+  /** What came before. Without it nothing did. */
+  readonly seen?: Seen;
 }
 
 /** What is done with one request, apart from HTTP. Authenticate, judge, trip, and only then say what is to be recorded. */
@@ -84,10 +95,9 @@ export class Receiver {
   async alert(arrival: Arrival): Promise<Answer> {
     const admission = await this.#admit(arrival);
     if (admission.kind === 'refused') return admission.answer;
-    const { source, body, note } = admission;
-    if (note !== undefined) return this.#noted(source, body, note);
-    const judgement = this.#judgement(arrival, source, body);
-    return judgement.trip ? this.#trip(arrival, source, body, judgement) : this.#passed(source, body, judgement.why);
+    if (admission.note !== undefined) return this.#noted(admission, admission.note);
+    const judgement = this.#judgement(arrival, admission);
+    return judgement.trip ? this.#trip(arrival, admission, judgement) : this.#passed(admission, judgement.why);
   }
 
   /**
@@ -97,28 +107,23 @@ export class Receiver {
   async tool(arrival: Arrival): Promise<Answer> {
     const admission = await this.#admit(arrival, 'tool-hook');
     if (admission.kind === 'refused') return admission.answer;
-    const { source, body, note } = admission;
-    if (note !== undefined) return hookAnswer(body, { kind: 'none' }, this.#noted(source, body, note).delivery);
-    const judgement = this.#judgement(arrival, source, body);
-    if (!judgement.trip) return hookAnswer(body, { kind: 'none' }, this.#passed(source, body, judgement.why).delivery);
-    const { delivery } = await this.#trip(arrival, source, body, judgement);
-    const isolated = delivery?.outcome === 'tripped' ? 'has isolated the vault and ' : '';
+    const { body, note } = admission;
+    if (note !== undefined) return hookAnswer(body, { kind: 'none' }, this.#noted(admission, note));
+    const judgement = this.#judgement(arrival, admission);
+    if (!judgement.trip) return hookAnswer(body, { kind: 'none' }, this.#passed(admission, judgement.why));
+    const tripped = await this.#trip(arrival, admission, judgement);
+    const isolated = tripped.delivery?.outcome === 'tripped' ? 'has isolated the vault and ' : '';
     const rule = judgement.rule === undefined ? '' : ` (rule ${judgement.rule})`;
     const reason = `Portcullis ${isolated}refuses this call: ${judgement.reason}${rule}`;
-    return hookAnswer(body, { kind: 'deny', reason }, delivery);
+    return hookAnswer(body, { kind: 'deny', reason }, tripped);
   }
 
   async heartbeat(arrival: Arrival): Promise<Answer> {
     const admission = await this.#admit(arrival);
     if (admission.kind === 'refused') return admission.answer;
-    const { source, body, note } = admission;
-    if (note !== undefined) return this.#noted(source, body, note);
-    const record = this.#record(source.name, body);
-    return {
-      status: 202,
-      body: { tripped: false },
-      delivery: { ...record, outcome: 'heartbeat', detail: 'The source is alive.' },
-    };
+    if (admission.note !== undefined) return this.#noted(admission, admission.note);
+    const delivery: Delivery = { ...this.#record(admission), outcome: 'heartbeat', detail: 'The source is alive.' };
+    return { status: 202, body: { tripped: false }, delivery, trace: admission.trace };
   }
 
   async #admit(arrival: Arrival, format?: IntakeSource['format']): Promise<Admission> {
@@ -136,7 +141,7 @@ export class Receiver {
         arrival.authenticated();
         const body = await readBody(arrival.body, arrival.declared, { keep: maxBody, read: maxBody });
         arrival.received(body);
-        return { kind: 'authentic', source: known.source, body };
+        return { kind: 'authentic', source: known.source, body, trace: traceOf(known.source.name, body) };
       }
       case 'signed': {
         const limits = { keep: maxBody, read: HASH_FACTOR * maxBody };
@@ -160,7 +165,12 @@ export class Receiver {
     see: (chunk: Buffer) => void,
     verdictOn: (bytes: Buffer) => Verdict,
   ): Promise<Admission> {
-    const body = await readBody(arrival.body, arrival.declared, limits, see);
+    // Of a body that is not kept nothing could be told afterwards.
+    const hash = arrival.declared <= limits.keep ? undefined : createHash('sha256');
+    const body = await readBody(arrival.body, arrival.declared, limits, (chunk) => {
+      see(chunk);
+      hash?.update(chunk);
+    });
     if (body.kind === 'cut') return this.#refuse(arrival, 401, 'The sender went away in the middle of it.', body.size);
     if (body.kind === 'oversize' && !body.complete) {
       const why = `Its body is larger than ${limits.read} bytes, so its signature was not checked: it may have been an alert.`;
@@ -171,48 +181,52 @@ export class Receiver {
     if (source === undefined) return this.#refuse(arrival, 401, 'There is no such source.', body.size);
     arrival.authenticated();
     arrival.received(body);
-    return { kind: 'authentic', source, body, ...(verdict.note !== undefined && { note: verdict.note }) };
+    const trace = traceOf(source.name, body, { by: verdict.signed, digest: () => hash?.digest() });
+    return { kind: 'authentic', source, body, trace, ...(verdict.note !== undefined && { note: verdict.note }) };
   }
 
-  #judgement(arrival: Arrival, source: IntakeSource, body: Body): Judgement {
+  #judgement(arrival: Arrival, { source, body, trace }: Admitted): Judgement {
     const header = (name: string) => soleHeader(arrival.rawHeaders, name);
-    return this.#judge.judge(source, { body, header, now: arrival.at, repeated: false });
+    const key = trace.key();
+    const repeated = key !== undefined && this.#ports.seen?.seen(key) !== undefined;
+    return this.#judge.judge(source, { body, header, now: arrival.at, repeated });
   }
 
-  #passed(source: IntakeSource, body: Body, why: string): Answer {
-    const delivery: Delivery = { ...this.#record(source.name, body), outcome: 'matched-none', detail: why };
-    return { status: 202, body: { tripped: false }, delivery };
+  #passed(admitted: Admitted, why: string): Answer {
+    const delivery: Delivery = { ...this.#record(admitted), outcome: 'matched-none', detail: why };
+    return { status: 202, body: { tripped: false }, delivery, trace: admitted.trace };
   }
 
-  #noted(source: IntakeSource, body: Body, note: string): Answer {
-    const delivery: Delivery = { ...this.#record(source.name, body), outcome: 'noted', detail: note };
-    return { status: 202, body: { tripped: false }, delivery };
+  #noted(admitted: Admitted, note: string): Answer {
+    const delivery: Delivery = { ...this.#record(admitted), outcome: 'noted', detail: note };
+    return { status: 202, body: { tripped: false }, delivery, trace: admitted.trace };
   }
 
   async #trip(
     arrival: Arrival,
-    source: IntakeSource,
-    body: Body,
+    admitted: Admitted,
     { reason, rule }: Extract<Judgement, { trip: true }>,
   ): Promise<Answer> {
+    const { source, trace } = admitted;
     const cause: Cause = { kind: 'alert', reason, source: source.name, ...(rule !== undefined && { rule }) };
     let tripped: Awaited<ReturnType<GatePort['trip']>>;
     try {
       tripped = await this.#ports.gate.trip(cause);
     } catch (error) {
       const detail = `${reason} But the gate was not reached: ${reasonOf(error)}`.slice(0, 500);
-      return { status: 503, delivery: { ...this.#record(source.name, body, rule), outcome: 'failed', detail } };
+      return { status: 503, delivery: { ...this.#record(admitted, rule), outcome: 'failed', detail }, trace };
     }
     const latencyMs = Math.round((tripped.commandedAt - arrival.at) * 1000) / 1000;
-    const record = { ...this.#record(source.name, body, rule), latencyMs };
+    const record = { ...this.#record(admitted, rule), latencyMs };
     if (!tripped.durable) {
       const detail = `${reason} The relay was told to drop, but the lockout is in memory only.`;
-      return { status: 503, delivery: { ...record, outcome: 'failed', detail } };
+      return { status: 503, delivery: { ...record, outcome: 'failed', detail }, trace };
     }
     return {
       status: 202,
       body: { tripped: true, latencyMs },
       delivery: { ...record, outcome: 'tripped', detail: reason },
+      trace,
     };
   }
 
@@ -238,22 +252,22 @@ export class Receiver {
     return this.#decoys[pick] ?? (() => ({ kind: 'refused', why: 'There is no such source.' }));
   }
 
-  #record(source: string, body: Body, rule?: string): Omit<Delivery, 'outcome' | 'detail'> {
+  #record({ source, body, trace }: Admitted, rule?: string): Omit<Delivery, 'outcome' | 'detail'> {
     return {
       wall: this.#ports.clock.wall(),
-      source,
+      source: source.name,
       bytes: body.size,
-      digest: body.kind === 'whole' ? createHash('sha256').update(body.bytes).digest('hex') : '',
+      digest: trace.digest(),
       ...(rule !== undefined && { rule }),
     };
   }
 }
 
 /** `decision` in the form of whoever asked. Without a body where that is the form of an answer. */
-function hookAnswer(body: Body, decision: ToolDecision, delivery: Delivery | undefined): Answer {
+function hookAnswer(body: Body, decision: ToolDecision, { delivery, trace }: Answer): Answer {
   const asked = body.kind === 'whole' ? parse(body.bytes) : undefined;
   const said = answer(recognise(asked)?.dialect ?? 'generic', asked, decision);
-  return { ...said, body: said.body ?? '', ...(delivery && { delivery }) };
+  return { ...said, body: said.body ?? '', ...(delivery && { delivery }), ...(trace && { trace }) };
 }
 
 /** The JSON of `bytes`, or undefined. */

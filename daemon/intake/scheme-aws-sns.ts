@@ -71,9 +71,11 @@ export const awsSns: Scheme<'aws-sns'> = {
       if (!signed) return { authentic: false, why: 'None of the pinned certificates signed it and was valid then.' };
       // After the signature: whoever sends from another topic is somebody, and an operator may have mistyped.
       if (!topics.includes(fields['TopicArn'] ?? '')) return { authentic: false, why: 'It is of another topic.' };
-      const judgement = judged(true, { ms: wall - at, toleranceMs });
+      const judgement = judged(true, { at, ms: wall - at, toleranceMs });
+      if (!judgement.authentic) return judgement;
       const note = noteOf(type, fields);
-      return judgement.authentic && note !== undefined ? { authentic: true, note } : judgement;
+      // Around what is signed anybody may change what he likes, and it would be another body.
+      return { authentic: true, signed: { text }, ...(note !== undefined && { note }) };
     }
 
     return (_rawHeaders, wall) => ({ kind: 'whole', verdict: (body) => verdict(body, wall) });

@@ -30,7 +30,7 @@ export const grafana: Scheme<'grafana'> = {
       const timestamp = soleHeader(rawHeaders, timeName);
       const at = secondsOf(timestamp);
       if (at === undefined) return refused('It carries no single timestamp.');
-      return hmacAttempt({ keys, given: [digest], before: `${timestamp}:`, age: { ms: wall - at, toleranceMs } });
+      return hmacAttempt({ keys, given: [digest], before: `${timestamp}:`, age: { at, ms: wall - at, toleranceMs } });
     };
   },
 };

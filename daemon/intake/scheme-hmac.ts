@@ -27,7 +27,7 @@ export const hmac: Scheme<'hmac'> = {
       const at = timeOf(timestamp);
       if (timestamp === undefined || at === undefined) return refused('It carries no single timestamp.');
       const filled = (part: string) => part.split('{timestamp}').join(timestamp);
-      const age = { ms: wall - at, toleranceMs };
+      const age = { at, ms: wall - at, toleranceMs };
       return hmacAttempt({ keys, algorithm, given, before: filled(before), after: filled(after), age });
     };
   },

@@ -44,7 +44,7 @@ const both: Both = {
       const entries = signatures.split(' ');
       const digests = entries.flatMap((entry) => (entry.startsWith('v1,') && digestOf(entry.slice(3), 'base64')) || []);
       const before = `${id}.${timestamp}.`;
-      const age: Age = { ms: wall - at, toleranceMs };
+      const age: Age = { at, ms: wall - at, toleranceMs };
       const attempt = hmacAttempt({ keys: shared, given: digests, before, age });
       if (publics.length === 0 || attempt.kind !== 'signed') return attempt;
       const given = entries.flatMap(

@@ -46,8 +46,15 @@ export type Attempt =
   | { readonly kind: 'whole'; verdict(body: Buffer): Verdict };
 
 export type Verdict =
-  /** `note`: it is no alert, and this is what the operator must know of it. */
-  { readonly authentic: true; readonly note?: string } | { readonly authentic: false; readonly why: string };
+  /**
+   * `note`: it is no alert, and this is what the operator must know of it. `signed`: what tells it from everything else
+   * that its sender ever signs, where that is not its body.
+   */
+  | { readonly authentic: true; readonly note?: string; readonly signed?: SignedAs }
+  | { readonly authentic: false; readonly why: string };
+
+/** Its body with the time that is signed too, in ms since the epoch; or instead of the body the text that is signed. */
+export type SignedAs = { readonly at: number } | { readonly text: Buffer };
 
 export function refused(why: string): Extract<Attempt, { kind: 'refused' }> {
   return { kind: 'refused', why };

@@ -21,6 +21,8 @@ export interface Signed {
 }
 
 export interface Age {
+  /** The signed time, and how old it is, in ms. */
+  readonly at: number;
   readonly ms: number;
   readonly toleranceMs: number;
 }
@@ -48,7 +50,7 @@ export function hmacAttempt({ keys, algorithm = 'sha256', given, before = '', af
 export function judged(signed: boolean, age?: Age): Verdict {
   if (!signed) return { authentic: false, why: 'Its signature is wrong.' };
   if (age !== undefined && !(Math.abs(age.ms) <= age.toleranceMs)) return { authentic: false, why: staleness(age.ms) };
-  return { authentic: true };
+  return age === undefined ? { authentic: true } : { authentic: true, signed: { at: age.at } };
 }
 
 function staleness(ageMs: number): string {

@@ -63,6 +63,13 @@ describe('the units', () => {
     expect(set).toContain('StartLimitIntervalSec=0');
   });
 
+  it('intake may write in a directory of its own, and nowhere else', () => {
+    const set = text('portcullis-intake.service').split('\n');
+    for (const line of ['StateDirectory=portcullis-intake', 'StateDirectoryMode=0700', 'ProtectSystem=strict'])
+      expect(set).toContain(line);
+    expect(set.filter((line) => line.startsWith('ReadWritePaths='))).toEqual([]);
+  });
+
   it('no unit gives intake another socket than the two it needs', () => {
     expect(text('portcullis-intake.service')).toContain('SupplementaryGroups=portcullis-trip portcullis-records\n');
   });

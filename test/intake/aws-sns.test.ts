@@ -69,22 +69,22 @@ const refusal = (message: Message | Buffer, options = {}) => {
 };
 
 test('each of two certificates is accepted, and no third', () => {
-  expect(verdict(signed(notification))).toEqual({ authentic: true });
-  expect(verdict(signed(notification, second.key))).toEqual({ authentic: true });
+  expect(verdict(signed(notification))).toMatchObject({ authentic: true });
+  expect(verdict(signed(notification, second.key))).toMatchObject({ authentic: true });
   expect(refusal(signed(notification, third.key))).toMatch(/^None of the pinned/);
   expect(verdict(signed(notification), { from: source({}, [second.certificate]) }).authentic).toBe(false);
 });
 
 test('with and without a subject, which is signed', () => {
   const about = signed({ ...notification, Subject: 'ALARM' });
-  expect(verdict(about)).toEqual({ authentic: true });
+  expect(verdict(about)).toMatchObject({ authentic: true });
   expect(verdict({ ...about, Subject: 'OK' }).authentic).toBe(false);
   expect(verdict({ ...signed(notification), Subject: 'ALARM' }).authentic).toBe(false);
 });
 
 test('only the version that is configured', () => {
   const old = signed({ ...notification, SignatureVersion: '1' }, first.key, 'RSA-SHA1');
-  expect(verdict(old, { from: source({ signatureVersion: 1 }) })).toEqual({ authentic: true });
+  expect(verdict(old, { from: source({ signatureVersion: 1 }) })).toMatchObject({ authentic: true });
   expect(refusal(old)).toBe('Its signature is not of version 2.');
   expect(refusal({ ...old, SignatureVersion: '2' })).toMatch(/^None of the pinned/);
   expect(refusal(signed(notification), { from: source({ signatureVersion: 1 }) })).toContain('not of version 1');

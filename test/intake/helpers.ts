@@ -8,6 +8,7 @@ import { Secret } from '../../daemon/base/secret.ts';
 import type { SharedRule, TlsConfig } from '../../daemon/config/schema.ts';
 import { createIntake } from '../../daemon/intake/intake.ts';
 import type { GatePort, IntakeSource } from '../../daemon/intake/ports.ts';
+import type { Seen } from '../../daemon/intake/replay.ts';
 import type { Attempt } from '../../daemon/intake/scheme.ts';
 
 /** A clock that moves only when told. */
@@ -181,6 +182,7 @@ export async function bench(
     record?: (delivery: Delivery) => void;
     log?: Log;
     tls?: TlsConfig;
+    seen?: Seen;
   } = {},
 ): Promise<Bench> {
   const gate = new FakeGate();
@@ -195,6 +197,7 @@ export async function bench(
     clock: options.clock ?? systemClock,
     log: options.log ?? silentLog,
     ...(options.tls && { tls: options.tls }),
+    ...(options.seen && { seen: options.seen }),
     record: options.record ?? ((delivery) => void deliveries.push(delivery)),
   });
   const port = await intake.start('127.0.0.1', 0);
