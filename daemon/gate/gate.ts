@@ -10,6 +10,7 @@ import type { GateConfig, Limits } from './config.ts';
 import type { GateFiles, Memory } from './files.ts';
 import { initialState } from './initial.ts';
 import { isBeingCleared } from './latch.ts';
+import { rehearseTrip } from './rehearsal.ts';
 import { currentWindow, type RulesInForce, rulesOf } from './rules.ts';
 import type { Answer, Calendar, Effect, Event, Ref, Rules, State } from './state.ts';
 import { sessionOf } from './step.ts';
@@ -107,6 +108,7 @@ export class Gate {
     if (accepted !== undefined) this.#rules = rulesOf(rules.kind === 'current' ? this.#started : accepted);
     const wiring: Wiring = { ...this.#board.wiring, reported: this.#rules.reported };
     this.#state = { ...initialState(wiring, latch, memory, now, wall), rules };
+    rehearseTrip(this.#rules.limits, this.#state, { now, wall });
     this.#record('gate.started', {
       latch: latch.kind,
       caveats: this.#board.caveats,

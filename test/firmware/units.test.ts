@@ -53,6 +53,18 @@ describe('the units', () => {
     'PrivateNetwork=yes',
   ])("the gate's has %s, without which a death can leave the relay energised", (line) => expect(gate).toContain(line));
 
+  it("Node knows every option of the gate's: one that it does not know would keep the gate from starting", () => {
+    const [, ...words] = gate.find((line) => line.startsWith('ExecStart='))?.split(' ') ?? [];
+    const options = words.filter((word) => word.startsWith('--'));
+    expect(options).toEqual(['--jitless', '--single-threaded-gc', '--no-flush-bytecode']);
+    const { status, stdout } = spawnSync(process.execPath, [...options, '-p', '6 * 7'], { encoding: 'utf8' });
+    expect({ status, stdout }).toEqual({ status: 0, stdout: '42\n' });
+  });
+
+  it('the keeper never takes the processor from a gate that is in the middle of something', () => {
+    expect(text('portcullis-keeper.service').split('\n')).toContain('CPUSchedulingPolicy=batch');
+  });
+
   it.each(names.filter((name) => name.endsWith('.service')))('%s sets nothing that breaks it', (name) => {
     const set = text(name)
       .split('\n')
