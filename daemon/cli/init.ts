@@ -254,6 +254,7 @@ sources:
 #     - name: alertmanager
 #       format: alertmanager
 #       auth: { scheme: bearer, secrets: [{ file: alertmanager.token }] }
+#       heartbeat: { every: 5m }
 #       rules:
 #         - id: agent-destructive
 #           reason: An agent destroys things.

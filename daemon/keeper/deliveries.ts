@@ -9,6 +9,8 @@ const LIMITS: Partial<Record<Delivery['outcome'], { readonly most: number; reado
   noted: { most: 30, ms: 60_000 },
   heartbeat: { most: 1, ms: 3_600_000 },
 };
+/** An agent's hook asks before every call, all day: of what trips nothing, so many payloads of each source. */
+const PAYLOADS = { most: 60, ms: 3_600_000 };
 /** Most senders send the same over and over. So many different ones of each are remembered. */
 const REMEMBERED = 20;
 
@@ -26,6 +28,7 @@ export type Unrecorded = Pick<Period, 'source' | 'outcome'> & { readonly count: 
 export class Deliveries {
   readonly #periods = new Map<string, Period>();
   readonly #digests = new Map<string, readonly string[]>();
+  readonly #payloads = new Map<string, { readonly ends: number; readonly recorded: number }>();
 
   /** The delivery as it is to be recorded, or undefined where it only counts. */
   admit(delivery: Delivery, now: number): Delivery | undefined {
@@ -39,7 +42,7 @@ export class Deliveries {
       key,
       recorded ? { ...period, recorded: period.recorded + 1 } : { ...period, unrecorded: period.unrecorded + 1 },
     );
-    return recorded ? this.#withoutRepetition(delivery) : undefined;
+    return recorded ? this.#lighter(delivery, now) : undefined;
   }
 
   /** How many were not recorded in the periods that are over. */
@@ -53,12 +56,17 @@ export class Deliveries {
     return told;
   }
 
-  /** What is byte for byte in the ledger already is found there by its digest. */
-  #withoutRepetition(delivery: Delivery): Delivery {
-    const { source, digest, payload, ...rest } = delivery;
+  /** Without a payload too many, or one that is in the ledger already and found there by its digest. */
+  #lighter(delivery: Delivery, now: number): Delivery {
+    const { payload, ...rest } = delivery;
+    const { source, digest } = rest;
     if (payload === undefined) return delivery;
     const known = this.#digests.get(source) ?? [];
-    this.#digests.set(source, [digest, ...known.filter((one) => one !== digest)].slice(0, REMEMBERED));
-    return known.includes(digest) ? { source, digest, ...rest } : delivery;
+    const before = this.#payloads.get(source);
+    const hour = before === undefined || now >= before.ends ? { ends: now + PAYLOADS.ms, recorded: 0 } : before;
+    if (known.includes(digest) || hour.recorded >= PAYLOADS.most) return rest;
+    this.#digests.set(source, [digest, ...known].slice(0, REMEMBERED));
+    this.#payloads.set(source, { ...hour, recorded: hour.recorded + 1 });
+    return delivery;
   }
 }
