@@ -58,7 +58,8 @@ interface Step {
   readonly doer: Doer;
 }
 
-type Doer = Pick<Deed, 'by' | 'through' | 'agent'>;
+/** The call of a tool is one act, with all that is in what the tool is given: `origin` comes from such a call. */
+type Doer = Pick<Deed, 'by' | 'through' | 'agent' | 'origin'>;
 
 /**
  * What was done according to `alert`, wherever in it that stands: the systems of this world wrap each other's events in
@@ -98,8 +99,10 @@ export function deedsIn(alert: JsonObject): Seen {
             unseen: `It tells of more than ${MAX_DEEDS} deeds.`,
           };
       }
-      const here: Doer = Object.assign({}, doer, ...found.map(doerOf));
-      for (const one of found) deeds.push({ ...here, ...one });
+      let here = doer;
+      for (const one of found) if (one.by !== undefined || one.agent === true) here = { ...here, ...doerOf(one) };
+      for (const one of found)
+        deeds.push({ ...here, ...one, ...(doer.origin !== undefined && { origin: doer.origin }) });
       for (const item of Object.values(whole))
         if (isWorthIt(item)) steps.push({ value: item, depth: depth + 1, nested, doer: here });
     }
@@ -107,11 +110,12 @@ export function deedsIn(alert: JsonObject): Seen {
   return { deeds, ...(unseen !== undefined && { unseen }) };
 }
 
-function doerOf({ by, through, agent }: Deed): Doer {
+function doerOf({ on, by, through, agent, origin }: Deed): Doer {
   return {
     ...(by !== undefined && { by }),
     ...(through !== undefined && { through }),
     ...(agent === true && { agent }),
+    ...(on === 'tool' && origin !== undefined && { origin }),
   };
 }
 
