@@ -237,7 +237,10 @@ describe('over HTTP', () => {
     });
     expect(gate.causes).toHaveLength(1);
     expect((await intake.delivered()).outcome).toBe('tripped');
-    const heartbeat = await post(port, to(right.rest).replace('alerts', 'heartbeat'), right.headers, body);
+    // Of its own: what was sent before is no sign of life.
+    const beat = Buffer.from('{"alive":true}');
+    const alive = send(secrets[1], beat, now);
+    const heartbeat = await post(port, to(alive.rest).replace('alerts', 'heartbeat'), alive.headers, beat);
     expect(heartbeat).toMatchObject({ status: 202, body: { tripped: false } });
     expect((await intake.delivered()).outcome).toBe('heartbeat');
     const told = JSON.stringify([intake.deliveries, gate.causes, logged]);
