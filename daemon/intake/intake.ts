@@ -28,6 +28,8 @@ const ALIVE_MS = 200;
 const HEAD_MS = 5_000;
 const REQUEST_MS = 10_000;
 const IDLE_MS = 1_000;
+/** Largest head of a request, in bytes. More is 431, whoever sends it. */
+const MAX_HEAD = 16 << 10;
 
 export interface IntakePorts extends ReceiverPorts {
   /** Where the files are that TLS is spoken with. Without it HTTP is. */
@@ -74,6 +76,7 @@ export function createIntake(ports: IntakePorts): Intake {
           requestTimeout: REQUEST_MS,
           connectionsCheckingInterval: 500,
           keepAliveTimeout: IDLE_MS,
+          maxHeaderSize: MAX_HEAD,
         };
         const receive: RequestListener = (request, response) => {
           receivedAt.set(request, ports.clock.monotonic());
@@ -86,6 +89,8 @@ export function createIntake(ports: IntakePorts): Intake {
             ? createHttpServer(options, receive)
             : createHttpsServer({ ...options, ...serverOptions(tls, HEAD_MS) }, receive);
         server.setTimeout(REQUEST_MS);
+        // Above a number Node leaves headers out without a word, and one of those could be the proof. Their size limits them.
+        server.maxHeadersCount = 0;
         turns = takeTurns(server, connections);
         return server;
       },

@@ -228,6 +228,20 @@ describe('over HTTP', () => {
     expect(intake.gate.causes).toEqual([]);
   });
 
+  test('a message sent again is a repetition, whatever is written around what is signed', async () => {
+    const alert = signed(now({ ...notification, Message: 'again' }));
+    for (const [extra, replay] of [
+      [{}, undefined],
+      [{ type: 'agent.destructive' }, true],
+      [{ UnsubscribeURL: 'https://example.org' }, true],
+    ] as const) {
+      expect((await send('/alerts/sns', { ...alert, ...extra })).status).toBe(202);
+      expect((await intake.delivered()).replay).toBe(replay);
+    }
+    await send('/heartbeat/sns', { ...alert, more: 1 });
+    expect(await intake.delivered()).toMatchObject({ outcome: 'matched-none', replay: true });
+  });
+
   test('a stranger hears nothing', async () => {
     const answer = await send('/alerts/sns', signed(now(notification), third.key));
     expect(answer).toMatchObject({ status: 401, body: { status: 'Unauthorized' } });
