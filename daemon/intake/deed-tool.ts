@@ -1,6 +1,6 @@
-import { deed, NOTHING, type Recogniser, text } from './deed.ts';
+import { type Deed, NOTHING, type Recogniser, text } from './deed.ts';
 import { isCommandKey, spoken } from './deed-text.ts';
-import { isObject } from './format.ts';
+import { isObject, type JsonObject } from './format.ts';
 
 /**
  * Tools that write text into files or look for it: what they are given is what stands there, not what is done. Compared
@@ -31,6 +31,7 @@ const TEXT_TOOLS = new Set([
   'strreplaceeditor',
   'task',
   'todowrite',
+  'webfetch',
   'websearch',
   'write',
   'writefile',
@@ -48,31 +49,47 @@ const INPUTS = ['input', 'tool_input', 'toolInput', 'toolArgs'];
  * tool, so each text among them counts as said to a shell and to a database.
  */
 export const tool: Recogniser = (value) => {
-  const name = NAMES.map((key) => text(value[key])).find((found) => found !== undefined);
-  const given = INPUTS.find((key) => Object.hasOwn(value, key));
-  if (name === undefined || given === undefined) return NOTHING;
-  const input = value[given];
-  const root = text(value['tool']) === name && given === 'input' ? value : { tool: name, input };
-  const call = deed('tool', root, { by: [value['session'], value['session_id']], agent: true, origin: value });
-  if (TEXT_TOOLS.has(name.toLowerCase().replaceAll(/[_-]/g, ''))) return [call];
-  const said = textsIn(input, value, 0).flatMap(({ said: each, by: container }) => spoken(each, container));
-  return [call, ...said];
+  const { name, input } = callOf(value);
+  if (name === undefined || input === undefined) return NOTHING;
+  const by = text(value['session']) ?? text(value['session_id']);
+  const who = { agent: true, origin: value, ...(by !== undefined && { by }) } as const;
+  const root = text(value['tool']) === name && value['input'] === input ? value : { tool: name, input };
+  const call: Deed = { on: 'tool', root, ...who };
+  if (isForText(name)) return [call];
+  const said = [...new Set(textsIn(input, 0))].flatMap((each) => spoken(each, value));
+  return [call, ...said.map((deed) => ({ ...deed, ...who }))];
 };
 
-interface Said {
-  readonly said: string;
-  /** What holds it. */
-  readonly by: object;
+function callOf(value: JsonObject): { readonly name: string | undefined; readonly input: unknown } {
+  const { method, params } = value;
+  // https://modelcontextprotocol.io/specification/2025-06-18/server/tools
+  if (method === 'tools/call' && isObject(params))
+    return { name: text(params['name']), input: params['arguments'] ?? {} };
+  const given = INPUTS.find((key) => Object.hasOwn(value, key));
+  return {
+    name: NAMES.map((key) => text(value[key])).find((found) => found !== undefined),
+    input: given === undefined ? undefined : value[given],
+  };
+}
+
+function isForText(name: string): boolean {
+  return TEXT_TOOLS.has(name.toLowerCase().replaceAll(/[_-]/g, ''));
+}
+
+/** Whether `input`, which stands in `value`, is what a tool for text is given: words about acts, and no act. */
+export function isText(value: JsonObject, input: unknown): boolean {
+  const call = callOf(value);
+  return call.name !== undefined && call.input === input && isForText(call.name);
 }
 
 /** All texts of the arguments but those that are told to a shell by what they are called (deed-text.ts). */
-function textsIn(value: unknown, holder: object, depth: number): readonly Said[] {
-  if (typeof value === 'string') return [{ said: value, by: holder }];
+function textsIn(value: unknown, depth: number): readonly string[] {
+  if (typeof value === 'string') return [value];
   if (depth === MAX_DEPTH) return [];
   if (Array.isArray(value)) {
-    if (value.every((item) => typeof item === 'string')) return [{ said: value.join(' '), by: holder }];
-    return value.flatMap((item) => textsIn(item, holder, depth + 1));
+    if (value.every((item) => typeof item === 'string')) return [value.join(' ')];
+    return value.flatMap((item) => textsIn(item, depth + 1));
   }
   if (!isObject(value)) return [];
-  return Object.entries(value).flatMap(([key, item]) => (isCommandKey(key) ? [] : textsIn(item, value, depth + 1)));
+  return Object.entries(value).flatMap(([key, item]) => (isCommandKey(key) ? [] : textsIn(item, depth + 1)));
 }

@@ -13,7 +13,7 @@ import { kubernetes } from './deed-kubernetes.ts';
 import { mark } from './deed-mark.ts';
 import { platform } from './deed-platform.ts';
 import { texts } from './deed-text.ts';
-import { tool } from './deed-tool.ts';
+import { isText, tool } from './deed-tool.ts';
 import { withoutDots } from './dotted.ts';
 import { EffortSpent } from './effort.ts';
 import { isObject, type JsonObject } from './format.ts';
@@ -104,7 +104,7 @@ export function deedsIn(alert: JsonObject): Seen {
       for (const one of found)
         deeds.push({ ...here, ...one, ...(doer.origin !== undefined && { origin: doer.origin }) });
       for (const item of Object.values(whole))
-        if (isWorthIt(item)) steps.push({ value: item, depth: depth + 1, nested, doer: here });
+        if (isWorthIt(item) && !isText(whole, item)) steps.push({ value: item, depth: depth + 1, nested, doer: here });
     }
   }
   return { deeds, ...(unseen !== undefined && { unseen }) };

@@ -67,7 +67,7 @@ export const COMMAND_RULES: readonly PackRule[] = [
     'host.rmrf.here',
     'All that is in folders is being deleted.',
     OURS,
-    runs('rm srm', RECURSIVE, run(' (?:\\.{1,2}/?|(?:\\.{1,2}/)*(?:\\*|\\.\\*|\\{.*)|(?:\\S*/)?\\.git/?)(?: |$)')),
+    runs('rm srm', RECURSIVE, run(' (?:\\.{1,2}/?|(?:\\.{1,2}/)*(?:\\*|\\.\\*|\\{[^}].*)|(?:\\S*/)?\\.git/?)(?: |$)')),
   ),
   trip(
     'host.find',
@@ -540,7 +540,7 @@ export const COMMAND_RULES: readonly PackRule[] = [
       runs('neonctl neon', ' (?:projects?|branch(?:es)?|databases?|snapshots?) (?:delete|reset|restore)(?: |$)'),
       runs(
         'vercel vc',
-        ' (?:(?:project|projects|blob|blob store|store|postgres|kv|integration-resource) (?:rm|remove|del|delete)\\S*|remove .*|rm .*)(?: |$)',
+        ' (?:(?:project|projects|blob|blob store|store|postgres|kv|integration-resource) (?:rm|remove|del|delete)\\S*)(?: |$)|^\\S+(?: -\\S+)* (?:remove|rm) \\S',
       ),
       runs('netlify ntl', ' (?:sites:delete|blobs:delete|db delete)(?: |$)'),
       runs(

@@ -121,7 +121,7 @@ export const COMMAND: Fixtures = {
   ),
   'host.rmrf.here': commands(
     'rm -rf *\nrm -rf ./*\nrm -rf .git\nrm -rf ../*',
-    'rm -rf dist/*\nrm *.o\nrm -rf .gitignore',
+    'rm -rf dist/*\nfind . -name x -exec rm -rf {} +\nrm *.o\nrm -rf .gitignore',
   ),
   'host.find': commands(
     String.raw`
@@ -263,7 +263,7 @@ export const COMMAND: Fixtures = {
   ),
   'host.paas': commands(
     'railway volume delete\nrailway environment delete prod\nsupabase projects delete x\nneonctl branches delete main\nvercel project rm web\nvercel remove web --yes\nheroku pg:reset DATABASE --confirm app\nheroku apps:destroy --app x --confirm x\nfly volumes destroy vol_1\nflyctl apps destroy x -y\ndoctl databases delete x\nwrangler d1 delete prod\nwrangler r2 bucket delete b\npscale database delete x\nturso db destroy prod\nfirebase firestore:delete --all-collections\nhcloud volume delete x',
-    'railway up\nrailway volume list\nsupabase db push\nneonctl branches list\nvercel deploy --prod\nheroku pg:info\nfly deploy\ndoctl databases list\nwrangler deploy\npscale branch list x\nfirebase deploy\nhcloud server list',
+    'railway up\nrailway volume list\nsupabase db push\nneonctl branches list\nvercel deploy --prod\nvercel env rm FOO production\nheroku pg:info\nfly deploy\ndoctl databases list\nwrangler deploy\npscale branch list x\nfirebase deploy\nhcloud server list',
   ),
   'host.unsafe': commands(
     'claude --dangerously-skip-permissions -p x\ncodex --yolo\ngemini --approval-mode=yolo',

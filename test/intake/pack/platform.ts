@@ -175,7 +175,7 @@ export const PLATFORM: Fixtures = {
       'kubernetes.delete_namespace',
       'delete-repository',
       'destroy_environment',
-    ),
+    ).concat({ jsonrpc: '2.0', method: 'tools/call', params: { name: 'delete_database' } } as never),
     passes: tools(
       'list_databases',
       'create_volume',

@@ -51,6 +51,8 @@ export const SQL: Fixtures = {
       { command: 'git commit -m "drop table users"' },
       { command: "cat > m.sql <<'EOF'\ndrop table users;\nEOF" },
       { description: 'drop table users' },
+      { tool_name: 'WebSearch', tool_input: { query: 'drop table users' } },
+      { tool_name: 'Write', tool_input: { path: 'x.sql', content: 'drop table users', command: 'create' } },
     ],
   },
   'sql.truncate': {
