@@ -87,7 +87,7 @@ describe('Amazon, as others retell it', () => {
   });
 
   test("what is not Amazon's is not taken for it", () => {
-    expect(found('aws', { api: { operation: 'x', service: { name: 'amazonaws.com.evil.example' } } })).toEqual([]);
+    expect(found('aws', { api: { operation: 'x', service: { name: 'rds.amazonaws.com.evil.example' } } })).toEqual([]);
     expect(found('aws', { event: { provider: 'apache', action: 'DeleteDBInstance' } })).toEqual([]);
   });
 });
