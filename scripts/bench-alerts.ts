@@ -31,6 +31,8 @@ const ROUNDS_PER_BOX = 1400;
 const FLOODED_ROUNDS = Math.ceil(ROUNDS / 10);
 const FLOODERS = 64;
 const INTAKE = new URL('../dist/main/intake.js', import.meta.url).pathname;
+/** As the gate's unit has them. */
+const GATE_OPTIONS = ['--jitless', '--single-threaded-gc', '--no-flush-bytecode'];
 const GATE = new URL('bench/gate.ts', import.meta.url).pathname;
 
 interface Times {
@@ -54,7 +56,7 @@ class Box {
       windows: [{ name: 'always', cron: '* * * * *', duration: '2m' }],
       gate: { maxConnections: 1440, proofTest: '400d' },
     });
-    this.#spawn('--import', 'tsx', GATE, this.#home.at('state', 'gate.json'));
+    this.#spawn(...GATE_OPTIONS, '--import', 'tsx', GATE, this.#home.at('state', 'gate.json'));
     this.#spawn(INTAKE, this.#home.at('portcullis.yaml'));
     const link = new GateLink({
       path: this.#home.at('run', 'lease'),
