@@ -343,7 +343,7 @@ function heartbeats({ intake: { sources } }: Config): Finding[] {
       warning(
         'heartbeats',
         `Nobody would notice the silence of ${unwatched.join(', ')}.`,
-        'Give each a `heartbeat`: docs/heartbeats.md.',
+        'Give each a `heartbeat`, or `none` where silence means nothing: docs/heartbeats.md.',
       ),
     ];
   const each = sources.map((source) => `${source.name}: ${heartbeatWords(heartbeatOf(source))}`);

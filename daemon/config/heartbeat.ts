@@ -18,8 +18,12 @@ interface Configured {
 }
 
 /** Undefined for a source whose silence nobody would notice. */
-export function heartbeatOf({ heartbeat }: { readonly heartbeat?: Configured | undefined }): Heartbeat | undefined {
-  if (heartbeat === undefined) return undefined;
+export function heartbeatOf({
+  heartbeat,
+}: {
+  readonly heartbeat?: Configured | 'none' | undefined;
+}): Heartbeat | undefined {
+  if (heartbeat === undefined || heartbeat === 'none') return undefined;
   const { every, silence, after = AFTER } = heartbeat;
   return { everyMs: durationMs(every) ?? 0, silence, afterMs: durationMs(after) ?? 0 };
 }

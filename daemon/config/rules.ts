@@ -196,7 +196,7 @@ function clientCertificates({ alertSources, intake }: Readable): Finding[] {
 /** What is said and never happens would be relied on. */
 function neverDegrading({ alertSources }: Readable): Finding[] {
   return alertSources.flatMap((source, index): Finding[] => {
-    const { silence, after } = source?.heartbeat ?? {};
+    const { silence, after } = source?.heartbeat === 'none' ? {} : (source?.heartbeat ?? {});
     if (after === undefined || silence === 'degrade') return [];
     const place = ['intake', 'sources', index, 'heartbeat', 'after'];
     return [

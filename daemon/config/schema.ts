@@ -677,9 +677,12 @@ const alertSource = z.strictObject({
     .default([])
     .describe('Rules for this source beside those of all. Grouped alerts are judged one by one.'),
   unknown: z.enum(['trip', 'ignore']).default('trip').describe('What an authenticated body of unknown shape does.'),
-  heartbeat: heartbeat
+  heartbeat: z
+    .union([heartbeat, z.literal('none')], 'none, or a mapping with every')
     .optional()
-    .describe('How its silence is noticed. Default: it is not, and status and doctor say so.'),
+    .describe(
+      'How its silence is noticed; `none` where silence means nothing, as of an agent that asks only when it works. Default: it is not noticed, and the LED is yellow until this is decided.',
+    ),
 });
 export type AlertSource = z.infer<typeof alertSource>;
 

@@ -17,6 +17,8 @@ const NAMED = 5;
 export interface AlertSourceSetup {
   readonly name: string;
   readonly heartbeat?: Heartbeat;
+  /** True where it was decided that its silence means nothing. */
+  readonly mayBeSilent?: boolean;
 }
 
 /** Entries of the ledger. */
@@ -123,7 +125,9 @@ export class AlertSources {
   }
 
   attention(): string[] {
-    const unwatched = this.#setup.flatMap(({ name, heartbeat }) => (heartbeat === undefined ? [name] : []));
+    const unwatched = this.#setup.flatMap(({ name, heartbeat, mayBeSilent }) =>
+      heartbeat === undefined && mayBeSilent !== true ? [name] : [],
+    );
     return [
       ...this.#setup.flatMap(({ name }) => this.#silenceOf(name)),
       ...(unwatched.length === 0

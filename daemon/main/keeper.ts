@@ -67,7 +67,7 @@ async function start(): Promise<Running> {
       })),
       alertSources: config.intake.sources.map((source) => {
         const heartbeat = heartbeatOf(source);
-        return { name: source.name, ...(heartbeat === undefined ? {} : { heartbeat }) };
+        return { name: source.name, ...(heartbeat && { heartbeat }), mayBeSilent: source.heartbeat === 'none' };
       }),
       seal: {
         staging: paths.staging,

@@ -143,9 +143,11 @@ it('names the alert sources whose silence nobody would notice', async () => {
       check: 'heartbeats',
       verdict: 'warning',
       detail: 'Nobody would notice the silence of monitoring.',
-      remedy: 'Give each a `heartbeat`: docs/heartbeats.md.',
+      remedy: 'Give each a `heartbeat`, or `none` where silence means nothing: docs/heartbeats.md.',
     },
   ]);
+  const decided = broken('format: alertmanager', 'format: alertmanager\n      heartbeat: none');
+  expect(await found(decided)).toMatchObject([{ verdict: 'ok', detail: expect.stringContaining('no heartbeat') }]);
   const watched = broken('format: alertmanager', 'format: alertmanager\n      heartbeat: {every: 5m}');
   expect(await found(watched)).toMatchObject([
     { verdict: 'ok', detail: 'monitoring: every 5m, silence: degrade after 3d.' },

@@ -155,6 +155,7 @@ describe('an alert source with a heartbeat', () => {
     expect(box.sources.attention()).toEqual([
       'Nobody would notice the silence of a; b; c; d; e; and 2 more: no `heartbeat` is configured.',
     ]);
+    expect(new Box({ name: 'agent', mayBeSilent: true }).sources.attention()).toEqual([]);
     expect(box.entries).toEqual([]);
     box.hear('a');
     expect(box.state('a')).toEqual({ name: 'a', lastHeardWall: box.clock.wall(), state: 'unwatched', blocks: false });
