@@ -474,3 +474,8 @@ test('what is found before it becomes too much is judged all the same', () => {
   expect(unseen).toMatch(/more than/);
   expect(deeds).toContainEqual(expect.objectContaining({ on: 'http', root: { operation: 'volumeDelete' } }));
 });
+
+test('the mark without its underscore, which CloudEvents does not allow', () => {
+  expect(only('mark', { specversion: '1.0', airgapaction: 'drop' })).toBeDefined();
+  expect(found('mark', { airgapaction: 'keep' })).toEqual([]);
+});
