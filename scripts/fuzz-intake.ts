@@ -45,7 +45,7 @@ function pick<T>(list: readonly T[]): T {
   return list[random(list.length)] as T;
 }
 
-const SAMPLES = new URL('../test/intake/samples/', import.meta.url);
+const SAMPLES = new URL('../test/alerts/samples/', import.meta.url);
 const samples = readdirSync(SAMPLES)
   .filter((name) => name.endsWith('.json'))
   .map((name) => readFileSync(new URL(name, SAMPLES)));

@@ -1,10 +1,10 @@
 import { readFile } from 'node:fs/promises';
+import { type Explanation, explain } from '../alerts/explain.ts';
+import { Judge } from '../alerts/judge.ts';
+import { PACK_VERSION } from '../alerts/pack.ts';
+import { rulesOfAll } from '../alerts/rule-set.ts';
 import { PortcullisError, reasonOf } from '../base/errors.ts';
-import { type Explanation, explain } from '../intake/explain.ts';
 import { soleHeader } from '../intake/headers.ts';
-import { Judge } from '../intake/judge.ts';
-import { PACK_VERSION } from '../intake/pack.ts';
-import { rulesOfAll } from '../intake/rule-set.ts';
 import type { Arguments, Context } from './command.ts';
 import { printable } from './words.ts';
 

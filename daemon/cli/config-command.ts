@@ -1,9 +1,9 @@
+import { alertRuleFault } from '../alerts/rule-set.ts';
 import { errnoOf, hasCode, PortcullisError } from '../base/errors.ts';
 import { formatFaults } from '../config/fault.ts';
 import { configJsonSchema } from '../config/json-schema.ts';
 import { checkConfig } from '../config/load.ts';
 import { readIdentity, statePaths } from '../config/state.ts';
-import { alertRuleFault } from '../intake/rule-set.ts';
 import { secretFault } from '../intake/schemes.ts';
 import type { Arguments, Command, Context } from './command.ts';
 import { judgeOnDisk, writeGateFile } from './gate-file.ts';

@@ -1,19 +1,19 @@
 import { createHash, createHmac, randomBytes } from 'node:crypto';
 import type { Readable } from 'node:stream';
+import { Judge, type Judgement, type JudgeSettings } from '../alerts/judge.ts';
+import { rehearse } from '../alerts/rehearsal.ts';
+import { answer, recognise, type ToolDecision } from '../alerts/tool-hooks.ts';
 import type { Clock } from '../base/clock.ts';
 import { reasonOf } from '../base/errors.ts';
 import type { Cause, Delivery } from '../base/protocol.ts';
 import { type Body, type BodyLimits, readBody } from './body.ts';
 import { soleHeader } from './headers.ts';
-import { Judge, type Judgement, type JudgeSettings } from './judge.ts';
 import { FailureLimiter } from './limiter.ts';
 import type { Peer } from './peer.ts';
 import type { GatePort, IntakeSource } from './ports.ts';
-import { rehearse } from './rehearsal.ts';
 import { type Seen, type Trace, traceOf } from './replay.ts';
 import type { Authenticator, Verdict } from './scheme.ts';
 import { authenticatorOf, decoyOf } from './schemes.ts';
-import { answer, recognise, type ToolDecision } from './tool-hooks.ts';
 
 /** A signed body is hashed up to this many times `maxBody` before it is given up. */
 const HASH_FACTOR = 4;

@@ -1,8 +1,8 @@
 import { randomBytes, verify, X509Certificate } from 'node:crypto';
+import { isObject } from '../alerts/format.ts';
 import { parseCertificateTime, parseTime } from '../base/clock.ts';
 import { durationMs } from '../base/duration.ts';
 import { Secret } from '../base/secret.ts';
-import { isObject } from './format.ts';
 import type { Scheme, Verdict } from './scheme.ts';
 import { decoded, judged } from './signature.ts';
 

@@ -47,6 +47,8 @@ describe('the check of imports', () => {
     ['base/ imports upwards', 'daemon/base/planted.ts', "import '../gate/board.ts';"],
     ['base/ goes round by its own folder', 'daemon/base/planted.ts', "import './../gate/board.ts';"],
     ['board/ imports more of the gate than its port', 'daemon/board/planted.ts', "import '../gate/gate.ts';"],
+    ['alerts/ imports intake', 'daemon/alerts/planted.ts', "import '../intake/body.ts';"],
+    ['alerts/ imports a package of the network', 'daemon/alerts/planted.ts', "import 'fastify';"],
     ['intake/ imports the gate', 'daemon/intake/planted.ts', "import '../gate/gate.ts';"],
     ['intake/ goes round by a folder it may import', 'daemon/intake/planted.ts', "import '../base/../gate/gate.ts';"],
     ['intake/ goes round by the root', 'daemon/intake/planted.ts', "import '../../daemon/gate/gate.ts';"],

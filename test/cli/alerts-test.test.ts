@@ -29,7 +29,7 @@ function run(...argv: string[]) {
   return runCommand(['alerts', ...argv], { loadConfig: async () => reading.config });
 }
 
-const sample = (name: string) => new URL(`../intake/samples/${name}.json`, import.meta.url).pathname;
+const sample = (name: string) => new URL(`../alerts/samples/${name}.json`, import.meta.url).pathname;
 const DELETED = sample('eventbridge-cloudtrail-deletedbinstance');
 
 describe('alerts test', () => {

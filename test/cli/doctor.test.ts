@@ -89,7 +89,7 @@ it('says of every alert source what its alerts prove', async () => {
 
 it('says whether intake can speak TLS, and until when', async () => {
   const { server, expired } = JSON.parse(
-    await readFile(new URL('../intake/samples/tls-test-keys.json', import.meta.url), 'utf8'),
+    await readFile(new URL('../alerts/samples/tls-test-keys.json', import.meta.url), 'utf8'),
   );
   const folder = await mkdtemp(join(tmpdir(), 'pc-tls-'));
   const tls = `intake:\n  host: 0.0.0.0\n  tls: {certificate: ${folder}/c.pem, key: ${folder}/c.key}\n`;
@@ -117,7 +117,7 @@ it('says whether intake can speak TLS, and until when', async () => {
 });
 
 it('says when the last certificate of Amazon SNS is about to end', async () => {
-  const samples = new URL('../intake/samples/', import.meta.url);
+  const samples = new URL('../alerts/samples/', import.meta.url);
   const { pairs } = JSON.parse(await readFile(new URL('sns-test-keys.json', samples), 'utf8'));
   const vectors = JSON.parse(await readFile(new URL('signature-vectors.json', samples), 'utf8'));
   const env = { OLD: vectors.find(({ id }: { id: string }) => id === 'sns-v1').secret, NEW: pairs[0].certificate };

@@ -926,7 +926,7 @@ describe('readConfig, looking around', () => {
 
   it('looks at the files TLS is to be spoken with', () => {
     const { server, next, authority } = JSON.parse(
-      readFileSync(new URL('../intake/samples/tls-test-keys.json', import.meta.url), 'utf8'),
+      readFileSync(new URL('../alerts/samples/tls-test-keys.json', import.meta.url), 'utf8'),
     );
     const folder = mkdtempSync(join(tmpdir(), 'pc-tls-'));
     const put = (name: string, text: string) => writeFileSync(join(folder, name), text);

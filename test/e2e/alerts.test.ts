@@ -127,7 +127,7 @@ test("falcosidekick's webhook trips the gate", async () => {
   await connected('falco');
   const event = {
     ...JSON.parse(
-      readFileSync(new URL('../intake/samples/falco-falcosidekick-input-error.json', import.meta.url), 'utf8'),
+      readFileSync(new URL('../alerts/samples/falco-falcosidekick-input-error.json', import.meta.url), 'utf8'),
     ),
     rule: 'Remove Bulk Data from Disk',
     priority: 'Warning',

@@ -131,7 +131,7 @@ export const detector: IntakeSource = {
 };
 
 export function sample(name: string): Buffer {
-  return readFileSync(new URL(`samples/${name}`, import.meta.url));
+  return readFileSync(new URL(`../alerts/samples/${name}`, import.meta.url));
 }
 
 export function sampleJson(name: string): Record<string, unknown> {

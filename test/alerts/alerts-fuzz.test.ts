@@ -1,11 +1,11 @@
 import { readdirSync } from 'node:fs';
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
+import { deedsIn } from '../../daemon/alerts/deeds.ts';
+import { isObject } from '../../daemon/alerts/format.ts';
+import { FORMATS } from '../../daemon/alerts/formats.ts';
 import { FORMATS as FORMAT_NAMES, RULE_SUBJECTS } from '../../daemon/config/schema.ts';
-import { deedsIn } from '../../daemon/intake/deeds.ts';
-import { isObject } from '../../daemon/intake/format.ts';
-import { FORMATS } from '../../daemon/intake/formats.ts';
-import { sample } from './helpers.ts';
+import { sample } from '../intake/helpers.ts';
 
 const seed = 20260425;
 const SAMPLES = readdirSync(new URL('samples/', import.meta.url))

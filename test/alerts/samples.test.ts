@@ -1,10 +1,10 @@
 import { readdirSync } from 'node:fs';
 import { describe, expect, test } from 'vitest';
+import type { Header } from '../../daemon/alerts/format.ts';
+import { FORMATS } from '../../daemon/alerts/formats.ts';
+import { Judge, type JudgedSource, type Judgement } from '../../daemon/alerts/judge.ts';
 import { FORMATS as FORMAT_NAMES } from '../../daemon/config/schema.ts';
-import type { Header } from '../../daemon/intake/format.ts';
-import { FORMATS } from '../../daemon/intake/formats.ts';
-import { Judge, type JudgedSource, type Judgement } from '../../daemon/intake/judge.ts';
-import { sample, sampleJson } from './helpers.ts';
+import { sample, sampleJson } from '../intake/helpers.ts';
 import { type Outcome, ROWS, type Row } from './samples/expected.ts';
 
 /** In the folder, but no alerts. */
@@ -78,7 +78,7 @@ function page(rows: readonly Row[]): string {
   const lines = rows.map(({ sample: name, format, outcome }) => `| ${name} | \`${format}\` | ${told(outcome)} |`);
   return `# What the shipped rules make of real alerts
 
-Each line is a body of \`test/intake/samples\`, whose origin \`SOURCES.md\` there tells, sent to a source of that format that has no
+Each line is a body of \`test/alerts/samples\`, whose origin \`SOURCES.md\` there tells, sent to a source of that format that has no
 rules of its own. A test sends them all and compares; another compares this page with what it found.
 
 - **trips**: the rule named, at the first alert.

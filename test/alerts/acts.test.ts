@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'vitest';
+import { Judge, type JudgedSource } from '../../daemon/alerts/judge.ts';
+import { alertRuleFault, rulesOfAll } from '../../daemon/alerts/rule-set.ts';
 import type { SharedRule } from '../../daemon/config/schema.ts';
-import { Judge, type JudgedSource } from '../../daemon/intake/judge.ts';
-import { alertRuleFault, rulesOfAll } from '../../daemon/intake/rule-set.ts';
 
 const SOURCE: JudgedSource = { name: 'siem', format: 'json', rules: [], unknown: 'trip' };
 const bench = (rules: readonly SharedRule[] = [], agents: readonly string[] = []) => {
@@ -9,7 +9,7 @@ const bench = (rules: readonly SharedRule[] = [], agents: readonly string[] = []
   return (alert: unknown, now = 0, repeated = false) => {
     const bytes = Buffer.from(JSON.stringify(alert));
     return judge.judge(SOURCE, {
-      body: { kind: 'whole', bytes, size: bytes.length },
+      body: { kind: 'whole', bytes },
       header: () => undefined,
       now,
       repeated,

@@ -1,9 +1,9 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
+import { Effort } from '../../daemon/alerts/effort.ts';
+import { compile } from '../../daemon/alerts/rules.ts';
 import type { Condition, Matcher } from '../../daemon/config/schema.ts';
 import { configSchema } from '../../daemon/config/schema.ts';
-import { Effort } from '../../daemon/intake/effort.ts';
-import { compile } from '../../daemon/intake/rules.ts';
 
 const holds = (condition: Condition, root: unknown) => compile(condition)(root, new Effort());
 

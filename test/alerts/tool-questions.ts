@@ -1,4 +1,4 @@
-import type { Dialect, ToolCall } from '../../daemon/intake/tool-call.ts';
+import type { Dialect, ToolCall } from '../../daemon/alerts/tool-call.ts';
 
 /** What agents and gateways send, after the examples of their own documentation, and what is to be read in it. */
 export const QUESTIONS: readonly {

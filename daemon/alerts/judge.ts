@@ -1,6 +1,5 @@
 import { RE2JS } from 're2js';
 import type { AlertSource, Config } from '../config/schema.ts';
-import type { Body } from './body.ts';
 import type { Deed } from './deed.ts';
 import { deedsIn } from './deeds.ts';
 import { Effort, EffortSpent } from './effort.ts';
@@ -14,9 +13,15 @@ export type Judgement =
   | { readonly trip: true; readonly reason: string; readonly rule?: string }
   | { readonly trip: false; readonly why: string };
 
+/** What became of its body; `oversize` and `cut` are not read. */
+export type BroughtBody =
+  | { readonly kind: 'whole'; readonly bytes: Buffer }
+  | { readonly kind: 'oversize' }
+  | { readonly kind: 'cut' };
+
 /** What an authenticated request brought. */
 export interface Brought {
-  readonly body: Body;
+  readonly body: BroughtBody;
   readonly header: Header;
   /** When it came, in monotonic milliseconds. */
   readonly now: number;

@@ -1,7 +1,7 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import type { Dialect } from '../../daemon/intake/tool-call.ts';
-import { answer, recognise, type ToolDecision } from '../../daemon/intake/tool-hooks.ts';
+import type { Dialect } from '../../daemon/alerts/tool-call.ts';
+import { answer, recognise, type ToolDecision } from '../../daemon/alerts/tool-hooks.ts';
 import { QUESTIONS } from './tool-questions.ts';
 
 const REASON = 'An agent deletes a bucket.';

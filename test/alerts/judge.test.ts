@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'vitest';
+import { Judge, type JudgedSource, type Judgement } from '../../daemon/alerts/judge.ts';
 import type { Body } from '../../daemon/intake/body.ts';
-import { Judge, type JudgedSource, type Judgement } from '../../daemon/intake/judge.ts';
-import { detector, prometheus, sample, sampleJson } from './helpers.ts';
+import { detector, prometheus, sample, sampleJson } from '../intake/helpers.ts';
 
 const judge = (source: JudgedSource, body: Body): Judgement =>
   new Judge({ rules: [], agents: [] }, [source]).judge(source, {

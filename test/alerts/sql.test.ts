@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import { statementsOf } from '../../daemon/intake/sql.ts';
+import { statementsOf } from '../../daemon/alerts/sql.ts';
 
 const codes = (sql: string) => statementsOf(sql).map(({ code }) => code);
 const runs = { seed: 20260425, numRuns: 500 };

@@ -1,8 +1,8 @@
 import { describe, expect, test } from 'vitest';
-import type { Deed, Subject } from '../../daemon/intake/deed.ts';
-import { deedsIn } from '../../daemon/intake/deeds.ts';
-import type { JsonObject } from '../../daemon/intake/format.ts';
-import { sampleJson } from './helpers.ts';
+import type { Deed, Subject } from '../../daemon/alerts/deed.ts';
+import { deedsIn } from '../../daemon/alerts/deeds.ts';
+import type { JsonObject } from '../../daemon/alerts/format.ts';
+import { sampleJson } from '../intake/helpers.ts';
 
 const found = (on: Subject, alert: JsonObject): readonly Deed[] =>
   deedsIn(alert).deeds.filter((deed) => deed.on === on);

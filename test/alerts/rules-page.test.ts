@@ -1,10 +1,10 @@
 import { readFileSync } from 'node:fs';
 import { expect, test } from 'vitest';
 import { parse } from 'yaml';
+import { PACK } from '../../daemon/alerts/pack.ts';
+import type { PackRule } from '../../daemon/alerts/pack-words.ts';
+import { rulesOfAll } from '../../daemon/alerts/rule-set.ts';
 import { configSchema, FORMATS, RULE_SUBJECTS } from '../../daemon/config/schema.ts';
-import { PACK } from '../../daemon/intake/pack.ts';
-import type { PackRule } from '../../daemon/intake/pack-words.ts';
-import { rulesOfAll } from '../../daemon/intake/rule-set.ts';
 
 const file = new URL('../../docs/alert-rules.md', import.meta.url);
 const page = readFileSync(file, 'utf8');

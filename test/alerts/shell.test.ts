@@ -1,8 +1,8 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import { EffortSpent } from '../../daemon/intake/effort.ts';
-import { readShell } from '../../daemon/intake/shell.ts';
-import { quoted, told } from '../../daemon/intake/shell-programs.ts';
+import { EffortSpent } from '../../daemon/alerts/effort.ts';
+import { readShell } from '../../daemon/alerts/shell.ts';
+import { quoted, told } from '../../daemon/alerts/shell-programs.ts';
 
 const runs = { seed: 20260425, numRuns: 500 };
 const words = (line: string) =>

@@ -1,10 +1,10 @@
 import { describe, expect, test } from 'vitest';
+import { deedsIn } from '../../daemon/alerts/deeds.ts';
+import { Effort } from '../../daemon/alerts/effort.ts';
+import type { JsonObject } from '../../daemon/alerts/format.ts';
+import { PACK } from '../../daemon/alerts/pack.ts';
+import { rulesOfAll } from '../../daemon/alerts/rule-set.ts';
 import { configSchema } from '../../daemon/config/schema.ts';
-import { deedsIn } from '../../daemon/intake/deeds.ts';
-import { Effort } from '../../daemon/intake/effort.ts';
-import type { JsonObject } from '../../daemon/intake/format.ts';
-import { PACK } from '../../daemon/intake/pack.ts';
-import { rulesOfAll } from '../../daemon/intake/rule-set.ts';
 import { FIXTURES } from './pack/index.ts';
 
 const RULES = new Map(rulesOfAll([]).map((ready) => [ready.rule.id, ready]));

@@ -2,7 +2,7 @@ import { setFlagsFromString } from 'node:v8';
 import { runInNewContext } from 'node:vm';
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import { Rates } from '../../daemon/intake/rates.ts';
+import { Rates } from '../../daemon/alerts/rates.ts';
 
 /** Moments in milliseconds, not going back. */
 const moments = (longest: number) =>

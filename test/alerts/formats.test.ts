@@ -1,8 +1,8 @@
 import { describe, expect, test } from 'vitest';
+import type { JsonObject, Reading } from '../../daemon/alerts/format.ts';
+import { FORMATS } from '../../daemon/alerts/formats.ts';
 import type { AlertSource } from '../../daemon/config/schema.ts';
-import type { JsonObject, Reading } from '../../daemon/intake/format.ts';
-import { FORMATS } from '../../daemon/intake/formats.ts';
-import { sampleJson } from './helpers.ts';
+import { sampleJson } from '../intake/helpers.ts';
 
 type Name = AlertSource['format'];
 type Sent = Readonly<Record<string, string>>;

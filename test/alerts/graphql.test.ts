@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
-import { mutationFields } from '../../daemon/intake/graphql.ts';
+import { mutationFields } from '../../daemon/alerts/graphql.ts';
 
 test.each([
   ['mutation { volumeDelete(id: 1) }', ['volumeDelete']],
