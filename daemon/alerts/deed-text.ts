@@ -21,18 +21,20 @@ const SQL_KEYS = new Set(['commandtext', 'dbstatement', 'querytext', 'query', 's
 /** pgaudit writes `AUDIT: SESSION,1,1,DDL,DROP TABLE,,,"drop table x",<none>` into the server's log. */
 const PGAUDIT = /AUDIT: (?:SESSION|OBJECT),\d*,\d*,[A-Z]+,[^,]*,[^,]*,[^,]*,("(?:[^"]|"")*"|[^,]*)/;
 
-/** Whether what stands under `key` is told to a shell, whatever else the object is. */
-export function isCommandKey(key: string): boolean {
-  return COMMAND_KEYS.has(plain(key));
+/** Whether `item`, which stands under `key`, is taken for a command wherever it is found. */
+export function isForShell(key: string, item: unknown): boolean {
+  const plain = plainKey(key);
+  if (Array.isArray(item)) return COMMAND_KEYS.has(plain) || ARGUMENT_KEYS.has(plain);
+  return typeof item === 'string' && COMMAND_KEYS.has(plain);
 }
 
-function plain(key: string): string {
+function plainKey(key: string): string {
   return key.toLowerCase().replaceAll(/[_-]/g, '');
 }
 
 /** Commands and statements of SQL that stand in an object under one of the keys systems use for them. */
 export const texts: Recogniser = (value) => {
-  const entries = Object.entries(value).map(([key, item]) => [plain(key), item] as const);
+  const entries = Object.entries(value).map(([key, item]) => [plainKey(key), item] as const);
   const args = entries.flatMap(([key, item]) => (ARGUMENT_KEYS.has(key) && Array.isArray(item) ? wordsOf(item) : []));
   const commands = entries.flatMap(([key, item]) => (COMMAND_KEYS.has(key) ? [commandOf(item, args)] : []));
   if (commands.length === 0 && args.length > 0) commands.push(quoted(args));

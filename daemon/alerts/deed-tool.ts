@@ -1,5 +1,5 @@
 import { type Deed, NOTHING, type Recogniser, text } from './deed.ts';
-import { isCommandKey, spoken } from './deed-text.ts';
+import { isForShell, spoken } from './deed-text.ts';
 import { isObject, type JsonObject } from './format.ts';
 
 /**
@@ -91,5 +91,6 @@ function textsIn(value: unknown, depth: number): readonly string[] {
     return value.flatMap((item) => textsIn(item, depth + 1));
   }
   if (!isObject(value)) return [];
-  return Object.entries(value).flatMap(([key, item]) => (isCommandKey(key) ? [] : textsIn(item, depth + 1)));
+  // Those under the keys of commands are found by themselves when the walk comes to them.
+  return Object.entries(value).flatMap(([key, item]) => (isForShell(key, item) ? [] : textsIn(item, depth + 1)));
 }

@@ -91,6 +91,12 @@ describe('by rate', () => {
     expect(judge({ ...both, index: 5 }).trip).toBe(true);
   });
 
+  test('one command counts once, whatever it starts', () => {
+    const judge = bench([{ id: 'host.kubectl.some', rate: { count: 2, within: '1m' } }]);
+    expect(judge({ command: 'kubectl delete pod a; kubectl delete pod b' }).trip).toBe(false);
+    expect(judge({ command: 'kubectl delete pod c' }).trip).toBe(true);
+  });
+
   test('commands count for whoever the alert around them names', () => {
     const judge = bench();
     const call = (session_id: string) => ({
