@@ -71,5 +71,5 @@ function decoded(path: string): string {
 /** The mutation may stand by itself, in a form or in JSON, where its quotes are escaped. */
 function operationsOf(data: string): readonly string[] {
   const from = /\bmutation\b/.exec(data)?.index;
-  return from === undefined ? [] : mutationFields(data.slice(from).replaceAll('\\"', '"').replaceAll('␣', ' '));
+  return from === undefined ? [] : mutationFields(data.slice(from).replaceAll('\\"', '"'));
 }

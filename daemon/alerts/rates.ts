@@ -44,7 +44,7 @@ export class Rates {
     // Newest last, so that the first is the one to forget.
     this.#moments.delete(key);
     this.#moments.set(key, moments);
-    if (this.#moments.size > MAX_KEYS) this.#forgetOldest();
+    if (this.#moments.size > MAX_KEYS) this.#moments.delete(this.#moments.keys().next().value ?? '');
     const half = now < this.#contextUntil;
     const reached = limits.find(({ count, withinMs }) => {
       const limit = half ? Math.ceil(count / 2) : count;
@@ -53,14 +53,6 @@ export class Rates {
     if (reached === undefined) return undefined;
     const { count, withinMs } = reached;
     return `${half ? Math.ceil(count / 2) : count} within ${withinMs / 1000} s`;
-  }
-
-  #forgetOldest(): void {
-    for (const key of this.#moments.keys()) {
-      if (key === 'all') continue;
-      this.#moments.delete(key);
-      return;
-    }
   }
 }
 

@@ -23,7 +23,7 @@ const HARMLESS = words(`
   add-content set-content git`);
 /** Programs whose arguments are, somewhere, another program with arguments, or a command line in one word. */
 const STARTERS = words(`
-  ! { case elif else function if then while until do find time ash bash builtin bundle bunx busybox chroot chronic cmd command coproc dash doas
+  case find function time ash bash builtin bundle bunx busybox chroot chronic cmd command coproc dash doas
   docker doppler dotenv env eval exec fish flock fly flyctl gcloud heroku incus infisical ionice kubectl k8s ksh
   lxc mosh nerdctl nice nohup npm npx nsenter oc op parallel pipenv pnpm podman poetry powershell pwsh railway
   runuser screen script setsid sh ssh sshpass stdbuf strace su sudo systemd-run timeout tmux toolbox trap tsh unshare uv uvx vagrant
@@ -41,6 +41,8 @@ const TEXT_OPTION_WITH = /^--?(?:command|execute|query|eval|sql|statement|query-
 
 /** The same without a blank, as in mysql -e"drop …". */
 const TEXT_OPTION_JOINED = /^-[a-zA-Z](\S*\s.*)$/s;
+/** Words of the shell that a program follows. */
+const RESERVED = words('! { do elif else if then until while');
 /** What closes a group of programs, whose output goes on together. */
 const GROUP_ENDS = words(') } done fi esac');
 /** Programs that take away files, whose paths are made whole with where the line went before. */
@@ -105,8 +107,10 @@ class Teller {
   }
 
   /** Returns what the program prints, as far as that is known. */
-  #program({ words: all, input }: Program, piped: string, backslash: Backslash, depth: number): string {
+  #program({ words: line, input }: Program, piped: string, backslash: Backslash, depth: number): string {
     const given = [piped, input].filter((part) => part !== '').join('\n');
+    const from = line.findIndex((word) => !RESERVED.has(word));
+    const all = line.slice(Math.max(from, 0));
     const name = bare(all[0] ?? '');
     if (GROUP_ENDS.has(name)) return given;
     if (name === 'cd' || name === 'pushd') this.#folder = all[1] ?? '~';

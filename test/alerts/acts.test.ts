@@ -94,6 +94,10 @@ describe('by rate', () => {
   test('one command counts once, whatever it starts', () => {
     const judge = bench([{ id: 'host.kubectl.some', rate: { count: 2, within: '1m' } }]);
     expect(judge({ command: 'kubectl delete pod a; kubectl delete pod b' }).trip).toBe(false);
+    const both = { command: 'kubectl delete pod a', more: { command: 'kubectl delete pod b' } };
+    expect(
+      bench([{ id: 'host.kubectl.some', rate: { count: 2, within: '1m' } }])({ tool: 'x', input: both }).trip,
+    ).toBe(false);
     expect(judge({ command: 'kubectl delete pod c' }).trip).toBe(true);
   });
 

@@ -58,6 +58,8 @@ describe('a limit is reached exactly when there are that many', () => {
     for (let index = 1; index < 50; index++) expect(rates.count('r', `agent ${index}`, index)).toBeUndefined();
     expect(rates.count('r', 'agent 50', 50)).toBe('50 within 600 s');
     expect(new Rates().count('r', 'a', 0)).toBeUndefined();
+    const own = { count: 1000, withinMs: 1000, key: 'k' };
+    expect(rates.count('own', 'a', 51, own)).toBe('50 within 600 s');
   });
 
   test('the same name counts over all rules that share the limit; a rule with its own does not touch it', () => {

@@ -94,6 +94,7 @@ test('whatever is typed has an answer', () => {
 
 test('what nobody types is given up, in time', () => {
   expect(() => told(`A=${'x'.repeat(10_000)}; ${'$A'.repeat(10_000)}`)).toThrow(EffortSpent);
+  expect(() => readShell(`A=${'x'.repeat(1000)}; ${'$A'.repeat(1000)}`, 'posix')).toThrow(EffortSpent);
   expect(() => told('a;'.repeat(6000))).toThrow(EffortSpent);
   expect(() => told('x '.repeat(30_000))).toThrow(EffortSpent);
 });
@@ -108,6 +109,8 @@ describe('programs that a line starts', () => {
     ['bash -c "bash -c \'rm x\'"', 'rm x'],
     ['cd /a/b; rm ../c', 'rm /a/c'],
     ['echo x | xargs rm', 'rm x'],
+    ['(echo x; sleep 1) | xargs rm', 'rm x'],
+    ['{ echo x; } | xargs rm', 'rm x'],
     ['echo "rm x" | sudo bash', 'rm x'],
     ['find /a | xargs -n 1 rm -f', 'find /a -exec rm -f'],
     ['f() { rm x; }', 'rm x'],
