@@ -108,11 +108,10 @@ function sha256(bytes: Buffer): Buffer {
  * only a sign of life must be a new one.
  */
 export function recorded(delivery: Delivery, key: string | undefined, seen: Seen): Delivery {
-  // What failed is sent again, and then has to count as if it had never come.
-  if (key === undefined || delivery.outcome === 'failed') return delivery;
-  const firstSeenWall = seen.seen(key);
+  const firstSeenWall = key === undefined ? undefined : seen.seen(key);
   if (firstSeenWall === undefined) {
-    seen.note(key, delivery.wall);
+    // What failed is sent again, and then has to count as if it had never come.
+    if (key !== undefined && delivery.outcome !== 'failed') seen.note(key, delivery.wall);
     return delivery;
   }
   const repeated = { ...delivery, replay: true, firstSeenWall };

@@ -179,6 +179,15 @@ describe('what is sent again', () => {
     expect(delivery.replay).toBeUndefined();
   });
 
+  test('while the gate does not answer it is a repetition still: nobody seems alive by it', async () => {
+    const { port, gate, delivered } = await start();
+    await post(port, '/alerts/github', hub(destructive), destructive);
+    await delivered();
+    gate.failure = new Error('gone');
+    expect(await post(port, '/alerts/github', hub(destructive), destructive)).toMatchObject({ status: 503 });
+    expect(await delivered()).toMatchObject({ outcome: 'failed', replay: true });
+  });
+
   test('a refused request is remembered by nobody', async () => {
     const { port, delivered } = await start();
     expect(await post(port, '/heartbeat/github', hub('x'), harmless)).toMatchObject({ status: 401 });
