@@ -25,8 +25,8 @@ export interface Brought {
   readonly header: Header;
   /** When it came, in monotonic milliseconds. */
   readonly now: number;
-  /** True when this very body came before: it trips all the same, but is not counted again. */
-  readonly repeated: boolean;
+  /** Whether this very body came before: it trips all the same, but is not counted again. Asked only where something is counted. */
+  repeated(): boolean;
 }
 
 export type JudgedSource = Pick<AlertSource, 'name' | 'format' | 'rules' | 'unknown'>;
@@ -58,7 +58,8 @@ export class Judge {
   }
 
   /** Answers for every request. */
-  judge(source: JudgedSource, { body, header, now, repeated }: Brought): Judgement {
+  judge(source: JudgedSource, brought: Brought): Judgement {
+    const { body, header } = brought;
     // No rule can be asked about what is not read, and whoever pads a field must not be able to hide an alert.
     if (body.kind === 'oversize')
       return { trip: true, reason: 'An authenticated alert is larger than intake.maxBody.' };
@@ -70,7 +71,7 @@ export class Judge {
       for (const alert of reading.alerts) {
         const { deeds, unseen } = deedsIn(alert);
         unknown ??= unseen;
-        const found = this.#match(this.rulesFor(source), deeds, effort, repeated ? undefined : now);
+        const found = this.#match(this.rulesFor(source), deeds, effort, brought);
         if (found?.trip === true) return found;
         near ??= found?.why;
       }
@@ -84,12 +85,11 @@ export class Judge {
     return { trip: false, why: near ?? 'No rule matched.' };
   }
 
-  /** `now` is undefined when nothing is to be counted. */
   #match(
     rules: readonly ReadyRule[],
     deeds: readonly Deed[],
     effort: Effort,
-    now: number | undefined,
+    { now, repeated }: Pick<Brought, 'now' | 'repeated'>,
   ): Judgement | undefined {
     let near: Judgement | undefined;
     const about = bySubject(deeds);
@@ -109,7 +109,7 @@ export class Judge {
         counted.add(origin);
         const tried = isAgent ? ' It was refused, but an agent tried.' : '';
         if (act === 'trip') return { trip: true, rule: id, reason: `${reason}${tried}` };
-        if (now === undefined) continue;
+        if (repeated()) continue;
         if (act === 'context') this.#rates.context(now);
         else if (ready.rate !== undefined || !rated.has(origin)) {
           if (ready.rate === undefined) rated.add(origin);

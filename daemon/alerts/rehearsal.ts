@@ -42,7 +42,7 @@ export function rehearse(judge: Judge, sources: readonly JudgedSource[]): void {
       for (const bytes of ALERTS)
         judge.judge(
           { ...source, format: 'json' },
-          { body: { kind: 'whole', bytes }, header: () => undefined, now: 0, repeated: true },
+          { body: { kind: 'whole', bytes }, header: () => undefined, now: 0, repeated: () => true },
         );
   }
 }

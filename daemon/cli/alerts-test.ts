@@ -39,7 +39,7 @@ export async function testAlert(args: Arguments, context: Context): Promise<numb
     body,
     header: (wanted) => soleHeader(headers, wanted),
     now: context.clock.monotonic(),
-    repeated: false,
+    repeated: () => false,
   });
   const { judgement } = explanation;
   if (args.json) context.out(`${JSON.stringify({ source: name, packVersion: PACK_VERSION, ...explanation })}\n`);

@@ -186,9 +186,11 @@ export class Receiver {
   }
 
   #judgement(arrival: Arrival, { source, body, trace }: Admitted): Judgement {
+    const repeated = () => {
+      const key = trace.key();
+      return key !== undefined && this.#ports.seen?.seen(key) !== undefined;
+    };
     const header = (name: string) => soleHeader(arrival.rawHeaders, name);
-    const key = trace.key();
-    const repeated = key !== undefined && this.#ports.seen?.seen(key) !== undefined;
     return this.#judge.judge(source, { body, header, now: arrival.at, repeated });
   }
 

@@ -12,7 +12,7 @@ const bench = (rules: readonly SharedRule[] = [], agents: readonly string[] = []
       body: { kind: 'whole', bytes },
       header: () => undefined,
       now,
-      repeated,
+      repeated: () => repeated,
     });
   };
 };

@@ -8,7 +8,7 @@ const judge = (source: JudgedSource, body: Body): Judgement =>
     body,
     header: () => undefined,
     now: 0,
-    repeated: false,
+    repeated: () => false,
   });
 
 const whole = (body: string | Buffer): Body => {

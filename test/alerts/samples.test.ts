@@ -35,7 +35,7 @@ function judged(row: Row, format = row.format, unknown: JudgedSource['unknown'] 
   const bytes = bytesOf(row);
   now += FORGOTTEN_MS;
   const body = { kind: 'whole', bytes, size: bytes.length } as const;
-  return judge.judge(source, { body, header: headerOf(row), now, repeated: false });
+  return judge.judge(source, { body, header: headerOf(row), now, repeated: () => false });
 }
 
 /** The outcome in the words of the table; what is not wrong now, and what no rule is about, is told in its own. */
