@@ -310,8 +310,8 @@ const rates = Object.entries(measured).flatMap(([name, { perSecond }]) =>
   perSecond === undefined ? [] : [`${name}: at least ${Math.round(perSecond)} refused requests a second`],
 );
 const memory = Object.entries(measured).map(([name, one]) => `${name} ${one.memory.toFixed(0)}`);
-const text = `# How fast an alert isolates
-
+const TITLE = '## How fast an alert isolates\n';
+const text = `${TITLE}
 Written by \`npm run bench:alerts\`. ${cpus().length} cores (${cpus()[0]?.model ?? 'unknown'}), Node ${process.versions.node}. A signed alert over a
 new connection; intake, gate and simulated board in processes of their own on one core, the sender, the strangers and the sync on the other;
 milliseconds. In the first row of each is the sender's own time too, and that of the board to show it. Goals: idle median 1 ms and 99th percentile 5 ms; flooded, with a sync on the other core, 99th percentile 10 ms. The relay itself takes about 5 ms more.
@@ -327,7 +327,10 @@ ${FLOODERS} strangers post at once, each as fast as it is refused; ${rates.join(
 if (values.print) process.stdout.write(text);
 else {
   const docs = new URL('../docs/', import.meta.url);
-  writeFileSync(new URL('benchmarks-alerts.md', docs), text);
+  const page = new URL('benchmarks.md', docs);
+  const [before = '', after = ''] = readFileSync(page, 'utf8').split(TITLE);
+  const next = after.indexOf('\n## ');
+  writeFileSync(page, `${before.trimEnd()}\n\n${text}${next < 0 ? '' : after.slice(next)}`);
   const series = Object.entries(measured).map(([name, { times }]) => ({ name, values: times.map(({ off }) => off) }));
   writeFileSync(new URL('benchmarks-alerts.svg', docs), histogram(series));
 }

@@ -17,6 +17,8 @@ import { authenticatorOf, decoyOf } from './schemes.ts';
 
 /** A signed body is hashed up to this many times `maxBody` before it is given up. */
 const HASH_FACTOR = 4;
+/** As long as a reason may be for the gate and the ledger, with what is said beside it. */
+const MAX_REASON = 400;
 const NOTHING = Buffer.alloc(0);
 
 /** One request whose head has arrived. */
@@ -204,12 +206,11 @@ export class Receiver {
     return { status: 202, body: { tripped: false }, delivery, trace: admitted.trace };
   }
 
-  async #trip(
-    arrival: Arrival,
-    admitted: Admitted,
-    { reason, rule }: Extract<Judgement, { trip: true }>,
-  ): Promise<Answer> {
+  async #trip(arrival: Arrival, admitted: Admitted, judgement: Extract<Judgement, { trip: true }>): Promise<Answer> {
     const { source, trace } = admitted;
+    const { rule } = judgement;
+    // The gate cuts off who breaks its schema, and would never hear of the trip.
+    const reason = judgement.reason.slice(0, MAX_REASON);
     const cause: Cause = { kind: 'alert', reason, source: source.name, ...(rule !== undefined && { rule }) };
     let tripped: Awaited<ReturnType<GatePort['trip']>>;
     try {
