@@ -251,12 +251,14 @@ sources:
 
 # intake:
 #   sources:
+#     # The shipped rules find destructive acts; a label airgap_action: drop on an alert of yours trips as well (docs/alert-rules.md).
 #     - name: alertmanager
 #       format: alertmanager
 #       auth: { scheme: bearer, secrets: [{ file: alertmanager.token }] }
 #       heartbeat: { every: 5m }
-#       rules:
-#         - id: agent-destructive
-#           reason: An agent destroys things.
-#           when: { path: [labels, alertname], op: eq, value: AgentDestructive }
+#     # Coding agents ask at /tools/agents before they act (docs/integrations/agent-hooks.md).
+#     - name: agents
+#       format: tool-hook
+#       auth: { scheme: bearer, secrets: [{ file: agents.token }] }
+#       heartbeat: none
 `;
