@@ -63,14 +63,15 @@ describe.each(DRIVERS)('%s', (driver) => {
       return { ms: to - from, from, to };
     });
     socket.destroy();
-    // One may meet a collection of garbage, or the one virtual processor at something else.
+    // By the wall clock the machine, or what else is on it, may keep one waiting.
+    const tolerated = CLOCK === 'instructions' ? 0 : Math.max(1, Math.floor(results.times.length / 50));
     const late = results.times.filter((ms) => ms >= TRIP_MS).length;
     row(
       `${driver}: trip written to the gate's socket`,
       `both relays off within ${TRIP_MS} ms`,
       `${measured(results)}; ${late} later`,
     );
-    expect(late).toBeLessThanOrEqual(Math.max(1, Math.floor(results.times.length / 50)));
+    expect(late).toBeLessThanOrEqual(tolerated);
     expect(spread(results.times).worst).toBeLessThan(10 * TRIP_MS);
   });
 
