@@ -173,6 +173,7 @@ describe.each(PAGES)('%s', (page) => {
   test('what it says of bodies is what its configuration makes of them', () => {
     const all = claims(text);
     expect(all.length).toBeGreaterThan(0);
+    expect(all.filter(({ format }) => format === undefined)).toHaveLength(text.split('\nSent to it, ').length - 1);
     const judged = ours(page)
       .map(load)
       .flatMap((intake) => {
