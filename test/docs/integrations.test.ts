@@ -5,14 +5,14 @@ import { fileURLToPath } from 'node:url';
 import { runInNewContext } from 'node:vm';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { parse } from 'yaml';
+import { Judge } from '../../daemon/alerts/judge.ts';
+import { alertRuleFault } from '../../daemon/alerts/rule-set.ts';
 import { readConfig } from '../../daemon/config/read.ts';
 import { type AlertSource, type Config, configSchema, FORMATS } from '../../daemon/config/schema.ts';
-import { Judge } from '../../daemon/intake/judge.ts';
-import { alertRuleFault } from '../../daemon/intake/rule-set.ts';
 import { secretFault } from '../../daemon/intake/schemes.ts';
+import { ROWS } from '../alerts/samples/expected.ts';
 import { SOUND } from '../config/samples.ts';
 import { sampleJson } from '../intake/helpers.ts';
-import { ROWS } from '../intake/samples/expected.ts';
 
 /** docs/integrations/ is pasted from, at night: what it shows is what the box takes. */
 const FOLDER = fileURLToPath(new URL('../../docs/integrations/', import.meta.url));
@@ -187,10 +187,10 @@ describe.each(PAGES)('%s', (page) => {
       // What the judge has counted, it has forgotten by then.
       now += 7 * 24 * 3600 * 1000;
       const judgement = by.judge.judge(by.source, {
-        body: { kind: 'whole', bytes: body, size: body.length },
+        body: { kind: 'whole', bytes: body },
         header: (name) => header[name],
         now,
-        repeated: false,
+        repeated: () => false,
       });
       const rule = judgement.trip ? judgement.rule : undefined;
       expect([told, judgement.trip, rule], JSON.stringify(judgement)).toEqual([told, says.trip, says.rule]);
