@@ -76,10 +76,10 @@ function isForText(name: string): boolean {
   return TEXT_TOOLS.has(name.toLowerCase().replaceAll(/[_-]/g, ''));
 }
 
-/** Whether `input`, which stands in `value`, is what a tool for text is given: words about acts, and no act. */
-export function isText(value: JsonObject, input: unknown): boolean {
-  const call = callOf(value);
-  return call.name !== undefined && call.input === input && isForText(call.name);
+/** Of the call of a tool for text what the tool is given: words about acts, and no act. Undefined for anything else. */
+export function textInput(value: JsonObject): unknown {
+  const { name, input } = callOf(value);
+  return name !== undefined && isForText(name) ? input : undefined;
 }
 
 /** All texts of the arguments but those that are told to a shell by what they are called (deed-text.ts). */

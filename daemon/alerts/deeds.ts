@@ -13,7 +13,7 @@ import { kubernetes } from './deed-kubernetes.ts';
 import { mark } from './deed-mark.ts';
 import { platform } from './deed-platform.ts';
 import { texts } from './deed-text.ts';
-import { isText, tool } from './deed-tool.ts';
+import { textInput, tool } from './deed-tool.ts';
 import { withoutDots } from './dotted.ts';
 import { EffortSpent } from './effort.ts';
 import { isObject, type JsonObject } from './format.ts';
@@ -103,8 +103,9 @@ export function deedsIn(alert: JsonObject): Seen {
       for (const one of found) if (one.by !== undefined || one.agent === true) here = { ...here, ...doerOf(one) };
       for (const one of found)
         deeds.push({ ...here, ...one, ...(doer.origin !== undefined && { origin: doer.origin }) });
+      const words = textInput(whole);
       for (const item of Object.values(whole))
-        if (isWorthIt(item) && !isText(whole, item)) steps.push({ value: item, depth: depth + 1, nested, doer: here });
+        if (isWorthIt(item) && item !== words) steps.push({ value: item, depth: depth + 1, nested, doer: here });
     }
   }
   return { deeds, ...(unseen !== undefined && { unseen }) };

@@ -1,6 +1,6 @@
 import { readFile } from 'node:fs/promises';
 import { type Explanation, explain } from '../alerts/explain.ts';
-import { Judge } from '../alerts/judge.ts';
+import { type BroughtBody, Judge } from '../alerts/judge.ts';
 import { PACK_VERSION } from '../alerts/pack.ts';
 import { rulesOfAll } from '../alerts/rule-set.ts';
 import { PortcullisError, reasonOf } from '../base/errors.ts';
@@ -31,10 +31,7 @@ export async function testAlert(args: Arguments, context: Context): Promise<numb
       throw new PortcullisError('usage.wrong', `--header takes NAME: VALUE, not ${JSON.stringify(header)}.`);
     return [header.slice(0, colon).trim(), header.slice(colon + 1).trim()];
   });
-  const body =
-    bytes.length > intake.maxBody
-      ? ({ kind: 'oversize', complete: true, size: bytes.length } as const)
-      : ({ kind: 'whole', bytes, size: bytes.length } as const);
+  const body: BroughtBody = bytes.length > intake.maxBody ? { kind: 'oversize' } : { kind: 'whole', bytes };
   const explanation = explain(new Judge(intake, intake.sources), source, {
     body,
     header: (wanted) => soleHeader(headers, wanted),

@@ -468,6 +468,19 @@ test('an alert that tells of too much is not taken for harmless', () => {
   expect(deedsIn(alert).unseen).toMatch(/more than/);
 });
 
+test('a command longer than anybody types hides nothing that stands beside it, and is not taken for harmless', () => {
+  const alert = {
+    eventSource: 'rds.amazonaws.com',
+    eventName: 'X',
+    command: 'a'.repeat((4 << 20) + 1),
+    tool: 'Bash',
+    input: {},
+  };
+  const { deeds, unseen } = deedsIn(alert);
+  expect(unseen).toMatch(/longer than anybody types/);
+  expect(deeds.map(({ on }) => on).sort()).toEqual(['alert', 'aws', 'tool']);
+});
+
 test('what is found before it becomes too much is judged all the same', () => {
   const query = `mutation { volumeDelete ${Array.from({ length: 12_000 }, (_, index) => `a${index}`).join(' ')} }`;
   const { deeds, unseen } = deedsIn({ query });

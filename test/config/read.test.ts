@@ -2,6 +2,7 @@ import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
+import { alertRuleFault } from '../../daemon/alerts/rule-set.ts';
 import type { NetworkFacts } from '../../daemon/config/board-rules.ts';
 import { formatFaults } from '../../daemon/config/fault.ts';
 import { compileGate } from '../../daemon/config/gate.ts';
@@ -914,6 +915,32 @@ describe('readConfig, looking around', () => {
     expect(faultsOf(text, around({ TOKEN: 'hunter2' }))).toEqual([
       '33 intake.sources[0].auth.secrets[0]: found environment variable ABSENT, which is not set; accepted is a secret this user may read',
       '34 intake.sources[0].auth.secrets[1]: found a secret that is short for bearer; accepted is one generated from 32 random bytes',
+    ]);
+  });
+
+  it('tells rules for all sources that are neither shipped nor whole, named twice, or no regular expression', () => {
+    const text = sound.replace(
+      'intake:\n',
+      `intake:
+  rules:
+    - {id: aws.cfn, act: rate}
+    - {id: no.such, act: "off"}
+    - {id: ours, reason: Ours}
+    - {id: ours, reason: Ours, when: {path: [a], op: exists}}
+`,
+    );
+    expect(faultsOf(text, { ...strong, alertRuleFault })).toEqual([
+      '29 intake.rules[1]: found a rule no.such that is off, and that no shipped rule is called; accepted is the name of a shipped rule, or a rule of your own with reason and when',
+      '30 intake.rules[2]: found a rule ours that is not shipped and does not say when; accepted is the name of a shipped rule, or a rule of your own with reason and when',
+      '31 intake.rules[3].id: found "ours", which is intake.rules[2].id already; accepted is a name that no other in the list has',
+    ]);
+    const pattern = sound.replace('op: eq\n                value: MassDelete', "op: re2\n                value: '(a'");
+    expect(faultsOf(pattern)).toEqual([
+      '41 intake.sources[0].rules[0].when.all[0].value: found "(a"; accepted is a regular expression of RE2 (error parsing regexp: missing closing ): `(a`)',
+    ]);
+    const agents = sound.replace('intake:\n', 'intake:\n  agents: ["*"]\n');
+    expect(faultsOf(agents)).toEqual([
+      expect.stringContaining('27 intake.agents[0]: found "*"; accepted is a regular'),
     ]);
   });
 

@@ -23,6 +23,7 @@ async function start(windows: readonly Record<string, unknown>[], heartbeat: Rec
     alerts: [
       { name: 'alertmanager', format: 'alertmanager', auth, rules, heartbeat },
       { name: 'spare', format: 'json', auth },
+      { name: 'agents', format: 'tool-hook', auth, heartbeat: 'none' },
     ],
   });
   await appliance.start();
@@ -92,7 +93,9 @@ it('what arrives is in the ledger, the command line, the metrics and the API, wi
   expect(status.keeper.alertSources).toMatchObject([
     { name: 'alertmanager', state: 'alive', lastHeardWall: expect.any(Number) },
     { name: 'spare', state: 'unwatched' },
+    { name: 'agents', state: 'unwatched' },
   ]);
+  expect(status.keeper.attention).toContain('Nobody would notice the silence of spare: no `heartbeat` is configured.');
 }, 60_000);
 
 it('silence blocks connecting, over a restart too; refused requests do not end it, an alert that matches nothing does', async () => {
@@ -112,7 +115,7 @@ it('silence blocks connecting, over a restart too; refused requests do not end i
     (await appliance.status())?.gate?.view.link === 'isolated' ? true : undefined,
   );
   expect(await appliance.status()).toMatchObject({
-    alertSources: [{ state: 'silent', blocks: true }, { state: 'unwatched' }],
+    alertSources: [{ state: 'silent', blocks: true }, { state: 'unwatched' }, { state: 'unwatched' }],
     attention: [expect.stringContaining('alertmanager is silent, never heard'), expect.stringContaining('spare')],
   });
   expect((await appliance.cli('status')).out).toContain('SILENT, blocks');

@@ -4,13 +4,14 @@ import { Worker } from 'node:worker_threads';
 import { afterEach, describe, expect, test } from 'vitest';
 import { systemClock } from '../../daemon/base/clock.ts';
 import { silentLog } from '../../daemon/base/log.ts';
-import { delivery as deliveryShape } from '../../daemon/base/protocol.ts';
+import { delivery as deliveryShape, tripRequest } from '../../daemon/base/protocol.ts';
 import { Secret } from '../../daemon/base/secret.ts';
 import { createIntake } from '../../daemon/intake/intake.ts';
 import {
   authorized,
   type Bench,
   bench,
+  detector,
   FakeGate,
   type Headers,
   head,
@@ -531,17 +532,47 @@ describe('starting and stopping', () => {
     await new Promise((resolve) => taken.close(resolve));
   });
 
+  test('a rule that is neither shipped nor whole keeps intake from being made, and is named', () => {
+    expect(() => createIntake({ ...ports(), rules: [{ id: 'no.such', act: 'off' }] })).toThrow(
+      expect.objectContaining({ code: 'intake.rule', message: expect.stringContaining('no.such') }),
+    );
+  });
+
   test('a weak secret keeps intake from being made', () => {
     const weak = { ...prometheus, auth: { scheme: 'bearer' as const, secrets: [Secret.fromText('short')] } };
     expect(() => createIntake({ ...ports(), sources: [weak] })).toThrow(/prometheus has 5 characters/);
   });
 
   test('a rehearsal trips nothing and counts nothing', async () => {
-    const { deliveries, gate, rehearse, port } = await start();
+    const often = {
+      id: 'often',
+      on: 'alert' as const,
+      act: 'rate' as const,
+      reason: 'Too much of anything.',
+      when: { path: [], op: 'exists' as const },
+      rate: { count: 2, within: '1d' },
+    };
+    const { deliveries, gate, rehearse, port } = await start({ sources: [{ ...detector, rules: [often] }] });
     for (let times = 0; times < 3; times++) rehearse();
     expect(gate.causes).toEqual([]);
     expect(deliveries).toEqual([]);
-    expect((await post(port, '/alerts/prometheus', authorized, firing)).body).toMatchObject({ tripped: true });
+    const send = (body: string) => post(port, '/alerts/detector', signed(body), body);
+    expect((await send('{"a":1}')).body).toMatchObject({ tripped: false });
+    expect((await send('{"a":2}')).body).toMatchObject({ tripped: true });
+  });
+
+  test('no reason is so long that the gate would cut intake off', async () => {
+    const long = {
+      id: 'long',
+      on: 'alert' as const,
+      act: 'trip' as const,
+      reason: 'x'.repeat(5000),
+      when: { path: [], op: 'exists' as const },
+    };
+    const { gate, port, delivered } = await start({ sources: [{ ...detector, rules: [long] }] });
+    expect((await post(port, '/alerts/detector', signed('{}'), '{}')).body).toMatchObject({ tripped: true });
+    expect(() => tripRequest({ type: 'trip', id: 1, cause: gate.causes[0] })).not.toThrow();
+    expect((await delivered()).detail.length).toBeLessThanOrEqual(500);
   });
 
   test('stop works before start and twice', async () => {
@@ -550,6 +581,21 @@ describe('starting and stopping', () => {
     await intake.start('127.0.0.1', 0);
     await intake.stop();
     await intake.stop();
+  });
+
+  test('stop ends strangers whose turn has not come', async () => {
+    const { port, stop } = await start();
+    const strangers = Array.from({ length: 200 }, () => speak(port, 'POST /alerts/detector HTTP/1.1\r\n'));
+    // The server accepts one a turn, and begins with none while more are at the door.
+    for (let turns = 0; turns < 25; turns++) await new Promise((resolve) => setImmediate(resolve));
+    let ended = 0;
+    for (const { socket } of strangers) socket.on('close', () => ended++);
+    const stopped = stop();
+    // At once, and not when the server loses patience with them.
+    for (let turns = 0; turns < 5000 && ended < strangers.length; turns++)
+      await new Promise((resolve) => setImmediate(resolve));
+    expect(ended).toBe(strangers.length);
+    await stopped;
   });
 
   test('stop ends strangers and answers senders', async () => {
