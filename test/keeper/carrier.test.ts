@@ -61,11 +61,9 @@ describe('the carrier', () => {
     expect(carrier.find()).toEqual({ reading: 'unknown' });
     await until(() => told.length === 1);
     carrier.look(true);
-    let looks = 0;
-    await until(() => {
-      clock.advance(1000);
-      return ++looks === 200;
-    });
+    // Long enough for what is read to be the same.
+    let turns = 0;
+    await until(() => ++turns === 500);
     await set('1\n');
     await until(() => {
       clock.advance(1000);
