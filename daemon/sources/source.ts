@@ -17,6 +17,15 @@ export interface PullContext {
   readonly workdir: string;
   /** Aborted at a trip or when the job ends. */
   readonly signal: AbortSignal;
+  /** Told what is being done and how far it is, as often as there is something to tell. */
+  readonly progress?: (progress: PullProgress) => void;
+}
+
+export interface PullProgress {
+  /** For people, without secrets: `issues of acme/app`. */
+  readonly what: string;
+  readonly done: number;
+  readonly total?: number;
 }
 
 export interface Pulled {
