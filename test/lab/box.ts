@@ -1,4 +1,5 @@
 import { execFile, execFileSync } from 'node:child_process';
+import { randomBytes } from 'node:crypto';
 import { mkdirSync, rmSync, writeFileSync } from 'node:fs';
 import { promisify } from 'node:util';
 import { delay, systemClock } from '../../daemon/base/clock.ts';
@@ -17,6 +18,10 @@ export const DRIVERS = ['gpiochip', 'onoff'] as const;
 export type Driver = (typeof DRIVERS)[number];
 const UNITS = ['gate', 'intake', 'keeper'] as const;
 export type Unit = (typeof UNITS)[number];
+
+/** What the monitoring of this lab signs with. */
+export const ALERT_SECRET = randomBytes(32);
+const ALERT_SECRET_FILE = '/etc/portcullis/alert.secret';
 
 /** How long a finger presses, and stays away after: well over what counts as a press, and as none. */
 const PRESS_MS = 300;
@@ -64,6 +69,18 @@ function configuration(driver: Driver, { heartbeat = true, open = false }: Build
     ],
     vault: { store: { kind: 'directory', path: '/srv/vault' } },
     sources: [{ name: 'documents', kind: 'directory', path: '/srv/documents' }],
+    intake: {
+      sources: [
+        {
+          name: 'siem',
+          format: 'json',
+          auth: { scheme: 'standard-webhooks', secrets: [{ file: ALERT_SECRET_FILE }] },
+          rules: [
+            { id: 'destroy', reason: 'An agent destroys.', when: { path: ['action'], op: 'eq', value: 'destroy' } },
+          ],
+        },
+      ],
+    },
   };
 }
 
@@ -90,6 +107,9 @@ export class Box {
     execFileSync('sh', ['-c', 'rm -rf /var/lib/portcullis/* && mkdir -p /etc/portcullis /srv/documents']);
     writeFileSync('/srv/documents/one', 'one');
     writeFileSync(CONFIG, JSON.stringify(configuration(driver, build)));
+    // Read by root's command line and by intake's own user.
+    writeFileSync(ALERT_SECRET_FILE, `whsec_${ALERT_SECRET.toString('base64')}\n`, { mode: 0o640 });
+    execFileSync('chgrp', ['portcullis-intake', ALERT_SECRET_FILE]);
     const { code, out } = await this.cli(
       'init',
       '--recovery-key',
