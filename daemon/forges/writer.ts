@@ -41,7 +41,10 @@ export interface Existing {
   /** `variableKey` of each. */
   readonly variables: ReadonlySet<string>;
   /** By the number it had where it came from: what was made of it, and which of its comments are there, by mark. */
-  readonly issues: ReadonlyMap<number, { readonly handle: Handle; readonly open: boolean; readonly comments: ReadonlySet<string> }>;
+  readonly issues: ReadonlyMap<
+    number,
+    { readonly handle: Handle; readonly open: boolean; readonly comments: ReadonlySet<string> }
+  >;
 }
 
 export interface NewIssue extends Omit<Issue, 'comments' | 'url' | 'assignees'> {

@@ -88,6 +88,15 @@ export async function updateMirror(mirror: Mirror, address: string, origin: Orig
   );
 }
 
+/** What is wrong with a mirror that nobody is working on, or undefined. */
+export async function faultOf(mirror: Mirror): Promise<string | undefined> {
+  const format = await formatOf(mirror.git, mirror.path);
+  if (format === 'none' || format === 'broken') return 'it is not a git repository any more';
+  await sweep(mirror.path);
+  if ((await looseRefs(mirror.path)).length > 0) await mirror.git([`--git-dir=${mirror.path}`, 'pack-refs', '--all']);
+  return damageOf(mirror, format);
+}
+
 /** Paths of all files below `path`, relative to it, each byte of a name as one latin-1 character. */
 export async function filesBelow(path: string, below = ''): Promise<string[]> {
   const files: string[] = [];

@@ -1,6 +1,7 @@
 import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Clock } from '../base/clock.ts';
+import type { Secret } from '../base/secret.ts';
 import { capture, type Environment, ProgramFailed } from './program.ts';
 
 /**
@@ -17,6 +18,15 @@ export interface GitOptions {
   readonly clock: Clock;
   /** For the host of the origin only; in neither the process list nor a file. */
   readonly credentials?: Credentials | undefined;
+  readonly ssh?: SshAccess | undefined;
+}
+
+/** How ssh proves who is who. Without it: the system's known hosts, and this user's keys. */
+export interface SshAccess {
+  /** File of the private key. */
+  readonly key?: string | undefined;
+  /** File of the hosts' public keys; no other is believed. */
+  readonly knownHosts?: string | undefined;
 }
 
 export interface Credentials {
@@ -60,6 +70,7 @@ const CONFIG = `[protocol]
 	auto = false
 # Five minutes without a byte is a dead server, even one that is busy counting objects: that one sends keep-alives.
 [http]
+	followRedirects = initial
 	lowSpeedLimit = 1
 	lowSpeedTime = 300
 `;
@@ -81,7 +92,7 @@ const PASSED = [
 ];
 
 /** Git with its own configuration file in `directory`. */
-export async function openGit({ directory, environment, signal, clock, credentials }: GitOptions): Promise<Git> {
+export async function openGit({ directory, environment, signal, clock, credentials, ssh }: GitOptions): Promise<Git> {
   const config = join(directory, 'gitconfig');
   await writeFile(config, CONFIG);
   const own: Record<string, string | undefined> = {
@@ -92,7 +103,7 @@ export async function openGit({ directory, environment, signal, clock, credentia
     GIT_TERMINAL_PROMPT: '0',
     GIT_NO_LAZY_FETCH: '1',
     GIT_DEFAULT_REF_FORMAT: 'files',
-    GIT_SSH_COMMAND: 'ssh -o BatchMode=yes -o ConnectTimeout=30 -o ServerAliveInterval=30 -o ServerAliveCountMax=4',
+    GIT_SSH_COMMAND: sshCommand(ssh),
   };
   if (credentials !== undefined)
     Object.assign(own, {
@@ -103,6 +114,29 @@ export async function openGit({ directory, environment, signal, clock, credentia
       SOURCE_PASSWORD: credentials.password,
     });
   return (args, extra) => capture({ command: ['git', ...args], environment: { ...own, ...extra }, signal, clock });
+}
+
+/** ssh as git's shell starts it: no question, no host it does not know, nothing forwarded. */
+function sshCommand({ key, knownHosts }: SshAccess = {}): string {
+  const options = [
+    'BatchMode=yes',
+    'StrictHostKeyChecking=yes',
+    'ForwardAgent=no',
+    'ClearAllForwardings=yes',
+    'PermitLocalCommand=no',
+    'ConnectTimeout=30',
+    'ServerAliveInterval=30',
+    'ServerAliveCountMax=4',
+    ...(key === undefined ? [] : [`IdentityFile="${key}"`, 'IdentitiesOnly=yes']),
+    ...(knownHosts === undefined ? [] : [`UserKnownHostsFile="${knownHosts}"`, 'GlobalKnownHostsFile=/dev/null']),
+  ];
+  return `ssh ${options.map((option) => `-o '${option.replaceAll("'", "'\\''")}'`).join(' ')}`;
+}
+
+/** Credentials for the host of `address`, where they can be sent to it; undefined where ssh or a file needs none. */
+export function credentialsFor(address: string, username: string, token: Secret): Credentials | undefined {
+  const scope = /^https?:\/\/[^/]+/i.exec(address)?.[0];
+  return scope === undefined ? undefined : { scope, username, password: token.reveal().toString('utf8') };
 }
 
 /** The address to give to git, and the credentials that stood in it. */

@@ -1,24 +1,48 @@
+import { existsSync } from 'node:fs';
 import { lstat, rename, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Clock } from '../base/clock.ts';
 import type { Entry } from '../base/entry.ts';
 import { PortcullisError } from '../base/errors.ts';
 import type { Log } from '../base/log.ts';
+import type { Secret } from '../base/secret.ts';
 import { sourceError, stopped } from './failure.ts';
-import { absolute, askOrigin, filesBelow, type Mirror, readHead, updateMirror } from './git-mirror.ts';
-import { type Git, listRefs, openGit, splitCredentials } from './git-tool.ts';
+import { absolute, askOrigin, faultOf, filesBelow, type Mirror, readHead, updateMirror } from './git-mirror.ts';
+import { credentialsFor, type Git, listRefs, openGit, type SshAccess, splitCredentials } from './git-tool.ts';
 import type { Environment } from './program.ts';
 import type { PullContext, Source } from './source.ts';
 
-export interface GitOptions {
-  readonly name: string;
-  /** Anything git can fetch from over https, http, ssh, its own protocol or the file system. */
-  readonly url: string;
+/** What is needed to fetch from anywhere. */
+export interface GitAccess {
   readonly environment: Environment;
   readonly clock: Clock;
   readonly log: Log;
+  /** For the host of the origin only. Without a user name git takes `x-access-token`, as forges do with tokens. */
+  readonly username?: string | undefined;
+  readonly token?: Secret | undefined;
+  readonly ssh?: SshAccess | undefined;
+  readonly signal: AbortSignal;
 }
 
+export interface GitOptions extends Omit<GitAccess, 'signal'> {
+  readonly name: string;
+  /** Anything git can fetch from over https, http, ssh, its own protocol or the file system. */
+  readonly url: string;
+}
+
+/** A repository as it lies in the working copy. */
+export interface MirroredRepository {
+  /** Its entries as a bare repository whose folder is `root`. */
+  entries(root: string): AsyncIterable<Entry>;
+  /** Where HEAD is: a ref's name, or an object id when detached. */
+  readonly head: string;
+  /** By the bytes of their names, read as latin-1. */
+  readonly refs: ReadonlyMap<string, string>;
+  /** What the operator should know. */
+  readonly note?: string;
+}
+
+const MIRROR = 'mirror.git';
 /** At most so many refs stand in the facts of a snapshot. All of them stand in its `packed-refs`. */
 const MAX_FACTS = 10_000;
 
@@ -29,26 +53,57 @@ const MAX_FACTS = 10_000;
  * Facts: `head` (a ref's name, or an object id when detached), `refCount`, `refs` (name → object id, at most 10,000),
  * `notes` (what the operator should know; absent when there is nothing).
  */
-export function gitSource({ name, url, environment, clock, log }: GitOptions): Source {
+export function gitSource(options: GitOptions): Source {
+  const { name, url } = options;
   return {
-    async pull({ workdir, signal }: PullContext) {
+    async pull({ workdir, signal, progress }: PullContext) {
       if (url.startsWith('-'))
         throw new PortcullisError(
           'source.failed',
           `Source ${name}: its URL begins with "-", which git takes for an option.`,
         );
-      const mirror = join(workdir, 'mirror.git');
-      const { address, credentials } = splitCredentials(url);
+      progress?.({ what: 'the origin', done: 0 });
       try {
-        const git = await openGit({ directory: workdir, environment, signal, clock, credentials });
-        const damage = await bringUpToDate({ git, path: mirror, signal }, address, workdir);
-        const note = damage === undefined ? undefined : `The mirror was damaged (${damage}) and was fetched afresh.`;
-        if (note !== undefined) log.warn(note, { source: name, kept: `${mirror}.damaged` });
-        return { entries: entries(mirror, `${name}.git`, signal), facts: await factsOf(git, mirror, note) };
+        const mirrored = await mirrorRepository({ ...options, signal }, workdir, url);
+        if (mirrored.note !== undefined) options.log.warn(mirrored.note, { source: name });
+        return { entries: mirrored.entries(`${name}.git`), facts: factsOf(mirrored) };
       } catch (error) {
         throw sourceError(`Source ${name}`, error, signal);
       }
     },
+  };
+}
+
+/** Brings the mirror in `folder`, which exists, up to date with `url`. Rejects when nothing trustworthy can be had. */
+export async function mirrorRepository(access: GitAccess, folder: string, url: string): Promise<MirroredRepository> {
+  const { environment, clock, signal, token, username = 'x-access-token', ssh } = access;
+  const path = join(folder, MIRROR);
+  const { address, credentials } = splitCredentials(url);
+  const given = credentials ?? (token && credentialsFor(address, username, token));
+  const git = await openGit({ directory: folder, environment, signal, clock, credentials: given, ssh });
+  const damage = await bringUpToDate({ git, path, signal }, address, folder);
+  const mirrored = await describeMirror(git, path, signal);
+  if (damage === undefined) return mirrored;
+  return {
+    ...mirrored,
+    note: `The mirror was damaged (${damage}) and was fetched afresh; the old one is ${path}.damaged.`,
+  };
+}
+
+/** What the mirror in `folder` held when it was last brought up to date, or undefined where there is none that is whole. */
+export async function lastMirror(access: GitAccess, folder: string): Promise<MirroredRepository | undefined> {
+  const { environment, clock, signal } = access;
+  const path = join(folder, MIRROR);
+  if (!existsSync(path)) return undefined;
+  const git = await openGit({ directory: folder, environment, signal, clock });
+  return (await faultOf({ git, path, signal })) === undefined ? await describeMirror(git, path, signal) : undefined;
+}
+
+async function describeMirror(git: Git, path: string, signal: AbortSignal): Promise<MirroredRepository> {
+  return {
+    entries: (root) => entries(path, root, signal),
+    head: (await readHead(path)).replace(/^ref: /, ''),
+    refs: await listRefs(git, path),
   };
 }
 
@@ -69,13 +124,12 @@ async function bringUpToDate(mirror: Mirror, address: string, workdir: string): 
   return damage;
 }
 
-async function factsOf(git: Git, mirror: string, note: string | undefined) {
-  const refs = [...(await listRefs(git, mirror))];
+function factsOf({ head, refs, note }: MirroredRepository) {
   return {
-    head: (await readHead(mirror)).replace(/^ref: /, ''),
-    refCount: refs.length,
+    head,
+    refCount: refs.size,
     refs: Object.fromEntries(
-      refs.slice(0, MAX_FACTS).map(([ref, id]) => [Buffer.from(ref, 'latin1').toString('utf8'), id]),
+      [...refs].slice(0, MAX_FACTS).map(([ref, id]) => [Buffer.from(ref, 'latin1').toString('utf8'), id]),
     ),
     ...(note === undefined ? {} : { notes: [note] }),
   };
