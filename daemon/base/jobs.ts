@@ -34,6 +34,8 @@ export const sealRequest = object({
 export type SealRequest = Of<typeof sealRequest>;
 
 export const sealMessage = variants('type', {
+  /** What the source is doing before there is anything to seal, in words without secrets. */
+  pulling: { what: text(300), done: integer(), total: optional(integer()) },
   progress: { files: integer(), bytes: integer(), newBytes: integer() },
   /** There is a part in staging that can be shipped, while sealing goes on. */
   part: { batch: text(100) },

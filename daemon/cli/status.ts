@@ -98,7 +98,8 @@ export function statusText(gate: GateView, keeper: KeeperStatus | undefined, wal
   return `${lines.join('\n')}\n`;
 }
 
-function progressLine({ files, bytes, total, pace }: NonNullable<SourceStatus['progress']>): string {
+function progressLine({ what, files, bytes, total, pace }: NonNullable<SourceStatus['progress']>): string {
+  if (what !== undefined) return what;
   if (total === undefined) return `${files} files, ${amount(bytes)} so far`;
   const rate = pace === undefined ? '' : `, ${amount(pace.bytesPerSecond)}/s, ${ago(pace.leftMs)} left`;
   return `${amount(bytes)} of ${amount(total)}${rate}`;

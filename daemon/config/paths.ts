@@ -65,7 +65,17 @@ function resolveSource(source: SourceConfig, directory: string): SourceConfig {
   const local = (text: string) => (/^\.\.?\//.test(text) ? resolve(directory, text) : text);
   switch (source.kind) {
     case 'git':
-      return { ...source, url: local(source.url) };
+      return {
+        ...source,
+        url: local(source.url),
+        ...(source.token === undefined ? {} : { token: resolveSecret(source.token, directory) }),
+        ...(source.sshKey === undefined ? {} : { sshKey: resolve(directory, source.sshKey) }),
+        ...(source.knownHosts === undefined ? {} : { knownHosts: resolve(directory, source.knownHosts) }),
+      };
+    case 'github':
+    case 'gitlab':
+    case 'gitea':
+      return { ...source, token: resolveSecret(source.token, directory) };
     case 'directory':
       return { ...source, path: resolve(directory, source.path) };
     case 'command':

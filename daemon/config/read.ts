@@ -9,6 +9,7 @@ import { type Readable, readable } from './readable.ts';
 import { locksTooShort, rules, skippedWindows } from './rules.ts';
 import { type AlertSource, type Config, configSchema, type SharedRule } from './schema.ts';
 import { type Environment, readSecret } from './secret.ts';
+import { secretsIn } from './source-secrets.ts';
 import { readTls } from './tls.ts';
 import { readYaml } from './yaml.ts';
 
@@ -50,6 +51,7 @@ export function readConfig(bytes: Buffer, directory: string, around?: Surroundin
       ...(around === undefined ? [] : alertRules(understood, around)),
       ...(around === undefined ? [] : tlsFiles(understood, directory)),
       ...(around === undefined ? [] : storeSecrets(understood, directory, around)),
+      ...(around === undefined ? [] : sourceSecrets(understood, directory, around)),
       ...(around === undefined ? [] : behindUplink(understood, around.network)),
     ];
     faults.push(
@@ -83,6 +85,16 @@ function storeSecrets({ vault }: Readable, directory: string, around: Surroundin
     if (read.ok) return [];
     return [{ place: ['vault', 'store', key], found: read.fault, accepted: 'a secret this user may read' }];
   });
+}
+
+function sourceSecrets({ sources }: Readable, directory: string, around: Surroundings): Finding[] {
+  return sources.flatMap((source, index): Finding[] =>
+    Object.entries(source === undefined ? {} : secretsIn(source)).flatMap(([key, ref]): Finding[] => {
+      const read = readSecret(resolveSecret(ref, directory), around.environment);
+      if (read.ok) return [];
+      return [{ place: ['sources', index, key], found: read.fault, accepted: 'a secret this user may read' }];
+    }),
+  );
 }
 
 function tlsFiles({ intake }: Readable, directory: string): Finding[] {

@@ -2,6 +2,7 @@ import { z } from 'zod';
 import {
   cron,
   duration,
+  forgeUrl,
   gitUrl,
   host,
   matching,
@@ -326,6 +327,41 @@ const gitSource = z.strictObject({
   name: sourceName,
   kind: z.literal('git').describe('A git repository with all its branches and tags.'),
   url: gitUrl.describe('Repository that git can fetch from. Credentials do not stand in it.'),
+  username: matching(/^[^\0\n:]{1,255}$/, 'a user name')
+    .optional()
+    .describe('User name over https. Default: x-access-token, as forges have it with tokens.'),
+  token: secretRef.optional().describe('Token or password over https, read-only at the origin.'),
+  sshKey: path.optional().describe('Private key over ssh, read-only at the origin.'),
+  knownHosts: path
+    .optional()
+    .describe("Public keys of hosts over ssh, as in known_hosts: no other is believed. Default: the system's."),
+});
+const globs = z.array(z.string().min(1)).default([]);
+const forge = {
+  name: sourceName,
+  owner: matching(/^[A-Za-z0-9_.-]+(\/[A-Za-z0-9_.-]+)*$/, 'the name of an organisation, group or user').describe(
+    'Organisation, group or user: all of its repositories, with what belongs to them and to it.',
+  ),
+  token: secretRef.describe('Token that may read; docs/sources.md names its permissions.'),
+  include: globs.describe('Glob patterns of repositories such as `acme/*`. None: all.'),
+  exclude: globs.describe('Glob patterns of repositories to leave out.'),
+};
+const githubSource = z.strictObject({
+  ...forge,
+  kind: z.literal('github').describe('An organisation or user of GitHub, or of a GitHub Enterprise Server.'),
+  url: forgeUrl
+    .default('https://api.github.com')
+    .describe('Address of its API: of a server of your own https://HOST/api/v3.'),
+});
+const gitlabSource = z.strictObject({
+  ...forge,
+  kind: z.literal('gitlab').describe('A group with its subgroups, or a user, of GitLab.'),
+  url: forgeUrl.default('https://gitlab.com').describe('Address of the GitLab.'),
+});
+const giteaSource = z.strictObject({
+  ...forge,
+  kind: z.literal('gitea').describe('An organisation or user of Gitea or Forgejo.'),
+  url: forgeUrl.describe('Address of the Gitea or Forgejo.'),
 });
 const directorySource = z.strictObject({
   name: sourceName,
@@ -351,7 +387,14 @@ const commandSource = z.strictObject({
     .describe('File name the output gets in the snapshot.'),
   timeout: duration('1s', '24h').default('1h').describe('Killed, and no snapshot made, after this long.'),
 });
-const source = z.discriminatedUnion('kind', [gitSource, directorySource, commandSource]);
+const source = z.discriminatedUnion('kind', [
+  gitSource,
+  githubSource,
+  gitlabSource,
+  giteaSource,
+  directorySource,
+  commandSource,
+]);
 
 const scalar = z.union([z.string(), z.number(), z.boolean(), z.null()], 'text, a number, true, false or null');
 const keys = z

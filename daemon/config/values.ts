@@ -150,3 +150,15 @@ export const gitUrl = z.string(GIT_URL).check(({ value, issues }) => {
   else if (url?.[1]?.includes(':') || (url?.[1] !== undefined && /^http/i.test(value)))
     refuse('an address without credentials: secrets never stand in this file');
 });
+
+const FORGE_URL = 'an address such as https://forge.example; http:// only to this box';
+
+/** A token goes there, so nobody may listen. */
+export const forgeUrl = z.string(FORGE_URL).check(({ value, issues }) => {
+  const refuse = (message: string) => void issues.push({ code: 'custom', input: value, message });
+  const url = /^https?:\/\/[^\s]+$/i.test(value) && URL.canParse(value) ? new URL(value) : undefined;
+  if (url === undefined || url.search !== '' || url.hash !== '') return refuse(FORGE_URL);
+  if (url.username !== '' || url.password !== '')
+    return refuse('an address without credentials: secrets never stand in this file');
+  if (url.protocol !== 'https:' && !['localhost', '127.0.0.1', '[::1]'].includes(url.hostname)) refuse(FORGE_URL);
+});

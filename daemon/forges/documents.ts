@@ -70,3 +70,8 @@ export async function* ifThere<T>(items: AsyncIterable<T>): AsyncGenerator<T> {
       throw error;
   }
 }
+
+/** What a promise gives, as a list of one. */
+export async function* one<T>(promise: Promise<T>): AsyncGenerator<T> {
+  yield await promise;
+}

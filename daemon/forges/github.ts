@@ -1,5 +1,5 @@
 import { isoTime, parseTime } from '../base/clock.ts';
-import { ifThere, isObject, keyed, listIn, optionalText, textOf, whole } from './documents.ts';
+import { ifThere, isObject, keyed, listIn, one, optionalText, textOf, whole } from './documents.ts';
 import type { Asset, Document, Forge, Identity, JsonObject, Page, ReadContext, Repository } from './forge.ts';
 import { githubDialect } from './github-dialect.ts';
 import type { ForgeOptions } from './options.ts';
@@ -421,10 +421,6 @@ function assetOf(rest: (context: ReadContext) => Rest, asset: JsonObject): Asset
     version: digest ?? `${textOf(asset, 'id')} ${textOf(asset, 'updated_at')}`,
     open: (context) => rest(context).download(textOf(asset, 'url')),
   };
-}
-
-async function* one<T>(promise: Promise<T>): AsyncGenerator<T> {
-  yield await promise;
 }
 
 async function first<T>(items: AsyncIterable<T>): Promise<T[]> {

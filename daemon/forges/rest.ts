@@ -10,6 +10,8 @@ export interface Refused {
   readonly headers: Headers;
   /** `message` of its body, or a piece of it. */
   readonly message: string;
+  /** All of its body. */
+  readonly text: string;
 }
 
 /** What differs between forges that speak JSON over HTTP. */
@@ -169,7 +171,7 @@ export class Rest {
 
   #refused({ status, headers }: Response, text: string, url: URL): ForgeError {
     const message = messageIn(text);
-    const refusal = this.#dialect.refusalOf({ status, headers, message });
+    const refusal = this.#dialect.refusalOf({ status, headers, message, text });
     return new ForgeError(
       refusal,
       `${url.host}${url.pathname} answers ${status}${message === '' ? '' : ` (${message})`}`,

@@ -32,6 +32,7 @@ export type Protected = Exclude<ProtectMessage, { type: 'failed' }>;
 
 /** What a seal says before it is done. */
 export interface SealHandlers {
+  pulling(message: Extract<SealMessage, { type: 'pulling' }>): void;
   progress(message: Extract<SealMessage, { type: 'progress' }>): void;
   /** A part lies in staging that can be shipped. */
   part(): void;
@@ -48,6 +49,9 @@ export function runSeal(
 ): Promise<Sealed> {
   return converse<SealMessage, SealRequest, Sealed>(runner, 'seal', sealMessage, request, signal, (message) => {
     switch (message.type) {
+      case 'pulling':
+        handlers.pulling(message);
+        return undefined;
       case 'progress':
         handlers.progress(message);
         return undefined;

@@ -493,6 +493,11 @@ export class Keeper implements KeeperReads {
     const request = { ...this.#setup.seal, recipients, source: source.request, wall: this.#ports.clock.wall() };
     const over = AbortSignal.any([this.#stopping.signal, uplinkLost]);
     const sealed = await runSeal(this.#ports.runner, request, over, {
+      pulling: ({ what, done, total }) => {
+        const place = total === undefined ? '' : ` (${done} of ${total})`;
+        this.#running.set(source.name, { state: 'sealing', files: 0, bytes: 0, what: `${what}${place}` });
+        this.#changed();
+      },
       progress: ({ files, bytes }) => {
         this.#stagingFull = false;
         this.#activity = `Sealing ${source.name}.`;

@@ -66,8 +66,9 @@ export interface SourceStatus {
   readonly name: string;
   readonly kind: string;
   readonly state: 'idle' | 'sealing' | 'staged' | 'shipping';
-  /** While shipping, `files` is 0, `total` is what there is to ship of it, and `pace` is known after a moment. */
+  /** Before there is anything to seal, `what` says what the source is doing. While shipping, `files` is 0, `total` is what there is to ship of it, and `pace` is known after a moment. */
   readonly progress?: {
+    readonly what?: string;
     readonly files: number;
     readonly bytes: number;
     readonly total?: number;

@@ -5,28 +5,36 @@ import { systemClock } from '../base/clock.ts';
 import { makeDirectory } from '../base/durable.ts';
 import { type SealMessage, type SealRequest, sealRequest } from '../base/jobs.ts';
 import type { Lines } from '../base/lines.ts';
+import type { SourceConfig } from '../config/schema.ts';
 import { readOwnSecret } from '../config/state.ts';
 import { globsTest } from '../sources/glob.ts';
-import { openSource, type SourceSettings } from '../sources/open.ts';
+import { openSource } from '../sources/open.ts';
 import { seal } from '../vault/seal.ts';
 import { sealThreads } from '../vault/seal-plan.ts';
 import { SeenFiles } from '../vault/seen-files.ts';
 import { type Failed, serveJob } from './job.ts';
 import { processLog } from './process.ts';
+import { withSecrets } from './source-secrets.ts';
 
 const log = processLog('seal');
 
+/** Characters of what a source says it is doing. */
+const MAX_WHAT = 300;
 /** How often it is looked whether staging has room again. */
 const FULL_MS = 500;
 
 async function work(request: SealRequest, lines: Lines<SealMessage | Failed>): Promise<void> {
   // The keeper has checked it: it is a source of its own configuration.
-  const settings = request.source as unknown as SourceSettings;
+  const settings = withSecrets(request.source as unknown as SourceConfig, process.env);
   const source = openSource(settings, { environment: process.env, clock: systemClock, log });
   const workdir = join(request.work, settings.name);
   await makeDirectory(workdir);
   const { signal } = new AbortController();
-  const { entries, facts } = await source.pull({ workdir, signal });
+  const { entries, facts } = await source.pull({
+    workdir,
+    signal,
+    progress: ({ what, ...rest }) => lines.send({ type: 'pulling', what: what.slice(0, MAX_WHAT), ...rest }),
+  });
   const sealing = await readOwnSecret(request.secret);
   const vaultId = Buffer.from(request.vaultId, 'hex');
   const sealed = await seal({

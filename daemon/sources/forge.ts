@@ -25,7 +25,8 @@ import type { PullContext, Pulled, Source } from './source.ts';
 
 export interface ForgeSourceOptions extends Omit<GitAccess, 'signal'> {
   readonly name: string;
-  readonly forge: Forge;
+  /** The client, given the folder of the working copy. */
+  readonly forge: (workdir: string) => Forge;
   readonly owner: string;
   readonly url: string;
   /** Glob patterns of repositories' paths. None: all of them. */
@@ -56,7 +57,9 @@ export function forgeSource(options: ForgeSourceOptions): Source {
       const subject = `Source ${options.name}`;
       if (signal.aborted) throw stopped(subject);
       try {
-        return await new Pull(options, context).run();
+        const forge = options.forge(context.workdir);
+        await makeDirectory(join(context.workdir, 'answers'));
+        return await new Pull(options, forge, context).run();
       } catch (error) {
         if (error instanceof ForgeError && !signal.aborted)
           throw new PortcullisError('source.failed', `${subject}: ${describe(error)}`, { cause: error });
@@ -68,6 +71,7 @@ export function forgeSource(options: ForgeSourceOptions): Source {
 
 class Pull {
   readonly #options: ForgeSourceOptions;
+  readonly #forge: Forge;
   readonly #context: PullContext;
   readonly #read: ReadContext;
   readonly #problems = new Map<string, string>();
@@ -81,8 +85,9 @@ class Pull {
   #done = 0;
   #total = 0;
 
-  constructor(options: ForgeSourceOptions, context: PullContext) {
+  constructor(options: ForgeSourceOptions, forge: Forge, context: PullContext) {
     this.#options = options;
+    this.#forge = forge;
     this.#context = context;
     this.#now = isoTime(options.clock.wall());
     this.#included = options.include.map(globTest);
@@ -94,7 +99,8 @@ class Pull {
   }
 
   async run(): Promise<Pulled> {
-    const { forge, owner, url } = this.#options;
+    const { owner, url } = this.#options;
+    const forge = this.#forge;
     const { workdir } = this.#context;
     this.#tell(`the token of ${owner}`);
     const identity = await forge.identify(this.#read);
@@ -167,9 +173,8 @@ class Pull {
   }
 
   async #discover(): Promise<Repository[]> {
-    const { forge } = this.#options;
     const found = new Map<string, Repository>();
-    for await (const page of forge.repositories(this.#read))
+    for await (const page of this.#forge.repositories(this.#read))
       for (const repository of page) {
         const { id, path } = repository;
         if (!/^[^/\0]+(\/[^/\0]+)*$/.test(path) || path.split('/').some((name) => name === '.' || name === '..'))
@@ -195,7 +200,7 @@ class Pull {
       wikiUrl === undefined
         ? undefined
         : await this.#mirror(join(folder, 'wiki'), wikiUrl, `${root}/${WIKI_GIT}`, true);
-    for (const collection of this.#options.forge.ofRepository)
+    for (const collection of this.#forge.ofRepository)
       await this.#collect(collection, repository, folder, root, `${collection.name} of ${path}`);
     const copy = { place, documents: folder, git: code?.entries, wiki: wiki?.entries };
     const head = code && (code.refs.get(Buffer.from(code.head).toString('latin1')) ?? code.head);
@@ -299,9 +304,9 @@ class Pull {
   }
 
   async #forgeFile(identity: Identity, url: string): Promise<string> {
-    const { forge, owner } = this.#options;
+    const { owner } = this.#options;
     const path = join(this.#context.workdir, 'forge.json');
-    const about = { version: 1, kind: forge.kind, url, owner, login: identity.login };
+    const about = { version: 1, kind: this.#forge.kind, url, owner, login: identity.login };
     const bytes = `${canonical(about)}\n`;
     if ((await textIn(path)) !== bytes) await writeDurably(path, bytes);
     return path;

@@ -55,7 +55,7 @@ beforeEach(() => {
   };
 });
 
-const DEAF: SealHandlers = { progress: () => {}, part: () => {}, full: () => {} };
+const DEAF: SealHandlers = { pulling: () => {}, progress: () => {}, part: () => {}, full: () => {} };
 
 describe('a job', () => {
   it('is told its request, heard out, and ended', async () => {

@@ -108,7 +108,7 @@ describe('a bucket as the vault of an appliance', () => {
         wall: systemClock.wall(),
       },
       signal,
-      { progress: () => {}, part: () => {}, full: () => {} },
+      { pulling: () => {}, progress: () => {}, part: () => {}, full: () => {} },
     );
     const signing = new Secret(await readFile(paths.signingSeed));
     const request = {

@@ -30,7 +30,7 @@ afterEach(() => {
   process.execArgv = argv;
 });
 
-const DEAF = { progress: () => {}, part: () => {}, full: () => {} };
+const DEAF = { pulling: () => {}, progress: () => {}, part: () => {}, full: () => {} };
 
 describe('a job process', () => {
   it('says why it failed, and the keeper hears it', async () => {

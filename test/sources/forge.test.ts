@@ -38,7 +38,7 @@ async function sample() {
 function sourceOf(forge: FakeForge, more: { include?: string[]; exclude?: string[] } = {}) {
   return forgeSource({
     name: 'sample',
-    forge,
+    forge: () => forge,
     owner: 'acme',
     url: 'https://forge.example',
     include: more.include ?? [],

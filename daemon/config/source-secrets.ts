@@ -1,0 +1,18 @@
+import type { SecretRef, SourceConfig } from './schema.ts';
+
+/** Where the secrets of a source stand, by the key that names each. */
+export function secretsIn(source: SourceConfig): Readonly<Record<string, SecretRef>> {
+  switch (source.kind) {
+    case 'git':
+      return source.token === undefined ? {} : { token: source.token };
+    case 'github':
+    case 'gitlab':
+    case 'gitea':
+      return { token: source.token };
+    case 'directory':
+    case 'command':
+      return {};
+    default:
+      return source satisfies never;
+  }
+}
