@@ -117,6 +117,11 @@ const REGISTER = {
   'ledger.newer': { exit: 2, status: 500, remedy: 'Run the version of Portcullis that wrote it, or a newer one.' },
   'ledger.foreign': { exit: 2, status: 500, remedy: 'Give the ledger a file of its own with `ledger.path`.' },
   // sources
+  'notify.undelivered': {
+    exit: 1,
+    status: 502,
+    remedy: 'Look at the address and the secret of the receiver in `notify.targets`, and whether this box reaches it.',
+  },
   'source.failed': {
     exit: 1,
     status: 502,

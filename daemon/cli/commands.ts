@@ -8,6 +8,7 @@ import { initCommand } from './init.ts';
 import { clearCommand, syncCommand, windowsCommand } from './keeper-commands.ts';
 import { keysCommand } from './keys-command.ts';
 import { ledgerCommand } from './ledger-command.ts';
+import { notifyCommand } from './notify-command.ts';
 import { runCommands } from './run-commands.ts';
 import { statusCommand } from './status.ts';
 import { vaultCommands } from './vault-commands.ts';
@@ -27,6 +28,7 @@ export const COMMANDS: readonly Command[] = [
   ...vaultCommands,
   keysCommand,
   alertsCommand,
+  notifyCommand,
   ledgerCommand,
   configCommand,
   boardCommand,

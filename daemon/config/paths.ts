@@ -1,10 +1,10 @@
 import { relative, resolve, sep } from 'node:path';
-import type { Config, SecretRef, SourceConfig, StoreConfig, TlsConfig } from './schema.ts';
+import type { Config, NotifyConfig, SecretRef, SourceConfig, StoreConfig, TlsConfig } from './schema.ts';
 
 /** `config` with every path in it made absolute, from the directory the file stands in. */
 export function resolvePaths(config: Config, directory: string): Config {
   const at = (path: string) => resolve(directory, path);
-  const { appliance, board, vault, ledger, intake, sources } = config;
+  const { appliance, board, vault, ledger, intake, notify, sources } = config;
   return {
     ...config,
     appliance: { ...appliance, state: at(appliance.state), runtime: at(appliance.runtime) },
@@ -16,6 +16,7 @@ export function resolvePaths(config: Config, directory: string): Config {
     },
     ledger: ledger.path === undefined ? ledger : { path: at(ledger.path) },
     sources: sources.map((source) => resolveSource(source, directory)),
+    notify: resolveNotify(notify, directory),
     intake: {
       ...intake,
       ...(intake.tls === undefined ? {} : { tls: resolveTls(intake.tls, directory) }),
@@ -81,6 +82,28 @@ function resolveSource(source: SourceConfig, directory: string): SourceConfig {
     case 'command':
       return { ...source, command: source.command.map((word, index) => (index === 0 ? local(word) : word)) };
   }
+}
+
+function resolveNotify({ targets, deadman, ...notify }: NotifyConfig, directory: string): NotifyConfig {
+  const at = (ref: SecretRef) => resolveSecret(ref, directory);
+  return {
+    ...notify,
+    targets: targets.map((target) => {
+      switch (target.kind) {
+        case 'email':
+          return target.password === undefined ? target : { ...target, password: at(target.password) };
+        case 'webhook':
+        case 'ntfy':
+          return { ...target, url: at(target.url), ...(target.secret && { secret: at(target.secret) }) };
+        case 'slack':
+        case 'teams':
+          return { ...target, url: at(target.url) };
+        default:
+          return target satisfies never;
+      }
+    }),
+    ...(deadman === undefined ? {} : { deadman: { ...deadman, url: at(deadman.url) } }),
+  };
 }
 
 export function resolveSecret(ref: SecretRef, directory: string): SecretRef {

@@ -7,7 +7,7 @@ import { resolvePaths, resolveSecret, resolveTls } from './paths.ts';
 import { pathText } from './place.ts';
 import { type Readable, readable } from './readable.ts';
 import { locksTooShort, rules, skippedWindows } from './rules.ts';
-import { type AlertSource, type Config, configSchema, type SharedRule } from './schema.ts';
+import { type AlertSource, type Config, configSchema, type SecretRef, type SharedRule } from './schema.ts';
 import { type Environment, readSecret } from './secret.ts';
 import { secretsIn } from './source-secrets.ts';
 import { readTls } from './tls.ts';
@@ -52,6 +52,7 @@ export function readConfig(bytes: Buffer, directory: string, around?: Surroundin
       ...(around === undefined ? [] : tlsFiles(understood, directory)),
       ...(around === undefined ? [] : storeSecrets(understood, directory, around)),
       ...(around === undefined ? [] : sourceSecrets(understood, directory, around)),
+      ...(around === undefined ? [] : notifySecrets(understood, directory, around)),
       ...(around === undefined ? [] : behindUplink(understood, around.network)),
     ];
     faults.push(
@@ -95,6 +96,25 @@ function sourceSecrets({ sources }: Readable, directory: string, around: Surroun
       return [{ place: ['sources', index, key], found: read.fault, accepted: 'a secret this user may read' }];
     }),
   );
+}
+
+function notifySecrets({ notify }: Readable, directory: string, around: Surroundings): Finding[] {
+  const look = (place: Finding['place'], ref: SecretRef | undefined): Finding[] => {
+    const read = ref === undefined ? undefined : readSecret(resolveSecret(ref, directory), around.environment);
+    if (read === undefined || read.ok) return [];
+    return [{ place, found: read.fault, accepted: 'a secret this user may read' }];
+  };
+  return [
+    ...(notify?.targets ?? []).flatMap((target, index) =>
+      (['url', 'secret', 'password'] as const).flatMap((key) =>
+        look(
+          ['notify', 'targets', index, key],
+          (target as { readonly [name: string]: unknown })[key] as SecretRef | undefined,
+        ),
+      ),
+    ),
+    ...look(['notify', 'deadman', 'url'], notify?.deadman?.url),
+  ];
 }
 
 function tlsFiles({ intake }: Readable, directory: string): Finding[] {

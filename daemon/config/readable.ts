@@ -11,6 +11,7 @@ export interface Readable {
   /** Without its sources. */
   readonly intake: Config['intake'] | undefined;
   readonly ledger: Config['ledger'] | undefined;
+  readonly notify: Config['notify'] | undefined;
   /** As in the file; undefined where an item has faults. */
   readonly windows: readonly (WindowConfig | undefined)[];
   readonly sources: readonly (SourceConfig | undefined)[];
@@ -19,7 +20,7 @@ export interface Readable {
   readonly names: readonly (readonly { readonly text: string; readonly place: Place }[])[];
 }
 
-const { appliance, board, vault, web, intake, ledger, windows, sources } = configSchema.shape;
+const { appliance, board, vault, web, intake, ledger, notify, windows, sources } = configSchema.shape;
 const alertSource = intake.unwrap().shape.sources.unwrap().element;
 
 export function readable(root: unknown): Readable {
@@ -32,6 +33,7 @@ export function readable(root: unknown): Readable {
     web: parsed(web, valueAt(root, ['web'])),
     intake: parsed(intake, isMapping(section) ? { ...section, sources: [] } : section),
     ledger: parsed(ledger, valueAt(root, ['ledger'])),
+    notify: parsed(notify, valueAt(root, ['notify'])),
     windows: itemsOf(valueAt(root, ['windows'])).map((item) => parsed(windows.element, item)),
     sources: itemsOf(valueAt(root, ['sources'])).map((item) => parsed(sources.element, item)),
     alertSources: alerts.map((item) => parsed(alertSource, item)),
@@ -39,6 +41,7 @@ export function readable(root: unknown): Readable {
       named(root, ['windows'], 'name'),
       named(root, ['sources'], 'name'),
       named(root, ['intake', 'sources'], 'name'),
+      named(root, ['notify', 'targets'], 'name'),
       named(root, ['intake', 'rules'], 'id'),
       ...alerts.map((_, index) => named(root, ['intake', 'sources', index, 'rules'], 'id')),
     ],

@@ -5,6 +5,7 @@ import {
   forgeUrl,
   gitUrl,
   host,
+  mailAddress,
   matching,
   name,
   networkInterface,
@@ -729,6 +730,68 @@ const alertSource = z.strictObject({
 });
 export type AlertSource = z.infer<typeof alertSource>;
 
+const targetName = name.describe('Name of the receiver, unique.');
+const least = z
+  .enum(['info', 'warning', 'alarm'])
+  .default('warning')
+  .describe('The least that is told. alarm: lockout, fault, a gate that does not answer. info: also what is over.');
+const receiver = <Kind extends string>(kind: Kind, about: string) =>
+  z.strictObject({
+    name: targetName,
+    kind: z.literal(kind).describe(about),
+    url: secretRef.describe('Where its whole URL stands: whoever has it can write there.'),
+    least,
+  });
+const target = z.discriminatedUnion('kind', [
+  receiver('webhook', 'JSON over HTTP.').extend({
+    secret: secretRef.optional().describe('Signs what is sent, as Standard Webhooks: `whsec_` and base64.'),
+  }),
+  receiver('slack', 'An incoming webhook of Slack, or of what understands the same.'),
+  receiver('teams', 'A workflow of Microsoft Teams that posts a card.'),
+  receiver('ntfy', 'A topic of ntfy.').extend({ secret: secretRef.optional().describe('Access token of the topic.') }),
+  z.strictObject({
+    name: targetName,
+    kind: z.literal('email').describe('Mail through a server.'),
+    host: remoteHost.describe('The mail server.'),
+    port: whole(1, 65_535).default(587).describe('Its TCP port.'),
+    tls: z
+      .boolean()
+      .default(false)
+      .describe(
+        'TLS from the first byte (port 465). Otherwise STARTTLS, without which nothing is sent but to this box.',
+      ),
+    from: mailAddress.describe('Address of the sender.'),
+    to: z.array(mailAddress).min(1).max(50).describe('Who gets it.'),
+    username: matching(/^[^\0\r\n]{1,255}$/, 'a user name')
+      .optional()
+      .describe('User at the server.'),
+    password: secretRef.optional().describe("The user's password."),
+    least,
+  }),
+]);
+const notify = z.strictObject({
+  targets: z.array(target).max(20).default([]).describe('Receivers.'),
+  quiet: z
+    .strictObject({
+      cron: cron.describe('When they begin.'),
+      duration: duration('1m', '23h').describe('How long they last.'),
+      timezone: timezone.default('UTC').describe('Time zone of the expression.'),
+    })
+    .optional()
+    .describe('Hours in which only alarms are told; the rest waits.'),
+  deadman: z
+    .strictObject({
+      url: secretRef.describe('Where its URL stands.'),
+      every: duration('30s', '24h').default('5m').describe('How often it is called.'),
+    })
+    .optional()
+    .describe(
+      'An address that is called while keeper and gate are alive (healthchecks.io and the like): whoever is there notices when nobody calls.',
+    ),
+});
+export type NotifyConfig = z.infer<typeof notify>;
+export type TargetConfig = z.infer<typeof target>;
+
 const listen = (port: number) =>
   z.strictObject({
     host: host.default('127.0.0.1'),
@@ -775,7 +838,7 @@ export const configSchema = z
       .prefault({})
       .describe('Where alerts arrive.'),
     web: listen(8640).prefault({}).describe("The operators' page."),
-    notify: z.strictObject({}).prefault({}).describe('Reserved: notifications come with a later version.'),
+    notify: notify.prefault({}).describe('Who is told what a person has to know.'),
     ledger: z
       .strictObject({ path: path.optional().describe('SQLite file. Default: ledger.db in the state directory.') })
       .prefault({})

@@ -24,6 +24,8 @@ export function statePaths(config: Config) {
     /** Working copies of sources: plaintext. */
     work: join(state, 'work'),
     index: join(state, 'index'),
+    /** What is still to be told, and what was told last. Held by the keeper. */
+    outbox: join(state, 'notify', 'outbox.json'),
     staging: config.vault.staging ?? join(state, 'staging'),
     ledger: config.ledger.path ?? join(state, 'ledger.db'),
   };

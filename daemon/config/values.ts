@@ -162,3 +162,9 @@ export const forgeUrl = z.string(FORGE_URL).check(({ value, issues }) => {
     return refuse('an address without credentials: secrets never stand in this file');
   if (url.protocol !== 'https:' && !['localhost', '127.0.0.1', '[::1]'].includes(url.hostname)) refuse(FORGE_URL);
 });
+
+/** One address, bare: what a mail server is told (RFC 5321, section 4.1.2, without quoted names). */
+export const mailAddress = matching(
+  /^[^\s@<>",;:]{1,64}@[^\s@<>",;:]{1,255}$/,
+  'a mail address such as ops@example.org',
+);

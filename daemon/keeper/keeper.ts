@@ -782,6 +782,11 @@ export class Keeper implements KeeperReads {
     this.#changed();
   }
 
+  /** What others of this process have done, for the ledger. */
+  note(type: 'notice.delivered' | 'notice.given_up', data: { readonly [key: string]: Json }): void {
+    this.#note(type, data);
+  }
+
   /** Appends without waiting. That it failed is an interlock, which `#append` has raised. */
   #note(type: string, data: { readonly [key: string]: Json }, durable = false): void {
     this.#append(type, data, durable).catch((error: unknown) =>

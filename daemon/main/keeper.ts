@@ -14,13 +14,16 @@ import { GateClient } from '../intake/gate-client.ts';
 import { Calendar } from '../keeper/calendar.ts';
 import { Carrier } from '../keeper/carrier.ts';
 import { acceptableHeads } from '../keeper/chain.ts';
+import { conditionsOf, isGateAlive } from '../keeper/conditions.ts';
 import { GateLink } from '../keeper/gate-link.ts';
 import { Keeper } from '../keeper/keeper.ts';
 import { LinkProofs } from '../keeper/link-proofs.ts';
 import { MountUnit, NO_MOUNT } from '../keeper/mount-unit.ts';
+import { deadmanOf, quietHours, targetsOf } from '../keeper/notify-setup.ts';
 import { Probe, tcpDial } from '../keeper/probe.ts';
 import { KeeperSockets } from '../keeper/sockets.ts';
 import { openLedger } from '../ledger/ledger.ts';
+import { Notifier } from '../notify/notifier.ts';
 import { needsNetwork } from '../sources/open.ts';
 import { NO_RECORD } from '../vault/format.ts';
 import { readLost } from '../vault/lost-packs.ts';
@@ -132,11 +135,24 @@ async function start(): Promise<Running> {
       },
     },
   );
+  const notifier = new Notifier({
+    appliance: appliance.name,
+    targets: targetsOf(config, process.env),
+    path: paths.outbox,
+    conditions: () => conditionsOf(keeper.status()),
+    quietAt: quietHours(config),
+    deadman: deadmanOf(config, process.env),
+    alive: () => isGateAlive(keeper.status()),
+    clock: systemClock,
+    log,
+    record: (type, data) => keeper.note(type, data),
+  });
   const sockets = new KeeperSockets(keeper, appliance.runtime, log);
   const gate = new GateClient(join(appliance.runtime, 'trip'), systemClock, log);
   const web = createWeb({ status: keeper, ledger, trip: gate, clock: systemClock, log });
   gate.start();
   await keeper.start();
+  await notifier.start();
   await sockets.start();
   const port = await web.start(settings.host, settings.port);
   log.info('the page is served', { url: `http://${settings.host}:${port}/` });
@@ -144,6 +160,7 @@ async function start(): Promise<Running> {
     async stop() {
       await web.stop();
       await sockets.stop();
+      await notifier.stop();
       await keeper.stop();
       gate.stop();
       await ledger.stop();

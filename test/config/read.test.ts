@@ -177,19 +177,19 @@ const CASES: readonly [title: string, from: string, to: string, ...faults: strin
     'an unknown kind of source',
     'kind: git',
     'kind: svn',
-    '17 sources[0].kind: found "svn"; accepted is one of git, directory, command',
+    '17 sources[0].kind: found "svn"; accepted is one of git, github, gitlab, gitea, directory, command',
   ],
   [
     'a kind with a slip',
     'kind: command',
     'kind: comand',
-    '24 sources[2].kind: found "comand"; accepted is one of git, directory, command (did you mean command?)',
+    '24 sources[2].kind: found "comand"; accepted is one of git, github, gitlab, gitea, directory, command (did you mean command?)',
   ],
   [
     'a key of another kind',
     'url: ./origin.git',
     'url: ./origin.git\n    path: x',
-    '19 sources[0].path: found an unknown key; accepted is one of name, kind, url',
+    '19 sources[0].path: found an unknown key; accepted is one of name, kind, url, username, token, sshKey, knownHosts',
   ],
   [
     'a minute that does not exist',

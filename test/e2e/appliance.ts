@@ -23,6 +23,7 @@ export interface Setup {
   /** A second door. */
   readonly uplink?: boolean;
   readonly alerts?: readonly Record<string, unknown>[];
+  readonly notify?: Record<string, unknown>;
 }
 
 /** Never a window: 30 January of a year far away would be refused, so once a year in the night will do. */
@@ -76,6 +77,7 @@ export class Appliance {
         ],
       },
       web: { port: this.pagePort },
+      ...(setup.notify ? { notify: setup.notify } : {}),
     };
     writeFileSync(this.at('portcullis.yaml'), JSON.stringify(config, null, 2));
   }
