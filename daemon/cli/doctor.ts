@@ -1,5 +1,4 @@
 import { execFile } from 'node:child_process';
-import { existsSync } from 'node:fs';
 import { readFile, stat } from 'node:fs/promises';
 import { isIP } from 'node:net';
 import { isDeepStrictEqual, promisify } from 'node:util';
@@ -19,6 +18,7 @@ import { certificateEnd } from '../intake/scheme-aws-sns.ts';
 import { strengthOf } from '../intake/schemes.ts';
 import { readCarrier } from '../keeper/carrier.ts';
 import { judgeMount, MOUNT_PROPERTIES } from '../keeper/mount-unit.ts';
+import { type AtRest, atRest } from '../sources/at-rest.ts';
 import type { Command, Context } from './command.ts';
 import { compileFor, judgeOnDisk } from './gate-file.ts';
 import { gateView } from './sockets.ts';
@@ -392,13 +392,25 @@ async function git(config: Config): Promise<Finding> {
 
 async function workingCopies(config: Config): Promise<Finding> {
   const { work } = statePaths(config);
-  return existsSync(work)
-    ? warning(
+  const { kind, detail } = await atRest(work).catch(
+    (error: unknown): AtRest => ({ kind: 'unknown', detail: reasonOf(error) }),
+  );
+  const remedy =
+    'Name a folder on an encrypted volume (LUKS) with `appliance.work`, or put the state directory on one.';
+  switch (kind) {
+    case 'encrypted':
+      return ok('working copies', `${work} lies on ${detail}: encrypted at rest.`);
+    case 'plaintext':
+      return warning(
         'working copies',
-        `Mirrors of git sources lie in ${work}: plaintext at rest.`,
-        'Put the state directory on an encrypted volume.',
-      )
-    : ok('working copies', 'None yet.');
+        `${work} lies on ${detail}, not on an encrypted device: plaintext at rest.`,
+        remedy,
+      );
+    case 'unknown':
+      return warning('working copies', `Whether ${work} is plaintext at rest cannot be told: ${detail}.`, remedy);
+    default:
+      return kind satisfies never;
+  }
 }
 
 /** A store can be asked only while it can be reached, which is seldom, and no fault. */

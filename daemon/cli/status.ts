@@ -68,6 +68,7 @@ export function statusText(gate: GateView, keeper: KeeperStatus | undefined, wal
       `Next window: ${keeper.nextWindow.name} at ${isoTime(keeper.nextWindow.startWall)} (in ${ago(keeper.nextWindow.startWall - wall)})`,
     );
   }
+  if (keeper.workingCopies !== undefined) lines.push(workingCopiesLine(keeper.workingCopies));
   lines.push('', 'Sources:');
   for (const { name, state, progress, lastSnapshot, lastFailure } of keeper.sources) {
     const last =
@@ -103,6 +104,15 @@ function progressLine({ what, files, bytes, total, pace }: NonNullable<SourceSta
   if (total === undefined) return `${files} files, ${amount(bytes)} so far`;
   const rate = pace === undefined ? '' : `, ${amount(pace.bytesPerSecond)}/s, ${ago(pace.leftMs)} left`;
   return `${amount(bytes)} of ${amount(total)}${rate}`;
+}
+
+function workingCopiesLine({ path, atRest, detail }: NonNullable<KeeperStatus['workingCopies']>): string {
+  const words = {
+    encrypted: 'encrypted at rest',
+    plaintext: 'plaintext at rest',
+    unknown: 'perhaps plaintext at rest',
+  };
+  return `Working copies: ${words[atRest]} in ${path} (${detail}).`;
 }
 
 function measuredLines({ readings, uplink }: GateView, proofs: KeeperStatus['proofs']): string[] {

@@ -7,7 +7,12 @@ export function resolvePaths(config: Config, directory: string): Config {
   const { appliance, board, vault, ledger, intake, notify, sources } = config;
   return {
     ...config,
-    appliance: { ...appliance, state: at(appliance.state), runtime: at(appliance.runtime) },
+    appliance: {
+      ...appliance,
+      state: at(appliance.state),
+      runtime: at(appliance.runtime),
+      ...(appliance.work === undefined ? {} : { work: at(appliance.work) }),
+    },
     board: resolveBoard(board, directory),
     vault: {
       ...vault,

@@ -102,6 +102,7 @@ function insideVault({ appliance, board, vault, ledger, sources }: Readable, dir
   const store = resolve(directory, vault.store.path);
   const places: [Place, string | undefined][] = [
     [['appliance', 'state'], appliance?.state],
+    [['appliance', 'work'], appliance?.work],
     [['appliance', 'runtime'], appliance?.runtime],
     [['board', 'directory'], board?.driver === 'simulated' ? board.directory : undefined],
     [['vault', 'staging'], vault.staging],

@@ -46,6 +46,11 @@ export type SecretRef = z.infer<typeof secretRef>;
 const appliance = z.strictObject({
   name: name.default('portcullis').describe('Name shown on the page and in notifications.'),
   state: path.default('/var/lib/portcullis').describe('Directory of latch, budget, keys, working copies and staging.'),
+  work: path
+    .optional()
+    .describe(
+      'Directory of working copies of sources, which are plaintext: put it on an encrypted volume. Default: work/ in the state directory.',
+    ),
   runtime: path.default('/run/portcullis').describe('Directory of the sockets; only root or the gate may write it.'),
   clock: z
     .enum(['synchronised', 'system'])

@@ -22,7 +22,7 @@ export function statePaths(config: Config) {
     /** Only where there is one: whoever has it and the vault can read everything. */
     drillKey: join(state, 'keys', 'drill.key'),
     /** Working copies of sources: plaintext. */
-    work: join(state, 'work'),
+    work: config.appliance.work ?? join(state, 'work'),
     index: join(state, 'index'),
     /** What is still to be told, and what was told last. Held by the keeper. */
     outbox: join(state, 'notify', 'outbox.json'),

@@ -68,6 +68,7 @@ export interface KeeperSetup {
   readonly locks: boolean;
   /** What was shipped is made immutable. */
   readonly immutable: boolean;
+  readonly workingCopies?: KeeperStatus['workingCopies'];
 }
 
 export interface StagedBatch {
@@ -227,6 +228,7 @@ export class Keeper implements KeeperReads {
       ...(this.#book.lastWindow === undefined ? {} : { lastWindow: this.#book.lastWindow }),
       activity: this.#activity,
       attention: this.#attention(),
+      ...(this.#setup.workingCopies && { workingCopies: this.#setup.workingCopies }),
       proofs: this.#ports.proofs.read(),
       figures: this.#figures,
       ledgerSeq: this.#ledgerSeq,

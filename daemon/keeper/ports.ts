@@ -37,6 +37,13 @@ export interface KeeperStatus {
   /** What the keeper is doing now, in words. */
   readonly activity: string;
   readonly attention: readonly string[];
+  /** Where working copies of sources lie, and whether they are encrypted while the box is off. Absent where it was not asked. */
+  readonly workingCopies?: {
+    readonly path: string;
+    readonly atRest: 'encrypted' | 'plaintext' | 'unknown';
+    /** The device, or why nobody can tell. */
+    readonly detail: string;
+  };
   /** What the keeper itself measures of the link: a key for each proof that is configured. */
   readonly proofs: Readonly<Partial<Record<ReportedProof, Reading>>>;
   readonly figures: Figures;

@@ -3,6 +3,7 @@ import { join } from 'node:path';
 import { systemClock } from '../base/clock.ts';
 import { makeDirectory } from '../base/durable.ts';
 import { durationMs } from '../base/duration.ts';
+import { reasonOf } from '../base/errors.ts';
 import { sizeBytes } from '../base/size.ts';
 import { windowsOf } from '../config/gate.ts';
 import { heartbeatOf } from '../config/heartbeat.ts';
@@ -20,10 +21,12 @@ import { Keeper } from '../keeper/keeper.ts';
 import { LinkProofs } from '../keeper/link-proofs.ts';
 import { MountUnit, NO_MOUNT } from '../keeper/mount-unit.ts';
 import { deadmanOf, quietHours, targetsOf } from '../keeper/notify-setup.ts';
+import type { KeeperStatus } from '../keeper/ports.ts';
 import { Probe, tcpDial } from '../keeper/probe.ts';
 import { KeeperSockets } from '../keeper/sockets.ts';
 import { openLedger } from '../ledger/ledger.ts';
 import { Notifier } from '../notify/notifier.ts';
+import { type AtRest, atRest } from '../sources/at-rest.ts';
 import { needsNetwork } from '../sources/open.ts';
 import { NO_RECORD } from '../vault/format.ts';
 import { readLost } from '../vault/lost-packs.ts';
@@ -93,6 +96,7 @@ async function start(): Promise<Running> {
       ...(vault.keep === undefined ? {} : { keep: keepRules(vault.keep) }),
       locks: vault.store.kind === 's3' && vault.store.objectLock === 'compliance',
       immutable: vault.store.kind === 'directory' && vault.store.immutable === true,
+      workingCopies: await workingCopies(paths.work),
     },
     {
       clock: systemClock,
@@ -166,6 +170,14 @@ async function start(): Promise<Running> {
       await ledger.stop();
     },
   };
+}
+
+/** Whether working copies are encrypted while the box is off. Looked at once: a volume is not exchanged under a running keeper. */
+async function workingCopies(path: string): Promise<NonNullable<KeeperStatus['workingCopies']>> {
+  const { kind, detail } = await atRest(path).catch(
+    (error: unknown): AtRest => ({ kind: 'unknown', detail: reasonOf(error) }),
+  );
+  return { path, atRest: kind, detail };
 }
 
 /** The proofs that are configured, taken from this box's network. */

@@ -153,3 +153,11 @@ it('names the alert sources whose silence nobody would notice', async () => {
     { verdict: 'ok', detail: 'monitoring: every 5m, silence: degrade after 3d.' },
   ]);
 });
+
+it('says whether working copies are plaintext at rest, wherever they are to lie', async () => {
+  const found = async (text: string) => (await examine(text)).find(({ check }) => check === 'working copies');
+  // Which of the two depends on the machine; `atRest` has its own tests.
+  expect((await found(SOUND))?.detail).toMatch(/^(Whether )?\/nowhere\/state\/work .*at rest/);
+  const named = broken('state: state', 'state: state\n  work: copies');
+  expect((await found(named))?.detail).toMatch(/^(Whether )?\/nowhere\/copies .*at rest/);
+});

@@ -63,3 +63,14 @@ it('says of each alert source whether it is heard, and what happens if not', () 
     '',
   ]);
 });
+
+it('says whether working copies are plaintext at rest', () => {
+  const told = (atRest: 'encrypted' | 'plaintext' | 'unknown') =>
+    lines(gateView(), { workingCopies: { path: '/work', atRest, detail: 'sda' } }).find((line) =>
+      line.startsWith('Working'),
+    );
+  expect(told('plaintext')).toBe('Working copies: plaintext at rest in /work (sda).');
+  expect(told('encrypted')).toBe('Working copies: encrypted at rest in /work (sda).');
+  expect(told('unknown')).toBe('Working copies: perhaps plaintext at rest in /work (sda).');
+  expect(lines(gateView()).join('\n')).not.toContain('Working copies');
+});

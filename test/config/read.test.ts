@@ -39,7 +39,7 @@ const CASES: readonly [title: string, from: string, to: string, ...faults: strin
     'a slip in a key',
     '  state: state',
     '  sate: state',
-    '2 appliance.sate: found an unknown key; accepted is one of name, state, runtime, clock (did you mean state?)',
+    '2 appliance.sate: found an unknown key; accepted is one of name, state, work, runtime, clock (did you mean state?)',
   ],
   [
     'letters swapped',
@@ -504,6 +504,12 @@ const CASES: readonly [title: string, from: string, to: string, ...faults: strin
     'state: state',
     'state: ../portcullis/vault/../vault',
     '2 appliance.state: found "../portcullis/vault/../vault", which lies in the vault; accepted is a path outside /etc/portcullis/vault, which does not exist while the vault is isolated',
+  ],
+  [
+    'working copies in the vault',
+    'state: state',
+    'state: state\n  work: vault/work',
+    '3 appliance.work: found "vault/work", which lies in the vault; accepted is a path outside /etc/portcullis/vault, which does not exist while the vault is isolated',
   ],
   [
     'the ledger in the vault',

@@ -4,6 +4,7 @@ import {
   alarm,
   alertEntry,
   alertSource,
+  atRest,
   bytes,
   entryWords,
   freshView,
@@ -52,6 +53,14 @@ describe('the headline says what was measured', () => {
   test.each(CASES)('%s', (_, view, kind, title) => {
     expect(headline(live(view))).toMatchObject({ kind, title });
   });
+});
+
+test('says of working copies whether they can be read by whoever takes the box away', () => {
+  const words = (kind: 'encrypted' | 'plaintext' | 'unknown') => atRest({ path: '/work', atRest: kind, detail: 'sda' });
+  expect(atRest(undefined)).toBe('');
+  expect(words('encrypted')).toBe('Working copies: encrypted at rest');
+  expect(words('plaintext')).toBe('Working copies: plaintext at rest in /work (sda)');
+  expect(words('unknown')).toBe('Working copies: perhaps plaintext at rest in /work (sda)');
 });
 
 describe('what a source is doing', () => {

@@ -4,6 +4,7 @@ import {
   alarm,
   alertEntry,
   alertSource,
+  atRest,
   bytes,
   count,
   entryTone,
@@ -290,7 +291,8 @@ function interlockItem({ name, ok, reason, remedy }) {
  * @param {KeeperStatus} known
  * @param {number} sinceStatus
  */
-function renderSources({ sources, wall }, sinceStatus) {
+function renderSources({ sources, wall, workingCopies }, sinceStatus) {
+  say('sources-note', atRest(workingCopies));
   byId('sources-empty').hidden = sources.length > 0;
   say('sources-empty', 'No source is configured.');
   const ages = sources.map(({ lastSnapshot }) =>

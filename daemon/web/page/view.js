@@ -111,6 +111,18 @@ function measured(view, reported) {
 }
 
 /**
+ * Whether somebody who takes the box away can read the working copies of its sources.
+ * @param {KeeperStatus['workingCopies']} copies
+ */
+export function atRest(copies) {
+  if (copies === undefined) return '';
+  const { path, atRest, detail } = copies;
+  if (atRest === 'encrypted') return 'Working copies: encrypted at rest';
+  const words = atRest === 'plaintext' ? 'plaintext at rest' : 'perhaps plaintext at rest';
+  return `Working copies: ${words} in ${path} (${detail})`;
+}
+
+/**
  * What must be read first: lockout, fault, a latch that is not on the disk.
  * @param {GateView | undefined} view
  * @returns {{title: string, cause: string, wall: number, remedy: string} | undefined}
