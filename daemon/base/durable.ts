@@ -7,6 +7,12 @@ import { basename, dirname, join } from 'node:path';
  * temporary name, fsync, rename, fsync of the directory. Resolves when durable. Not for two writers of one path.
  */
 export async function writeDurably(path: string, bytes: string | Uint8Array, mode = 0o600): Promise<void> {
+  await writeWhole(path, bytes, mode);
+  await syncDirectory(dirname(path));
+}
+
+/** The same, but that it may be the old content still after a power cut until its directory has been synced: for many files of one. */
+export async function writeWhole(path: string, bytes: string | Uint8Array, mode = 0o600): Promise<void> {
   const temporary = join(dirname(path), `.${basename(path)}.tmp`);
   const file = await open(temporary, 'w', mode);
   try {
@@ -19,7 +25,6 @@ export async function writeDurably(path: string, bytes: string | Uint8Array, mod
   }
   await file.close();
   await rename(temporary, path);
-  await syncDirectory(dirname(path));
 }
 
 /**

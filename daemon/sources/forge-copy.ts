@@ -5,13 +5,15 @@ import { join } from 'node:path';
 import { Readable, Transform } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
 import { canonical, type Json } from '../base/canonical.ts';
-import { makeDirectory, syncDirectory, writeDurably } from '../base/durable.ts';
-import { errnoOf } from '../base/errors.ts';
+import { makeDirectory, syncDirectory, writeDurably, writeWhole } from '../base/durable.ts';
+import { errnoOf, reasonOf } from '../base/errors.ts';
 import { type Asset, type CollectionName, type Document, ForgeError, type ReadContext } from '../forges/forge.ts';
 import { fileNameOf, type StoredDocument } from '../forges/layout.ts';
 
 /** How many files are made durable at a time. */
 const AT_ONCE = 16;
+/** Faults of our own disk, for which no forge is to blame. */
+const OWN_FAULTS = new Set(['EACCES', 'EDQUOT', 'EIO', 'EMFILE', 'ENOSPC', 'EROFS']);
 
 /**
  * One collection in the working copy: a folder of documents. What is here is on disk before anything says that it was read.
@@ -26,37 +28,62 @@ export class CollectionFolder {
     this.#collection = collection;
   }
 
-  /** Takes a page of documents in. Rejects with `ForgeError` when a file that belongs to one cannot be had. */
-  async put(documents: readonly Document[], context: ReadContext): Promise<void> {
+  /**
+   * Takes a page of documents in. Resolves with what could not be had of files that belong to them, in words: those that are
+   * here already stay as they are. Rejects with `ForgeError` only when the token is not valid.
+   */
+  async put(documents: readonly Document[], context: ReadContext): Promise<string[]> {
     await makeDirectory(this.#path);
+    // A list that moves while it is read may name one twice.
+    const last = new Map(documents.map((document) => [document.key, document]));
+    await this.#writeAll([...last.values()].map(({ key, object }) => ({ collection: this.#collection, key, object })));
+    const lost: string[] = [];
+    for (const { key, assets = [] } of last.values())
+      for (const asset of assets)
+        await this.#fetch(key, asset, context).catch((error: unknown) => {
+          context.signal.throwIfAborted();
+          if (!(error instanceof ForgeError) || error.refusal.kind === 'unauthenticated') throw error;
+          lost.push(`${asset.name} of ${key}: ${error.message}.`);
+        });
+    return lost;
+  }
+
+  /**
+   * Flags what is not among `keys` as gone since `time`; nothing is removed. Resolves with what is wrong with documents that
+   * are here and were not given again.
+   */
+  async keepOnly(keys: ReadonlySet<string>, time: string): Promise<string[]> {
+    const names = new Set([...keys].map(fileNameOf));
+    const faults: string[] = [];
+    const gone: StoredDocument[] = [];
+    for (const name of await documentsIn(this.#path)) {
+      if (names.has(name)) continue;
+      const path = join(this.#path, `${name}.json`);
+      try {
+        const document = JSON.parse(await readFile(path, 'utf8')) as StoredDocument;
+        if (document.gone === undefined) gone.push({ ...document, gone: time });
+      } catch (error) {
+        if (!(error instanceof SyntaxError)) throw error;
+        faults.push(`${path} in the working copy is damaged, and the forge does not have it any more: remove it.`);
+      }
+    }
+    await this.#writeAll(gone);
+    return faults;
+  }
+
+  /** Durable when it resolves. What is as it was keeps its file. */
+  async #writeAll(documents: readonly StoredDocument[]): Promise<void> {
     let changed = false;
     for (let at = 0; at < documents.length; at += AT_ONCE) {
       const written = await Promise.all(
-        documents
-          .slice(at, at + AT_ONCE)
-          .map(({ key, object }) => this.#write({ collection: this.#collection, key, object })),
+        documents.slice(at, at + AT_ONCE).map((document) => {
+          const path = join(this.#path, `${fileNameOf(document.key)}.json`);
+          return writeChanged(path, document, writeWhole);
+        }),
       );
       changed ||= written.includes(true);
     }
     if (changed) await syncDirectory(this.#path);
-    for (const { key, assets = [] } of documents) for (const asset of assets) await this.#fetch(key, asset, context);
-  }
-
-  /** Flags what is not among `keys` as gone since `time`; resolves with how many documents have gone in all. Nothing is removed. */
-  async keepOnly(keys: ReadonlySet<string>, time: string): Promise<number> {
-    const names = new Set([...keys].map(fileNameOf));
-    let gone = 0;
-    for (const name of await documentsIn(this.#path)) {
-      if (names.has(name)) continue;
-      gone += 1;
-      const document = JSON.parse(await readFile(join(this.#path, `${name}.json`), 'utf8')) as StoredDocument;
-      if (document.gone === undefined) await this.#write({ ...document, gone: time });
-    }
-    return gone;
-  }
-
-  async #write(document: StoredDocument): Promise<boolean> {
-    return writeDocument(join(this.#path, `${fileNameOf(document.key)}.json`), document);
   }
 
   /** A file of a document, once for each version of it. */
@@ -84,21 +111,24 @@ export class CollectionFolder {
     } catch (error) {
       await rm(part, { force: true });
       if (error instanceof ForgeError || context.signal.aborted) throw error;
-      throw new ForgeError({ kind: 'failed' }, `${asset.name} of ${key}: ${(error as Error).message}`, {
-        cause: error,
-      });
+      if (OWN_FAULTS.has(errnoOf(error) ?? '')) throw error;
+      throw new ForgeError({ kind: 'failed' }, reasonOf(error), { cause: error });
     }
     await rename(part, path);
     await writeDurably(mark, asset.version);
   }
 }
 
-/** Writes a document unless it is there as it is; resolves with whether it was written. */
+/** Writes a document durably unless it is there as it is; resolves with whether it was written. */
 export async function writeDocument(path: string, document: StoredDocument): Promise<boolean> {
+  return writeChanged(path, document, writeDurably);
+}
+
+async function writeChanged(path: string, document: StoredDocument, write: typeof writeDurably): Promise<boolean> {
   const bytes = Buffer.from(`${canonical(wellFormed(document as unknown as Json))}\n`);
   const before = await readFile(path).catch(() => undefined);
   if (before?.equals(bytes)) return false;
-  await writeDurably(path, bytes);
+  await write(path, bytes);
   return true;
 }
 

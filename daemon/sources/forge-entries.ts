@@ -38,17 +38,17 @@ export async function* forgeEntries(copied: Copied): AsyncGenerator<Entry> {
     if (reason !== undefined) yield { kind: 'problem', path: Buffer.from(path), reason };
   }
   yield await fileEntry(FORGE_FILE, forgeFile, false);
-  yield* lost(OWNER);
-  yield folder(OWNER);
+  yield folderWith(OWNER, lost);
   yield* collections(owner, OWNER, isSecret, lost);
-  yield* lost(REPOSITORIES);
-  yield folder(REPOSITORIES);
+  yield folderWith(REPOSITORIES, lost);
   for (const node of inTreeOrder(repositories)) {
     const root = `${REPOSITORIES}/${node.path}`;
     yield folder(root);
     if (node.repository === undefined) continue;
     yield* oneRepository(node.repository, root, isSecret, lost);
   }
+  // Of what has no place above: told all the same.
+  for (const path of [...missing.keys()].sort()) yield* lost(path);
 }
 
 type Lost = (path: string) => Iterable<Entry>;
@@ -105,12 +105,11 @@ async function* collection(
 ): AsyncGenerator<Entry> {
   const path = `${root}/${name}`;
   const names = await namesIn(join(from, name));
-  const [problem] = [...lost(path)];
   if (names.length === 0) {
-    if (problem !== undefined) yield problem;
+    yield* lost(path);
     return;
   }
-  yield problem?.kind === 'problem' ? { ...folder(path), problem: problem.reason } : folder(path);
+  yield folderWith(path, lost);
   for (const file of names) {
     if (!file.endsWith('.assets')) {
       yield await fileEntry(`${path}/${file}`, join(from, name, file), secret);
@@ -135,6 +134,12 @@ async function namesIn(path: string): Promise<string[]> {
 function folder(path: string): Extract<Entry, { kind: 'directory' }> {
   const { uid, gid } = own;
   return { kind: 'directory', path: Buffer.from(path), mode: 0o700, mtimeNs: 0n, uid, gid };
+}
+
+/** With its problem on itself, as a path may be told only once. */
+function folderWith(path: string, lost: Lost): Entry {
+  const [problem] = lost(path);
+  return problem?.kind === 'problem' ? { ...folder(path), problem: problem.reason } : folder(path);
 }
 
 async function fileEntry(path: string, at: string, secret: boolean): Promise<Entry> {

@@ -5,6 +5,7 @@ import { type Clock, isoTime } from '../base/clock.ts';
 import { makeDirectory, writeDurably } from '../base/durable.ts';
 import { errnoOf, PortcullisError, reasonOf } from '../base/errors.ts';
 import type { Log } from '../base/log.ts';
+import type { Secret } from '../base/secret.ts';
 import {
   type Collection,
   type CollectionName,
@@ -14,13 +15,23 @@ import {
   type ReadContext,
   type Repository,
 } from '../forges/forge.ts';
-import { fileNameOf, OWNER, REPOSITORIES, REPOSITORY_FILE, REPOSITORY_GIT, WIKI_GIT } from '../forges/layout.ts';
+import {
+  FORGE_FILE,
+  fileNameOf,
+  OWNER,
+  REPOSITORIES,
+  REPOSITORY_FILE,
+  REPOSITORY_GIT,
+  WIKI_GIT,
+} from '../forges/layout.ts';
 import { sourceError, stopped } from './failure.ts';
-import { CollectionFolder, writeDocument } from './forge-copy.ts';
+import { describe, type Outcome, readCollection } from './forge-collection.ts';
+import { writeDocument } from './forge-copy.ts';
 import { type Copied, type CopiedRepository, forgeEntries } from './forge-entries.ts';
 import { discovered, type Known, type Registry } from './forge-registry.ts';
 import { type GitAccess, lastMirror, type MirroredRepository, mirrorRepository } from './git.ts';
 import { globTest } from './glob.ts';
+import { redact } from './redact.ts';
 import type { PullContext, Pulled, Source } from './source.ts';
 
 export interface ForgeSourceOptions extends Omit<GitAccess, 'signal'> {
@@ -36,10 +47,13 @@ export interface ForgeSourceOptions extends Omit<GitAccess, 'signal'> {
   readonly log: Log;
 }
 
-/** How many repositories' heads stand in the facts of a snapshot. */
+/** How many repositories' heads stand in the facts of a snapshot, and how many refs of all of them. */
 const MAX_FACTS = 2000;
+const MAX_REFS = 10_000;
 /** Names that are not told one by one any more. */
 const MAX_NOTES = 100;
+/** Of what is lost of one collection, so much is told. */
+const MAX_LOST = 5;
 
 /**
  * Everything an organisation, group or user has in a forge: repositories with all refs, wikis, and the documents of each
@@ -48,7 +62,8 @@ const MAX_NOTES = 100;
  * A collection or repository that cannot be had is a problem, and what was had of it before stays in the snapshot. It
  * rejects with `source.failed` when the token is refused, when the discovery fails, or when nothing at all could be had.
  *
- * Facts: `owner`, `login`, `scopes`, `repositoryCount`, `goneCount`, `repositories` (path → HEAD's commit, at most 2,000), `notes`.
+ * Facts: `owner`, `login`, `scopes`, `repositoryCount`, `goneCount`, `repositories` (path → HEAD's commit, at most 2,000), `refs`
+ * (path → ref → object id, at most 10,000 of all) and `refCount`, `notes`.
  */
 export function forgeSource(options: ForgeSourceOptions): Source {
   return {
@@ -61,9 +76,11 @@ export function forgeSource(options: ForgeSourceOptions): Source {
         await makeDirectory(join(context.workdir, 'answers'));
         return await new Pull(options, forge, context).run();
       } catch (error) {
+        const hide = hiding(options.token);
         if (error instanceof ForgeError && !signal.aborted)
-          throw new PortcullisError('source.failed', `${subject}: ${describe(error)}`, { cause: error });
-        throw sourceError(subject, error, signal);
+          throw new PortcullisError('source.failed', hide(`${subject}: ${describe(error)}`), { cause: error });
+        const told = sourceError(subject, error, signal);
+        throw new PortcullisError(told.code, hide(told.what), { cause: error });
       }
     },
   };
@@ -73,14 +90,13 @@ class Pull {
   readonly #options: ForgeSourceOptions;
   readonly #forge: Forge;
   readonly #context: PullContext;
+  readonly #hide: (text: string) => string;
   readonly #read: ReadContext;
   readonly #problems = new Map<string, string>();
   readonly #notes: string[] = [];
   readonly #now: string;
   readonly #included: readonly ((path: string) => boolean)[];
   readonly #excluded: readonly ((path: string) => boolean)[];
-  /** Whether any collection at all was given. */
-  #hadAny = false;
   #what = '';
   #done = 0;
   #total = 0;
@@ -89,6 +105,7 @@ class Pull {
     this.#options = options;
     this.#forge = forge;
     this.#context = context;
+    this.#hide = hiding(options.token);
     this.#now = isoTime(options.clock.wall());
     this.#included = options.include.map(globTest);
     this.#excluded = options.exclude.map(globTest);
@@ -99,11 +116,11 @@ class Pull {
   }
 
   async run(): Promise<Pulled> {
-    const { owner, url } = this.#options;
-    const forge = this.#forge;
+    const { owner } = this.#options;
     const { workdir } = this.#context;
     this.#tell(`the token of ${owner}`);
-    const identity = await forge.identify(this.#read);
+    const identity = await this.#forge.identify(this.#read);
+    const forgeFile = await this.#forgeFile(identity);
     this.#tell(`repositories of ${owner}`);
     const shown = await this.#discover();
     const present = shown.filter(({ path }) => this.#isAsked(path));
@@ -112,37 +129,35 @@ class Pull {
       throw new Error(
         `${owner} shows no repository any more, and had ${before.size}: what they were is in earlier snapshots (if this is meant, remove ${join(workdir, REGISTRY)})`,
       );
+    if (shown.length > 0 && present.length === 0)
+      this.#problem(REPOSITORIES, `None of ${shown.length} repositories is included by \`include\` and \`exclude\`.`);
     const registry = discovered(before, shown, this.#now);
     await writeRegistry(workdir, registry);
     this.#total = present.length + 1;
-    for (const collection of forge.ofOwner)
+    for (const collection of this.#forge.ofOwner)
       await this.#collect(collection, undefined, join(workdir, OWNER), OWNER, `${collection.name} of ${owner}`);
-    const copied: CopiedRepository[] = [];
-    const heads: [string, string][] = [];
-    let failed = 0;
+    const read: ReadRepository[] = [];
     for (const repository of present) {
       this.#done += 1;
       const known = registry.get(repository.id);
-      if (known === undefined) continue;
-      const { copy, head, ok } = await this.#repository(repository, known);
-      copied.push(copy);
-      if (head !== undefined) heads.push([known.place, head]);
-      if (!ok) failed += 1;
+      if (known !== undefined) read.push(await this.#repository(repository, known));
     }
-    if (failed > 0 && failed === present.length && !this.#hadAny)
+    const now = await this.#lookAgain(registry, read);
+    const live = read.filter(({ id }) => now.get(id)?.gone === undefined);
+    if (live.length > 0 && live.every(({ had }) => had === 'nothing'))
       throw new Error(`nothing of it could be had; first: ${[...this.#problems.values()][0]}`);
-    const gone = [...registry].filter(([, { path, gone }]) => gone !== undefined && this.#isAsked(path));
+    const gone = [...now].filter(([, known]) => known.gone !== undefined && this.#isAsked(known.path));
+    const copied = live.map(({ copy }) => copy);
     for (const [id, known] of gone) copied.push(await this.#gone(id, known));
     if (gone.length > 0)
-      this.#notes.push(
+      this.#note(
         `Gone at the forge and kept: ${gone
           .slice(0, MAX_NOTES)
           .map(([, { place }]) => place)
           .join(', ')}${gone.length > MAX_NOTES ? ` and ${gone.length - MAX_NOTES} more` : ''}.`,
       );
-    const forgeFile = await this.#forgeFile(identity, url);
     const secret = new Set<CollectionName>(
-      [...forge.ofOwner, ...forge.ofRepository].filter((one) => one.secret).map(({ name }) => name),
+      [...this.#forge.ofOwner, ...this.#forge.ofRepository].filter((one) => one.secret).map(({ name }) => name),
     );
     const content: Copied = {
       forgeFile,
@@ -157,12 +172,37 @@ class Pull {
         owner,
         login: identity.login,
         ...(identity.scopes === undefined ? {} : { scopes: identity.scopes }),
-        repositoryCount: present.length,
+        repositoryCount: live.length,
         goneCount: gone.length,
-        repositories: Object.fromEntries(heads.slice(0, MAX_FACTS)),
+        ...refFacts(live),
         ...(this.#notes.length === 0 ? {} : { notes: this.#notes }),
       },
     };
+  }
+
+  /**
+   * A repository that could not be had may have been deleted while the others were read. Only a list that came to its end says so:
+   * then it has gone, and what failed of it is no problem.
+   */
+  async #lookAgain(registry: Registry, read: readonly ReadRepository[]): Promise<Registry> {
+    if (read.every(({ had }) => had === 'all')) return registry;
+    const shown = await this.#discover().catch((error: unknown) => {
+      this.#context.signal.throwIfAborted();
+      if (error instanceof ForgeError && error.refusal.kind !== 'unauthenticated') return [];
+      throw error;
+    });
+    if (shown.length === 0) return registry;
+    const ids = new Set(shown.map(({ id }) => id));
+    const now = new Map(registry);
+    for (const { id, copy } of read) {
+      const known = registry.get(id);
+      if (known === undefined || ids.has(id)) continue;
+      now.set(id, { ...known, gone: this.#now });
+      const root = `${REPOSITORIES}/${copy.place}/`;
+      for (const path of [...this.#problems.keys()]) if (path.startsWith(root)) this.#problems.delete(path);
+    }
+    await writeRegistry(this.#context.workdir, now);
+    return now;
   }
 
   #isAsked(path: string): boolean {
@@ -184,10 +224,7 @@ class Pull {
     return [...found.values()].sort((a, b) => (a.path < b.path ? -1 : 1));
   }
 
-  async #repository(
-    repository: Repository,
-    { place }: Known,
-  ): Promise<{ copy: CopiedRepository; head: string | undefined; ok: boolean }> {
+  async #repository(repository: Repository, { place }: Known): Promise<ReadRepository> {
     const { id, path, cloneUrl, wikiUrl, object } = repository;
     const folder = folderOf(this.#context.workdir, id);
     await makeDirectory(folder);
@@ -196,15 +233,13 @@ class Pull {
     this.#tell(`code of ${path}`);
     const code = await this.#mirror(join(folder, 'code'), cloneUrl, `${root}/${REPOSITORY_GIT}`);
     this.#tell(`wiki of ${path}`);
-    const wiki =
-      wikiUrl === undefined
-        ? undefined
-        : await this.#mirror(join(folder, 'wiki'), wikiUrl, `${root}/${WIKI_GIT}`, true);
+    const wiki = await this.#wiki(join(folder, 'wiki'), wikiUrl, `${root}/${WIKI_GIT}`);
+    const kinds = new Set<Outcome['kind']>();
     for (const collection of this.#forge.ofRepository)
-      await this.#collect(collection, repository, folder, root, `${collection.name} of ${path}`);
-    const copy = { place, documents: folder, git: code?.entries, wiki: wiki?.entries };
-    const head = code && (code.refs.get(Buffer.from(code.head).toString('latin1')) ?? code.head);
-    return { copy, head, ok: code !== undefined };
+      kinds.add((await this.#collect(collection, repository, folder, root, `${collection.name} of ${path}`)).kind);
+    const copy = { place, documents: folder, git: code.mirror?.entries, wiki: wiki?.entries };
+    const had = code.fresh && !kinds.has('absent') ? 'all' : code.fresh || kinds.has('read') ? 'some' : 'nothing';
+    return { id, copy, code: code.mirror, had };
   }
 
   /** What is left of a repository that has gone. */
@@ -217,9 +252,9 @@ class Pull {
       () => ({ object: {} }),
     );
     await writeDocument(file, { ...before, collection: 'repository', key: place, ...(gone && { gone }) } as never);
-    const access = { ...this.#options, signal: this.#context.signal };
-    const code = await lastMirror(access, join(folder, 'code'));
-    const wiki = await lastMirror(access, join(folder, 'wiki'));
+    const root = `${REPOSITORIES}/${place}`;
+    const code = await this.#kept(join(folder, 'code'), `${root}/${REPOSITORY_GIT}`);
+    const wiki = await this.#kept(join(folder, 'wiki'), `${root}/${WIKI_GIT}`);
     return { place, documents: folder, git: code?.entries, wiki: wiki?.entries };
   }
 
@@ -229,29 +264,57 @@ class Pull {
     address: string,
     path: string,
     mayBeAbsent = false,
-  ): Promise<MirroredRepository | undefined> {
-    const access = { ...this.#options, signal: this.#context.signal };
+  ): Promise<{ readonly mirror: MirroredRepository | undefined; readonly fresh: boolean }> {
+    const { url, token, ...others } = this.#options;
+    const trusted = mayHaveToken(url, address);
+    const access = { ...others, ...(trusted ? { token } : {}), signal: this.#context.signal };
     await makeDirectory(folder);
     try {
-      const mirrored = await mirrorRepository(access, folder, address);
-      if (mirrored.note !== undefined) this.#notes.push(`${path}: ${mirrored.note}`);
-      return mirrored;
+      const mirror = await mirrorRepository(access, folder, address);
+      if (mirror.note !== undefined) this.#note(`${path}: ${mirror.note}`);
+      return { mirror, fresh: true };
     } catch (error) {
       this.#context.signal.throwIfAborted();
-      const before = await lastMirror(access, folder).catch(() => undefined);
+      const { mirror: before, damage } = await this.#last(folder);
       // A wiki that nobody has written a page of is announced all the same.
       if (
         mayBeAbsent &&
         before === undefined &&
-        /not found|does not exist|could not read|40[34]/i.test(reasonOf(error))
+        damage === '' &&
+        /not found|does not exist|\b404\b/i.test(reasonOf(error))
       )
-        return undefined;
-      this.#problems.set(
-        path,
-        `It could not be fetched: ${reasonOf(error)}.${before === undefined ? '' : ' It is as it was before.'}`,
-      );
-      return before;
+        return { mirror: undefined, fresh: true };
+      const withheld =
+        trusted || !/^https?:/i.test(address)
+          ? ''
+          : ` The token is not sent there: it belongs to ${new URL(url).host}.`;
+      const kept = before === undefined ? '' : ' It is as it was before.';
+      this.#problem(path, `It could not be fetched: ${reasonOf(error)}.${withheld}${kept}${damage}`);
+      return { mirror: before, fresh: false };
     }
+  }
+
+  /** A wiki that was switched off is kept as it was: nobody knows whether its pages are meant to go. */
+  async #wiki(folder: string, address: string | undefined, path: string): Promise<MirroredRepository | undefined> {
+    if (address !== undefined) return (await this.#mirror(folder, address, path, true)).mirror;
+    const before = await this.#kept(folder, path);
+    if (before !== undefined) this.#note(`${path}: gone at the forge and kept.`);
+    return before;
+  }
+
+  /** A mirror as it was left, or why there is none. */
+  async #last(folder: string): Promise<{ readonly mirror?: MirroredRepository; readonly damage: string }> {
+    const last = await lastMirror({ ...this.#options, signal: this.#context.signal }, folder);
+    if (last === undefined) return { damage: '' };
+    if (!('damage' in last)) return { mirror: last, damage: '' };
+    return { damage: ` What was had of it before is damaged (${last.damage}), and in earlier snapshots.` };
+  }
+
+  /** A mirror as it was left; one that is damaged is a problem. */
+  async #kept(folder: string, path: string): Promise<MirroredRepository | undefined> {
+    const { mirror, damage } = await this.#last(folder);
+    if (damage !== '') this.#problem(path, damage.trimStart());
+    return mirror;
   }
 
   async #collect<Of extends Repository | undefined>(
@@ -260,75 +323,95 @@ class Pull {
     folder: string,
     root: string,
     what: string,
-  ): Promise<void> {
+  ): Promise<Outcome> {
     this.#tell(what);
-    const { name, reach } = collection;
-    const at = join(folder, name);
-    const documents = new CollectionFolder(at, name);
-    const cursorFile = join(folder, `.${name}.cursor`);
-    const from = reach === 'changes' ? await textIn(cursorFile) : undefined;
-    const keys = new Set<string>();
-    const lost: string[] = [];
-    try {
-      for await (const page of collection.read(of, from, this.#read)) {
-        for (const { key } of page.documents) keys.add(key);
-        lost.push(...(page.problems ?? []));
-        await documents.put(page.documents, this.#read);
-        if (reach === 'changes' && page.cursor !== undefined) await writeDurably(cursorFile, page.cursor);
-        this.#tell(`${what}: ${keys.size}`);
-        this.#context.signal.throwIfAborted();
-      }
-      if (reach === 'whole') await documents.keepOnly(keys, this.#now);
-      this.#hadAny = true;
-    } catch (error) {
-      this.#context.signal.throwIfAborted();
-      if (!(error instanceof ForgeError)) throw error;
-      switch (error.refusal.kind) {
-        case 'unauthenticated':
-          throw error;
-        case 'disabled':
-          return;
-        case 'absent':
-        case 'denied':
-        case 'failed':
-          lost.push(describe(error));
-          break;
-        default:
-          error.refusal satisfies never;
-      }
-    }
+    const tell = (documents: number) => this.#tell(`${what}: ${documents}`);
+    const outcome = await readCollection({ collection, of, folder, context: this.#read, now: this.#now, tell });
+    const { lost } = outcome;
     if (lost.length > 0) {
-      const more = lost.length > 5 ? ` And ${lost.length - 5} more.` : '';
-      this.#problems.set(`${root}/${name}`, `${lost.slice(0, 5).join(' ')}${more}`);
+      const more = lost.length > MAX_LOST ? ` And ${lost.length - MAX_LOST} more.` : '';
+      this.#problem(`${root}/${collection.name}`, `${lost.slice(0, MAX_LOST).join(' ')}${more}`);
     }
+    return outcome;
   }
 
-  async #forgeFile(identity: Identity, url: string): Promise<string> {
-    const { owner } = this.#options;
-    const path = join(this.#context.workdir, 'forge.json');
+  #problem(path: string, reason: string): void {
+    this.#problems.set(path, this.#hide(reason));
+  }
+
+  /** Also says whose the working copy is: another owner's would all seem to have gone. */
+  async #forgeFile(identity: Identity): Promise<string> {
+    const { owner, url } = this.#options;
+    const path = join(this.#context.workdir, FORGE_FILE);
     const about = { version: 1, kind: this.#forge.kind, url, owner, login: identity.login };
     const bytes = `${canonical(about)}\n`;
-    if ((await textIn(path)) !== bytes) await writeDurably(path, bytes);
+    const before = await textIn(path);
+    if (before === bytes) return path;
+    const was = before === undefined ? about : (JSON.parse(before) as typeof about);
+    if (was.kind !== about.kind || was.url !== url || was.owner !== owner)
+      throw new Error(
+        `its working copy is of ${was.owner} at ${was.url}: give this one another name, or, where both are the same, remove ${path}`,
+      );
+    await writeDurably(path, bytes);
     return path;
+  }
+
+  #note(note: string): void {
+    this.#notes.push(this.#hide(note));
   }
 
   #tell(what: string): void {
     this.#what = what.split(': waiting')[0] ?? what;
-    this.#context.progress?.({ what, done: this.#done, ...(this.#total > 0 ? { total: this.#total } : {}) });
+    this.#context.progress?.({
+      what: this.#hide(what),
+      done: this.#done,
+      ...(this.#total > 0 ? { total: this.#total } : {}),
+    });
   }
 }
 
-function describe(error: ForgeError): string {
-  const { refusal, message } = error;
-  const text = message.endsWith('.') ? message : `${message}.`;
-  switch (refusal.kind) {
-    case 'denied':
-      return `${text} The token needs ${refusal.needs}.`;
-    case 'unauthenticated':
-      return `${text} The token is not valid (any more): make a new one and put it where the configuration says.`;
-    default:
-      return text;
+interface ReadRepository {
+  readonly id: string;
+  readonly copy: CopiedRepository;
+  readonly code: MirroredRepository | undefined;
+  /** `some`: it may have vanished meanwhile. */
+  readonly had: 'all' | 'some' | 'nothing';
+}
+
+function refFacts(read: readonly ReadRepository[]) {
+  const repositories: [string, string][] = [];
+  const refs: [string, Record<string, string>][] = [];
+  let count = 0;
+  for (const { copy, code } of read) {
+    if (code === undefined) continue;
+    const head = code.refs.get(Buffer.from(code.head).toString('latin1')) ?? code.head;
+    if (repositories.length < MAX_FACTS) repositories.push([copy.place, head]);
+    const some = [...code.refs].slice(0, Math.max(0, MAX_REFS - count));
+    count += code.refs.size;
+    if (some.length > 0)
+      refs.push([
+        copy.place,
+        Object.fromEntries(some.map(([ref, id]) => [Buffer.from(ref, 'latin1').toString('utf8'), id])),
+      ]);
   }
+  return { repositories: Object.fromEntries(repositories), refs: Object.fromEntries(refs), refCount: count };
+}
+
+/**
+ * Whether the token of the forge at `url` may be shown to where a repository is said to be: the forge itself, encrypted unless
+ * the forge itself is not. What the forge answers must not send it elsewhere.
+ */
+export function mayHaveToken(url: string, address: string): boolean {
+  if (!URL.canParse(address)) return false;
+  const [forge, to] = [new URL(url), new URL(address)];
+  if (to.origin === forge.origin) return true;
+  return to.protocol === 'https:' && (to.hostname === forge.hostname || `api.${to.hostname}` === forge.hostname);
+}
+
+/** A text without the token: what a forge says in an error may repeat it. */
+function hiding(token: Secret | undefined): (text: string) => string {
+  const secret = token?.reveal().toString('utf8').trim() ?? '';
+  return (text) => redact(secret === '' ? text : text.replaceAll(secret, '***'));
 }
 
 async function* stopping<T>(items: AsyncIterable<T>, signal: AbortSignal, subject: string): AsyncGenerator<T> {

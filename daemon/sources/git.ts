@@ -90,13 +90,17 @@ export async function mirrorRepository(access: GitAccess, folder: string, url: s
   };
 }
 
-/** What the mirror in `folder` held when it was last brought up to date, or undefined where there is none that is whole. */
-export async function lastMirror(access: GitAccess, folder: string): Promise<MirroredRepository | undefined> {
+/** What the mirror in `folder` held when it was last brought up to date, or what is wrong with it; undefined where there is none. */
+export async function lastMirror(
+  access: GitAccess,
+  folder: string,
+): Promise<MirroredRepository | { readonly damage: string } | undefined> {
   const { environment, clock, signal } = access;
   const path = join(folder, MIRROR);
   if (!existsSync(path)) return undefined;
   const git = await openGit({ directory: folder, environment, signal, clock });
-  return (await faultOf({ git, path, signal })) === undefined ? await describeMirror(git, path, signal) : undefined;
+  const damage = await faultOf({ git, path, signal });
+  return damage === undefined ? await describeMirror(git, path, signal) : { damage };
 }
 
 async function describeMirror(git: Git, path: string, signal: AbortSignal): Promise<MirroredRepository> {

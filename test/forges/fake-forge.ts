@@ -33,6 +33,7 @@ export class FakeForge implements Forge {
   pages = 0;
   readonly #held = new Map<string, Map<string, Held>>();
   readonly #refused = new Map<string, Refusal>();
+  readonly #spoilt = new Set<string>();
   #clock = 0;
 
   constructor() {
@@ -68,6 +69,13 @@ export class FakeForge implements Forge {
     else this.#refused.set(`${of} ${collection}`, refusal);
   }
 
+  /** The document is not given with its page, which says so; or is again. */
+  spoil(of: string, collection: CollectionName, key: string, spoilt: boolean): void {
+    const name = `${of} ${collection} ${key}`;
+    if (spoilt) this.#spoilt.add(name);
+    else this.#spoilt.delete(name);
+  }
+
   async identify(context: ReadContext) {
     await this.#page('identity', context);
     return { login: 'reader', scopes: ['repo'] };
@@ -97,6 +105,7 @@ export class FakeForge implements Forge {
     const page = (what: string, context: ReadContext) => this.#page(what, context);
     const heldOf = (id: string) => [...(this.#held.get(`${id} ${name}`)?.values() ?? [])].sort((a, b) => a.at - b.at);
     const refusedOf = (id: string) => this.#refused.get(`${id} ${name}`);
+    const isSpoilt = (id: string, key: string) => this.#spoilt.has(`${id} ${name} ${key}`);
     return {
       name,
       reach,
@@ -111,9 +120,11 @@ export class FakeForge implements Forge {
           if (refusal !== undefined) throw new ForgeError(refusal, `The forge refuses ${name}`);
           const documents = all.slice(from, from + PAGE);
           const last = documents.at(-1);
+          const spoilt = documents.filter(({ key }) => isSpoilt(id, key));
           yield {
-            documents: documents.map(({ at: _, ...document }) => document),
+            documents: documents.filter((one) => !spoilt.includes(one)).map(({ at: _, ...document }) => document),
             ...(last && { cursor: String(last.at) }),
+            ...(spoilt.length > 0 && { problems: spoilt.map(({ key }) => `${name} ${key} could not be had.`) }),
           };
         }
       },

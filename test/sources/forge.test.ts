@@ -1,13 +1,11 @@
 import { mkdir, readdir, readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
-import { systemClock } from '../../daemon/base/clock.ts';
-import { silentLog } from '../../daemon/base/log.ts';
-import { Secret } from '../../daemon/base/secret.ts';
-import { forgeSource } from '../../daemon/sources/forge.ts';
 import type { PullProgress } from '../../daemon/sources/source.ts';
 import { FakeForge } from '../forges/fake-forge.ts';
 import { contract } from './contract.ts';
+import { jsonOf, problemsOf, sample, textOf } from './forge-sample.ts';
+import { sourceOf, TOKEN } from './forge-seed.ts';
 import {
   commit,
   git,
@@ -19,47 +17,6 @@ import {
   sampleRepository,
   temporary,
 } from './helpers.ts';
-
-const TOKEN = 'ghp_recognisable0123456789';
-
-async function sample() {
-  const forge = new FakeForge();
-  const origin = await sampleRepository();
-  const app = forge.add('1', 'acme/app', origin);
-  forge.add('2', 'acme/site', await sampleRepository());
-  for (const number of [1, 2, 3, 4, 5])
-    forge.put('1', 'issues', { key: String(number), object: { number, title: `Issue ${number}` } });
-  for (const name of ['bug', 'later']) forge.put('1', 'labels', { key: name, object: { name } });
-  forge.put('1', 'variables', { key: 'production/URL', object: { name: 'URL', value: 'https://x' } });
-  forge.put('owner', 'variables', { key: 'REGION', object: { name: 'REGION', value: 'eu' } });
-  return { forge, origin, app };
-}
-
-function sourceOf(forge: FakeForge, more: { include?: string[]; exclude?: string[] } = {}) {
-  return forgeSource({
-    name: 'sample',
-    forge: () => forge,
-    owner: 'acme',
-    url: 'https://forge.example',
-    include: more.include ?? [],
-    exclude: more.exclude ?? [],
-    environment: process.env,
-    clock: systemClock,
-    log: silentLog,
-    token: Secret.fromText(TOKEN),
-  });
-}
-
-const textOf = (all: readonly Read[], path: string) => all.find((one) => one.path === path)?.bytes?.toString('utf8');
-const jsonOf = (all: readonly Read[], path: string) => JSON.parse(textOf(all, path) ?? 'null');
-const problemsOf = (all: readonly Read[]) =>
-  all.flatMap(({ path, entry }) =>
-    entry.kind === 'problem'
-      ? [{ path, reason: entry.reason }]
-      : 'problem' in entry && entry.problem !== undefined
-        ? [{ path, reason: entry.problem }]
-        : [],
-  );
 
 contract('forge', async () => {
   const { forge } = await sample();
