@@ -43,10 +43,18 @@ async function open(source: Source, signal = never): Promise<AsyncIterator<Buffe
 
 contract('command', async () => {
   const program = join(await temporary(), 'dump');
-  await writeFile(program, '#!/bin/sh\nprintf "CREATE TABLE t;\\n"\n');
+  const says = (text: string) => writeFile(program, `#!/bin/sh\nprintf "${text}\\n"\n`);
+  await says('CREATE TABLE t;');
   await chmod(program, 0o755);
-  return { source: command([program]), vanish: () => rm(program) };
-});
+  return {
+    source: command([program]),
+    vanish: () => rm(program),
+    async change() {
+      await says('CREATE TABLE u;');
+      return ['dump.sql'];
+    },
+  };
+}, ['change']);
 
 describe('command', () => {
   it('streams every byte of a large output', async () => {

@@ -41,8 +41,21 @@ async function sample(): Promise<string> {
 contract('directory', async () => {
   const root = await sample();
   execFileSync('mknod', [join(root, 'device'), 'c', '1', '3']);
-  return { source: directory(root), vanish: () => rm(root, { recursive: true }), problems: ['device'] };
-});
+  return {
+    source: directory(root),
+    vanish: () => rm(root, { recursive: true }),
+    problems: ['device'],
+    async change() {
+      await writeFile(join(root, 'a'), 'second');
+      await writeFile(join(root, 'b/new'), 'new');
+      return ['a', 'b/new'];
+    },
+    async spoil() {
+      execFileSync('mknod', [join(root, 'spoilt'), 'c', '1', '3']);
+      return 'spoilt';
+    },
+  };
+}, ['change', 'part']);
 
 describe('directory', () => {
   it('takes names as bytes, in byte order, and follows no link', async () => {

@@ -1,11 +1,13 @@
 import { mkdir, readdir, readFile, writeFile } from 'node:fs/promises';
-import { join } from 'node:path';
-import { describe, expect, it } from 'vitest';
+import { basename, dirname, join } from 'node:path';
+import { afterEach, describe, expect, it } from 'vitest';
+import { createLog } from '../../daemon/base/log.ts';
 import type { PullProgress } from '../../daemon/sources/source.ts';
 import { FakeForge } from '../forges/fake-forge.ts';
 import { contract } from './contract.ts';
 import { jsonOf, problemsOf, sample, textOf } from './forge-sample.ts';
 import { sourceOf, TOKEN } from './forge-seed.ts';
+import { type GitServer, serveGit } from './git-server.ts';
 import {
   commit,
   git,
@@ -18,17 +20,45 @@ import {
   temporary,
 } from './helpers.ts';
 
+const servers: GitServer[] = [];
+afterEach(async () => {
+  for (const server of servers.splice(0)) await server.close();
+});
+
 contract('forge', async () => {
-  const { forge } = await sample();
+  const { forge, origin } = await sample();
+  const served = await serveGit(dirname(origin));
+  servers.push(served);
+  served.password = `x-access-token:${TOKEN}`;
+  forge.list[0] = { ...forge.list[0]!, cloneUrl: `${served.url}/${basename(origin)}/.git` };
+  const logged: string[] = [];
+  const log = createLog(
+    'test',
+    () => 0,
+    (line) => logged.push(line),
+    'debug',
+  );
   return {
-    source: sourceOf(forge),
+    source: sourceOf(forge, { url: served.url, log }),
     async vanish() {
       forge.beforePage = () => {
         throw new Error('the forge does not answer');
       };
     },
+    async change() {
+      forge.put('1', 'issues', { key: '2', object: { number: 2, title: 'Renamed' } });
+      forge.put('1', 'labels', { key: 'new', object: { name: 'new' } });
+      forge.drop('1', 'labels', 'bug');
+      return ['issues/2', 'labels/new', 'labels/bug'].map((name) => `repositories/acme/app/${name}.json`);
+    },
+    async spoil() {
+      forge.refuse('1', 'labels', { kind: 'failed' });
+      return 'repositories/acme/app/labels';
+    },
+    secret: TOKEN,
+    logged: () => logged,
   };
-});
+}, ['change', 'part', 'secret']);
 
 describe('a forge', () => {
   it('is laid out as layout.ts says, documents canonical, secrets marked', async () => {

@@ -4,10 +4,11 @@ import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { appendFile, chmod, mkdir, open, readdir, readFile, rename, rm, truncate, writeFile } from 'node:fs/promises';
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
-import { join } from 'node:path';
+import { basename, dirname, join } from 'node:path';
 import { afterEach, describe, expect, it } from 'vitest';
 import { systemClock } from '../../daemon/base/clock.ts';
-import { silentLog } from '../../daemon/base/log.ts';
+import { createLog, silentLog } from '../../daemon/base/log.ts';
+import { Secret } from '../../daemon/base/secret.ts';
 import { openSource } from '../../daemon/sources/open.ts';
 import type { Source } from '../../daemon/sources/source.ts';
 import { contract } from './contract.ts';
@@ -43,10 +44,38 @@ async function failureOf(url: string, workdir?: string) {
   return pullAll(repository(url), workdir ?? (await temporary())).catch((error) => error);
 }
 
+const servers: GitServer[] = [];
+afterEach(async () => {
+  for (const server of servers.splice(0)) await server.close();
+});
+
+const SECRET = 'Recognisable-0123/456';
+
 contract('git', async () => {
   const origin = await sampleRepository();
-  return { source: repository(origin), vanish: () => rename(origin, `${origin}.gone`) };
-});
+  const served = await serveGit(dirname(origin));
+  servers.push(served);
+  served.password = `reader:${SECRET}`;
+  const logged: string[] = [];
+  const log = createLog(
+    'test',
+    () => 0,
+    (line) => logged.push(line),
+    'debug',
+  );
+  const url = `${served.url}/${basename(origin)}/.git`;
+  const settings = { kind: 'git', name: 'sample', url, username: 'reader', token: Secret.fromText(SECRET) } as const;
+  return {
+    source: source(settings, log),
+    vanish: () => rename(origin, `${origin}.gone`),
+    async change() {
+      commit(origin, 'a', 'changed');
+      return ['sample.git/packed-refs'];
+    },
+    secret: SECRET,
+    logged: () => logged,
+  };
+}, ['change', 'secret']);
 
 describe('git', () => {
   it('is a bare repository with every ref that git clones and finds whole', async () => {
