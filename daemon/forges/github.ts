@@ -1,9 +1,9 @@
 import { isoTime, parseTime } from '../base/clock.ts';
 import { ifThere, isObject, keyed, listIn, one, optionalText, textOf, whole } from './documents.ts';
 import type { Asset, Document, Forge, Identity, JsonObject, Page, ReadContext, Repository } from './forge.ts';
-import { githubDialect } from './github-dialect.ts';
+import { GithubApi } from './github-api.ts';
 import type { ForgeOptions } from './options.ts';
-import { path, Rest } from './rest.ts';
+import { path } from './rest.ts';
 
 /** The largest page GitHub gives. */
 const PER_PAGE = 100;
@@ -17,7 +17,7 @@ const PACKAGE_TYPES = ['npm', 'maven', 'rubygems', 'docker', 'nuget', 'container
  */
 export function githubForge(options: ForgeOptions): Forge {
   const { owner } = options;
-  const rest = (context: ReadContext) => new Rest(options, githubDialect, context);
+  const rest = (context: ReadContext) => new GithubApi(options, context);
   let kind: Promise<'Organization' | 'User'> | undefined;
 
   function kindOf(context: ReadContext): Promise<'Organization' | 'User'> {
@@ -333,10 +333,10 @@ function repositoryOf(object: JsonObject): Repository {
  * and draws the rest forward; so each page starts from the last change of the page before, and not at a place in the list.
  */
 async function* changes(
-  api: Rest,
+  api: GithubApi,
   base: string,
   cursor: string | undefined,
-  documentOf: (api: Rest, issue: JsonObject) => Promise<Document | undefined>,
+  documentOf: (api: GithubApi, issue: JsonObject) => Promise<Document | undefined>,
 ): AsyncGenerator<Page> {
   let since = cursor;
   let page = 1;
@@ -357,14 +357,14 @@ async function* changes(
   }
 }
 
-async function issueDocument(api: Rest, base: string, issue: JsonObject): Promise<Document> {
+async function issueDocument(api: GithubApi, base: string, issue: JsonObject): Promise<Document> {
   const number = textOf(issue, 'number');
   const comments =
     issue['comments'] === 0 ? [] : await api.all(`${base}/issues/${number}/comments`, { per_page: PER_PAGE });
   return { key: number, object: { issue, comments } };
 }
 
-async function pullDocument(api: Rest, base: string, issue: JsonObject): Promise<Document> {
+async function pullDocument(api: GithubApi, base: string, issue: JsonObject): Promise<Document> {
   const number = textOf(issue, 'number');
   const pull = await api.get(`${base}/pulls/${number}`);
   const comments =
@@ -376,7 +376,7 @@ async function pullDocument(api: Rest, base: string, issue: JsonObject): Promise
 }
 
 /** Workflow runs with their jobs, newest first, back to those that were settled when it was read last. */
-async function* runs(api: Rest, base: string, cursor: string | undefined): AsyncGenerator<Page> {
+async function* runs(api: GithubApi, base: string, cursor: string | undefined): AsyncGenerator<Page> {
   let newest: string | undefined;
   for await (const page of api.pages(`${base}/actions/runs`, { per_page: PER_PAGE }, 'workflow_runs')) {
     const fresh = cursor === undefined ? page : page.filter((run) => textOf(run, 'created_at') >= cursor);
@@ -394,7 +394,11 @@ async function* runs(api: Rest, base: string, cursor: string | undefined): Async
   if (newest !== undefined) yield { documents: [], cursor: daysBefore(newest, RUNS_SETTLE_DAYS) };
 }
 
-async function* rulesets(api: Rest, base: string, query: Record<string, boolean> = {}): AsyncGenerator<Document[]> {
+async function* rulesets(
+  api: GithubApi,
+  base: string,
+  query: Record<string, boolean> = {},
+): AsyncGenerator<Document[]> {
   for await (const page of api.pages(`${base}/rulesets`, { ...query, per_page: PER_PAGE }))
     for (const { id } of page) {
       const ruleset = await api.get(`${base}/rulesets/${String(id)}`);
@@ -402,17 +406,21 @@ async function* rulesets(api: Rest, base: string, query: Record<string, boolean>
     }
 }
 
-async function* settings(api: Rest, base: string, paths: Readonly<Record<string, string>>): AsyncGenerator<Document[]> {
+async function* settings(
+  api: GithubApi,
+  base: string,
+  paths: Readonly<Record<string, string>>,
+): AsyncGenerator<Document[]> {
   for (const [key, at] of Object.entries(paths))
     for await (const object of ifThere(one(api.get(`${base}${at}`)))) yield [{ key, object }];
 }
 
-async function* environments(api: Rest, base: string): AsyncGenerator<string> {
+async function* environments(api: GithubApi, base: string): AsyncGenerator<string> {
   for await (const page of ifThere(api.pages(`${base}/environments`, { per_page: PER_PAGE }, 'environments')))
     for (const environment of page) yield textOf(environment, 'name');
 }
 
-function assetOf(rest: (context: ReadContext) => Rest, asset: JsonObject): Asset {
+function assetOf(rest: (context: ReadContext) => GithubApi, asset: JsonObject): Asset {
   const size = asset['size'];
   const digest = optionalText(asset, 'digest');
   return {

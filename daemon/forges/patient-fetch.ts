@@ -3,6 +3,7 @@ import { reasonOf } from '../base/errors.ts';
 import type { EtagCache } from './etag-cache.ts';
 import { ForgeError, type ReadContext } from './forge.ts';
 import { patienceFor } from './patience.ts';
+import { wait } from './wait.ts';
 
 export interface PatientOptions {
   readonly clock: Clock;
@@ -160,18 +161,7 @@ function redirected(from: URL, location: string | null, init: RequestInit): URL 
 
 async function pause({ clock, context }: PatientOptions, ms: number, why: string): Promise<void> {
   context.waiting?.(ms, why);
-  context.signal.throwIfAborted();
-  await new Promise<void>((resolve, reject) => {
-    const cancel = clock.after(ms, () => {
-      context.signal.removeEventListener('abort', stop);
-      resolve();
-    });
-    const stop = () => {
-      cancel();
-      reject(context.signal.reason);
-    };
-    context.signal.addEventListener('abort', stop, { once: true });
-  });
+  await wait(clock, ms, context.signal);
 }
 
 function isRead({ method = 'GET' }: RequestInit): boolean {

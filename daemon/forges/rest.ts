@@ -204,14 +204,14 @@ export function path(texts: TemplateStringsArray, ...parts: readonly (string | n
   );
 }
 
-function objectOf(value: Json | undefined, path: string): JsonObject {
+export function objectOf(value: Json | undefined, path: string): JsonObject {
   if (typeof value !== 'object' || value === null || Array.isArray(value))
     throw new ForgeError({ kind: 'failed' }, `${path} answers with something that is no object`);
   return value as JsonObject;
 }
 
 /** What an error's body says, in one short line. */
-function messageIn(text: string): string {
+export function messageIn(text: string): string {
   let said: unknown = text;
   try {
     const parsed = JSON.parse(text) as { message?: unknown; error?: unknown };
