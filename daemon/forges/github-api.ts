@@ -116,6 +116,10 @@ export class GithubApi {
     return data === null || data === '' ? {} : objectOf(data, path);
   }
 
+  async remove(path: string): Promise<void> {
+    await this.#ask('DELETE', path);
+  }
+
   /** Sends a file of `size` bytes, once. `url` is whole. */
   upload(url: string, bytes: AsyncIterable<Buffer>, size: number): Promise<JsonObject> {
     return this.#files.upload(url, bytes, size, 'application/octet-stream');
@@ -126,7 +130,11 @@ export class GithubApi {
     return this.#files.download(url);
   }
 
-  async #ask(method: 'GET' | 'POST' | 'PUT' | 'PATCH', path: string, parameters: object = {}): Promise<Answer> {
+  async #ask(
+    method: 'GET' | 'POST' | 'PUT' | 'PATCH' | 'DELETE',
+    path: string,
+    parameters: object = {},
+  ): Promise<Answer> {
     try {
       const { status, headers, data } = await this.#octokit.request({ ...parameters, method, url: path });
       return { status, headers: headersOf(headers), data: data as Json };

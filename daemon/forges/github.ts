@@ -6,7 +6,7 @@ import type { ForgeOptions } from './options.ts';
 import { path } from './rest.ts';
 
 /** The largest page GitHub gives. */
-const PER_PAGE = 100;
+export const PER_PAGE = 100;
 /** Runs older than this do not change any more: GitHub ends a workflow run after 35 days, and gives it 30 to wait. */
 const RUNS_SETTLE_DAYS = 65;
 const PACKAGE_TYPES = ['npm', 'maven', 'rubygems', 'docker', 'nuget', 'container'] as const;
@@ -40,14 +40,7 @@ export function githubForge(options: ForgeOptions): Forge {
   return {
     kind: 'github',
 
-    async identify(context): Promise<Identity> {
-      const { object, headers } = await rest(context).getWithHeaders('/user');
-      const scopes = headers.get('x-oauth-scopes');
-      return {
-        login: textOf(object, 'login'),
-        ...(scopes === null ? {} : { scopes: scopes.split(',').flatMap((scope) => scope.trim() || []) }),
-      };
-    },
+    identify: (context) => identify(rest(context)),
 
     async *repositories(context) {
       const api = rest(context);
@@ -309,6 +302,16 @@ export function githubForge(options: ForgeOptions): Forge {
   };
 }
 
+/** Whose token it is, and of a classic one its scopes. */
+export async function identify(api: GithubApi): Promise<Identity> {
+  const { object, headers } = await api.getWithHeaders('/user');
+  const scopes = headers.get('x-oauth-scopes');
+  return {
+    login: textOf(object, 'login'),
+    ...(scopes === null ? {} : { scopes: scopes.split(',').flatMap((scope) => scope.trim() || []) }),
+  };
+}
+
 function repositoryOf(object: JsonObject): Repository {
   const cloneUrl = textOf(object, 'clone_url');
   const visibility = optionalText(object, 'visibility');
@@ -415,7 +418,8 @@ async function* settings(
     for await (const object of ifThere(one(api.get(`${base}${at}`)))) yield [{ key, object }];
 }
 
-async function* environments(api: GithubApi, base: string): AsyncGenerator<string> {
+/** Names of the environments of the repository at `base`, where it has any. */
+export async function* environments(api: GithubApi, base: string): AsyncGenerator<string> {
   for await (const page of ifThere(api.pages(`${base}/environments`, { per_page: PER_PAGE }, 'environments')))
     for (const environment of page) yield textOf(environment, 'name');
 }

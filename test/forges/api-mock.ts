@@ -56,6 +56,8 @@ export class ApiMock {
   readonly requests: string[] = [];
   /** What was asked against the published description. */
   readonly faults: string[] = [];
+  /** Files as they came, by path and query. */
+  readonly uploads = new Map<string, Buffer>();
   /** How many answers said that nothing has changed. */
   unchanged = 0;
   #id = 1000;
@@ -126,13 +128,26 @@ export class ApiMock {
     if (request.method === 'GET') return this.#get(request, response, url, path, found.operation);
     const chunks: Buffer[] = [];
     for await (const chunk of request) chunks.push(chunk as Buffer);
-    const body = JSON.parse(Buffer.concat(chunks).toString('utf8') || '{}') as Thing;
-    this.#checkBody(`${request.method} ${path}`, found.operation, body);
+    const bytes = Buffer.concat(chunks);
+    const sentAsJson = /\bjson\b/.test(request.headers['content-type'] ?? 'json');
+    if (!sentAsJson) this.uploads.set(`${path}${url.search}`, bytes);
+    const name = url.searchParams.get('name');
+    const body = sentAsJson
+      ? (JSON.parse(bytes.toString('utf8') || '{}') as Thing)
+      : { size: bytes.length, state: 'uploaded', ...(name === null ? {} : { name }) };
+    if (sentAsJson) this.#checkBody(`${request.method} ${path}`, found.operation, body);
     return this.#write(request.method ?? 'POST', response, path, found, body);
   }
 
-  #get(request: IncomingMessage, response: ServerResponse, url: URL, path: string, { example }: Operation): void {
+  #get(request: IncomingMessage, response: ServerResponse, url: URL, path: string, operation: Operation): void {
+    const { example } = operation;
     const put = this.#state.get(path);
+    // Only whether there is such a thing.
+    if (operation.status === 204) {
+      if (put === undefined) json(response, 404, { message: 'Not Found' });
+      else response.writeHead(204).end();
+      return;
+    }
     const shape = put ?? example ?? null;
     const within = Array.isArray(shape) ? { list: shape, under: undefined } : listWithin(shape);
     let value: Value = shape;
@@ -184,6 +199,11 @@ export class ApiMock {
       typeof example === 'object' && example !== null && !Array.isArray(example) ? structuredClone(example) : {};
     this.#id += 1;
     const now = this.tick();
+    if (method === 'DELETE') {
+      for (const held of this.#state.values()) drop(held, Number(path.split('/').at(-1)));
+      response.writeHead(204).end();
+      return;
+    }
     if (method === 'PATCH' || method === 'PUT') {
       const [, parent = '', key = ''] = /^(.*)\/([^/]+)$/.exec(path) ?? [];
       const list = listOf(this.#state.get(parent));
@@ -191,7 +211,13 @@ export class ApiMock {
         ['number', 'iid', 'id', 'name'].some((field) => String((one as Thing)[field]) === decodeURIComponent(key)),
       ) as Thing | undefined;
       if (held !== undefined) Object.assign(held, body, { updated_at: now });
-      else this.#append(parent, template, { ...base, ...body, name: decodeURIComponent(key), id: this.#id });
+      else
+        this.#append(parent, template.replace(/\/[^/]+$/, ''), {
+          ...base,
+          ...body,
+          name: decodeURIComponent(key),
+          id: this.#id,
+        });
       json(response, operation.status ?? 200, held ?? base);
       return;
     }
@@ -283,6 +309,16 @@ function listWithin(value: Value): { readonly list: Value[]; readonly under: str
   return lists.length === 1 && only !== undefined && others.length === 1
     ? { under: only[0], list: only[1] }
     : undefined;
+}
+
+/** Takes what has an id out of a list, or out of lists of what is in it. */
+function drop(from: Value, id: number): void {
+  for (const list of [listOf(from) ?? []])
+    for (const [at, one] of [...list.entries()].reverse()) {
+      if ((one as Thing | null)?.['id'] === id) list.splice(at, 1);
+      else if (typeof one === 'object' && one !== null && !Array.isArray(one))
+        for (const inner of Object.values(one)) if (Array.isArray(inner)) drop(inner, id);
+    }
 }
 
 function listOf(value: Value | undefined): Value[] | undefined {
