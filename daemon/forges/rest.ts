@@ -21,6 +21,8 @@ export interface Dialect {
   refusalOf(refused: Refused): Refusal;
   /** Whether answers from an address may lie in the cache. */
   mayKeep(url: URL): boolean;
+  /** Where a list goes on, if not where its link says. */
+  next?(link: URL, from: URL): URL;
 }
 
 export type Query = Readonly<Record<string, string | number | boolean | undefined>>;
@@ -189,7 +191,8 @@ export class Rest {
   #next(headers: Headers, from: URL): URL | undefined {
     const link = /<([^>]+)>\s*;[^,]*\brel="?next"?/i.exec(headers.get('link') ?? '')?.[1];
     if (link === undefined) return undefined;
-    const url = URL.canParse(link, from.href) ? new URL(link, from) : undefined;
+    const said = URL.canParse(link, from.href) ? new URL(link, from) : undefined;
+    const url = said && (this.#dialect.next?.(said, from) ?? said);
     if (url?.origin !== from.origin)
       throw new ForgeError({ kind: 'failed' }, `the list at ${from.pathname} goes on at another host`);
     return url;

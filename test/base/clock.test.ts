@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { isoTime, parseCertificateTime, parseTime, systemClock } from '../../daemon/base/clock.ts';
+import { isoTime, parseCertificateTime, parseHttpTime, parseTime, systemClock } from '../../daemon/base/clock.ts';
 import { durationMs } from '../../daemon/base/duration.ts';
 
 describe('parseTime', () => {
@@ -97,5 +97,13 @@ describe('systemClock', () => {
       });
     });
     expect(calls).toBe(3);
+  });
+});
+
+describe('parseHttpTime', () => {
+  it('reads the date of an HTTP answer, and nothing else', () => {
+    expect(parseHttpTime('Sun, 06 Nov 1994 08:49:37 GMT')).toBe(784_111_777_000);
+    for (const text of ['', '1994-11-06', 'Sun, 06 Nov 1994 08:49:37 +0200', 'Sun, 06 Nox 1994 08:49:37 GMT'])
+      expect(parseHttpTime(text)).toBeUndefined();
   });
 });
