@@ -1,4 +1,5 @@
-import { ifThere, keyed, listIn, one, optionalText, textOf, whole } from './documents.ts';
+import { parseHttpTime, parseTime } from '../base/clock.ts';
+import { ifThere, isObject, keyed, listIn, one, optionalText, textOf, whole } from './documents.ts';
 import {
   type Asset,
   type Document,
@@ -10,90 +11,116 @@ import {
   type ReadContext,
   type Repository,
 } from './forge.ts';
+import { cursorAfter, cursorAt, isSettled, readCursor } from './gitea-cursor.ts';
 import { giteaDialect } from './gitea-dialect.ts';
 import type { ForgeOptions } from './options.ts';
-import { path, type Query, Rest } from './rest.ts';
+import { path, Rest } from './rest.ts';
 
+/** The largest page Gitea and Forgejo give, unless their administrator allows more (`MAX_RESPONSE_ITEMS`). */
+export const GITEA_PAGE = 50;
 const API = '/api/v1';
-/** What a server allows at most unless it was set up otherwise (`[api] MAX_RESPONSE_ITEMS`). */
-const LIMIT = 50;
 
 /**
- * Gitea and Forgejo, through their REST API v1 (docs.gitea.com/api, and a server's own /api/swagger). Older servers lack
- * actions, variables and packages: then there is nothing of these, and no problem.
+ * Gitea from 1.19, and Forgejo, through their REST API (templates/swagger/v1_json.tmpl of either; docs.gitea.com/api). There are no
+ * environments and no rulesets, and projects have no API; docs/sources-gitea.md says what else differs between versions.
+ * Values of secrets are given to nobody; those of variables are.
  */
 export function giteaForge(options: ForgeOptions): Forge {
   const { owner } = options;
-  const rest = (context: ReadContext) => new Rest(options, giteaDialect, context);
-  let isOrganisation: Promise<boolean> | undefined;
+  const rest = (context: ReadContext) => new Rest({ ...options, url: giteaApi(options.url) }, giteaDialect, context);
+  const limit = GITEA_PAGE;
+  let kind: Promise<'organisation' | 'user'> | undefined;
 
-  function organisation(context: ReadContext): Promise<boolean> {
-    isOrganisation ??= (async () => {
-      for await (const _ of ifThere(one(rest(context).get(path`/api/v1/orgs/${owner}`)))) return true;
-      for await (const _ of ifThere(one(rest(context).get(path`/api/v1/users/${owner}`)))) return false;
+  /** Rejects as denied where the token may not know. */
+  function kindOf(context: ReadContext): Promise<'organisation' | 'user'> {
+    kind ??= (async () => {
+      for await (const _ of ifThere(one(rest(context).get(path`/orgs/${owner}`)))) return 'organisation';
+      for await (const _ of ifThere(one(rest(context).get(path`/users/${owner}`)))) return 'user';
       throw new ForgeError(
         { kind: 'absent' },
         `there is no organisation or user ${owner}, or this token does not see it`,
       );
     })();
-    return isOrganisation;
+    // What failed once is asked again.
+    kind.catch(() => {
+      kind = undefined;
+    });
+    return kind;
   }
 
-  async function* ofOrganisation<T>(
-    context: ReadContext,
-    read: (api: Rest, at: string) => AsyncIterable<T>,
-  ): AsyncGenerator<T> {
-    if (await organisation(context)) yield* read(rest(context), path`/api/v1/orgs/${owner}`);
+  async function* ofOrganisation<T>(context: ReadContext, read: () => AsyncIterable<T>): AsyncGenerator<T> {
+    if ((await kindOf(context)) === 'organisation') yield* read();
   }
 
-  const list = (api: Rest, at: string, query: Query = {}, under?: string) =>
-    api.pages(at, { ...query, limit: LIMIT }, under);
-  const at = ({ path: whole }: Repository) => {
-    const [login = '', name = ''] = whole.split('/');
-    return path`/api/v1/repos/${login}/${name}`;
-  };
-  const byId = (one: JsonObject) => textOf(one, 'id');
-  const byName = (one: JsonObject) => textOf(one, 'name');
+  /** What a user has is shown to that user alone: other users' is nothing. */
+  async function* ofOwner<T>(context: ReadContext, read: (base: string) => AsyncIterable<T>): AsyncGenerator<T> {
+    if ((await kindOf(context)) === 'organisation') yield* read(path`/orgs/${owner}`);
+    else if (textOf(await rest(context).get('/user'), 'login').toLowerCase() === owner.toLowerCase())
+      yield* ifThere(read('/user'));
+  }
 
   return {
     kind: 'gitea',
 
     async identify(context): Promise<Identity> {
-      return { login: textOf(await rest(context).get(`${API}/user`), 'login') };
+      try {
+        return { login: textOf(await rest(context).get('/user'), 'login') };
+      } catch (error) {
+        // Everything else can still be had.
+        if (error instanceof ForgeError && error.refusal.kind === 'denied')
+          return { login: `(not told: the token lacks ${error.refusal.needs})` };
+        throw error;
+      }
     },
 
     async *repositories(context) {
       const api = rest(context);
-      const base = (await organisation(context)) ? path`/api/v1/orgs/${owner}` : path`/api/v1/users/${owner}`;
-      for await (const page of list(api, `${base}/repos`)) yield page.map(repositoryOf);
+      const of = await kindOf(context).catch((error: unknown) => {
+        if (error instanceof ForgeError && error.refusal.kind === 'denied') return 'user';
+        throw error;
+      });
+      const base = of === 'organisation' ? path`/orgs/${owner}` : path`/users/${owner}`;
+      for await (const page of api.pages(`${base}/repos`, { limit })) yield page.map(repositoryOf);
     },
 
     ofOwner: [
-      whole('labels', (_, context) => ofOrganisation(context, (api, base) => keyed(list(api, `${base}/labels`), byId))),
       whole(
         'variables',
         (_, context) =>
-          ofOrganisation(context, (api, base) => ifThere(keyed(list(api, `${base}/actions/variables`), byName))),
+          ofOwner(context, (base) =>
+            keyed(rest(context).pages(`${base}/actions/variables`, { limit }), (one) => textOf(one, 'name')),
+          ),
         true,
       ),
       whole('secrets', (_, context) =>
-        ofOrganisation(context, (api, base) => ifThere(keyed(list(api, `${base}/actions/secrets`), byName))),
+        ofOrganisation(context, () =>
+          keyed(rest(context).pages(path`/orgs/${owner}/actions/secrets`, { limit }), (one) => textOf(one, 'name')),
+        ),
       ),
-      whole('webhooks', (_, context) =>
-        ofOrganisation(context, (api, base) => keyed(list(api, `${base}/hooks`), byId)),
+      whole('labels', (_, context) =>
+        ofOrganisation(context, () => byId(rest(context).pages(path`/orgs/${owner}/labels`, { limit }))),
+      ),
+      whole(
+        'webhooks',
+        (_, context) => ofOwner(context, (base) => byId(rest(context).pages(`${base}/hooks`, { limit }))),
+        true,
       ),
       whole('members', (_, context) =>
-        ofOrganisation(context, (api, base) => keyed(list(api, `${base}/members`), (one) => textOf(one, 'login'))),
+        ofOrganisation(context, () =>
+          keyed(rest(context).pages(path`/orgs/${owner}/members`, { limit }), (one) => textOf(one, 'login')),
+        ),
       ),
       whole('teams', (_, context) =>
-        ofOrganisation(context, async function* (api, base) {
-          for await (const page of list(api, `${base}/teams`))
+        ofOrganisation(context, async function* () {
+          const api = rest(context);
+          for await (const page of api.pages(path`/orgs/${owner}/teams`, { limit }))
             for (const team of page) {
-              const members = await api.all(`${API}/teams/${byId(team)}/members`, { limit: LIMIT });
-              const repositories = await api.all(`${API}/teams/${byId(team)}/repos`, { limit: LIMIT });
+              const id = textOf(team, 'id');
+              const members = await api.all(`/teams/${id}/members`, { limit });
+              const repositories = await api.all(`/teams/${id}/repos`, { limit });
               yield [
                 {
-                  key: textOf(team, 'name'),
+                  key: id,
                   object: {
                     team,
                     members: members.map(({ login = null }) => login),
@@ -104,19 +131,20 @@ export function giteaForge(options: ForgeOptions): Forge {
             }
         }),
       ),
-      whole('packages', (_, context) =>
-        ifThere(
-          keyed(
-            list(rest(context), path`/api/v1/packages/${owner}`),
-            (one) => `${textOf(one, 'type')}/${byName(one)}/${textOf(one, 'version')}`,
-          ),
-        ),
-      ),
-      whole('settings', (_, context) =>
-        ofOrganisation(context, async function* (api, base) {
-          yield [{ key: 'organisation', object: await api.get(base) }];
-        }),
-      ),
+      whole('packages', async function* (_, context) {
+        const api = rest(context);
+        for await (const page of api.pages(path`/packages/${owner}`, { limit }))
+          for (const one of page) {
+            const [type, name, version] = [textOf(one, 'type'), textOf(one, 'name'), textOf(one, 'version')];
+            const files = await api.all(path`/packages/${owner}/${type}/${name}/${version}/files`);
+            yield [{ key: `${type}/${name}/${version}`, object: { package: one, files } }];
+          }
+      }),
+      whole('settings', async function* (_, context) {
+        const of = await kindOf(context);
+        const at = of === 'organisation' ? path`/orgs/${owner}` : path`/users/${owner}`;
+        yield [{ key: of, object: await rest(context).get(at) }];
+      }),
     ],
 
     ofRepository: [
@@ -125,118 +153,132 @@ export function giteaForge(options: ForgeOptions): Forge {
         secret: false,
         reach: 'changes',
         read: (repository, cursor, context) =>
-          changes(rest(context), at(repository), 'issues', cursor, async (api, issue) => ({
-            key: textOf(issue, 'number'),
-            object: { issue, comments: await commentsOf(api, at(repository), issue) },
-          })),
+          changes(rest(context), baseOf(repository), 'issues', cursor, async (api, issue) => {
+            const number = textOf(issue, 'number');
+            const comments = await commentsOf(api, baseOf(repository), issue);
+            return { key: number, object: { issue, comments }, assets: attachments(rest, [issue, ...comments]) };
+          }),
       },
       {
         name: 'pulls',
         secret: false,
         reach: 'changes',
         read: (repository, cursor, context) =>
-          changes(rest(context), at(repository), 'pulls', cursor, async (api, issue) => {
+          changes(rest(context), baseOf(repository), 'pulls', cursor, async (api, issue) => {
+            const base = baseOf(repository);
             const number = textOf(issue, 'number');
-            const pull = await api.get(`${at(repository)}/pulls/${number}`);
-            const reviews = await api.all(`${at(repository)}/pulls/${number}/reviews`, { limit: LIMIT });
+            const pull = await api.get(`${base}/pulls/${number}`);
+            const comments = await commentsOf(api, base, issue);
+            const reviews = await api.all(`${base}/pulls/${number}/reviews`, { limit });
             const whole: JsonObject[] = [];
             for (const review of reviews) {
-              const comments =
-                review['comments_count'] === 0
-                  ? []
-                  : await api.all(`${at(repository)}/pulls/${number}/reviews/${byId(review)}/comments`);
-              whole.push({ ...review, comments });
+              const at = `${base}/pulls/${number}/reviews/${textOf(review, 'id')}/comments`;
+              whole.push({ ...review, comments: review['comments_count'] === 0 ? [] : await api.all(at) });
             }
             return {
               key: number,
-              object: { issue, pull, comments: await commentsOf(api, at(repository), issue), reviews: whole },
+              object: { issue, pull, comments, reviews: whole },
+              assets: attachments(rest, [issue, ...comments]),
             };
           }),
       },
-      whole('labels', (repository, context) => keyed(list(rest(context), `${at(repository)}/labels`), byId)),
+      whole('labels', (repository, context) => byId(rest(context).pages(`${baseOf(repository)}/labels`, { limit }))),
       whole('milestones', (repository, context) =>
-        keyed(list(rest(context), `${at(repository)}/milestones`, { state: 'all' }), byId),
+        byId(rest(context).pages(`${baseOf(repository)}/milestones`, { state: 'all', limit })),
       ),
       whole('releases', async function* (repository, context) {
-        for await (const page of list(rest(context), `${at(repository)}/releases`))
+        for await (const page of rest(context).pages(`${baseOf(repository)}/releases`, { limit }))
           yield page.map((release) => ({
-            key: byId(release),
+            key: textOf(release, 'id'),
             object: release,
-            assets: listIn(release, 'assets').map((asset) => assetOf(asset, rest)),
+            assets: assetsOf(rest, release, (asset) => textOf(asset, 'name')),
           }));
       }),
       whole('workflows', (repository, context) =>
-        ifThere(keyed(list(rest(context), `${at(repository)}/actions/workflows`, {}, 'workflows'), byId)),
+        keyed(rest(context).pages(`${baseOf(repository)}/actions/workflows`, {}, 'workflows'), (one) =>
+          textOf(one, 'id'),
+        ),
       ),
       {
         name: 'runs',
         secret: false,
         reach: 'changes',
-        async *read(repository, _cursor, context): AsyncGenerator<Page> {
-          // Not to be asked for by time: known ones are what they were, and cost no write.
-          for await (const page of ifThere(list(rest(context), `${at(repository)}/actions/tasks`, {}, 'workflow_runs')))
-            yield { documents: page.map((run) => ({ key: byId(run), object: { run } })) };
-        },
+        read: (repository, cursor, context) => runs(rest(context), baseOf(repository), cursor),
       },
       whole(
         'variables',
-        (repository, context) => ifThere(keyed(list(rest(context), `${at(repository)}/actions/variables`), byName)),
+        (repository, context) =>
+          keyed(rest(context).pages(`${baseOf(repository)}/actions/variables`, { limit }), (one) =>
+            textOf(one, 'name'),
+          ),
         true,
       ),
       whole('secrets', (repository, context) =>
-        ifThere(keyed(list(rest(context), `${at(repository)}/actions/secrets`), byName)),
+        keyed(rest(context).pages(`${baseOf(repository)}/actions/secrets`, { limit }), (one) => textOf(one, 'name')),
       ),
       whole('protection', async function* (repository, context) {
         const api = rest(context);
-        for await (const page of api.pages(`${at(repository)}/branch_protections`))
-          yield page.map((one) => ({ key: `branch/${textOf(one, 'rule_name')}`, object: one }));
-        yield* ifThere(keyed(api.pages(`${at(repository)}/tag_protections`), (one) => `tag/${byId(one)}`));
+        // Neither list comes in pages.
+        yield* keyed(
+          api.pages(`${baseOf(repository)}/branch_protections`),
+          (one) => `branch/${optionalText(one, 'rule_name') || textOf(one, 'branch_name')}`,
+        );
+        yield* ifThere(keyed(api.pages(`${baseOf(repository)}/tag_protections`), (one) => `tag/${textOf(one, 'id')}`));
       }),
-      whole('webhooks', (repository, context) => keyed(list(rest(context), `${at(repository)}/hooks`), byId)),
-      whole('keys', (repository, context) => keyed(list(rest(context), `${at(repository)}/keys`), byId)),
-      whole('members', async function* (repository, context) {
-        const api = rest(context);
-        for await (const page of list(api, `${at(repository)}/collaborators`)) {
-          const documents: Document[] = [];
-          for (const member of page) {
-            const login = textOf(member, 'login');
-            const permission = await api.get(`${at(repository)}${path`/collaborators/${login}/permission`}`);
-            documents.push({ key: login, object: { ...member, permission: permission['permission'] ?? null } });
-          }
-          yield documents;
-        }
-      }),
-      whole('teams', (repository, context) => ifThere(keyed(rest(context).pages(`${at(repository)}/teams`), byName))),
+      whole(
+        'webhooks',
+        (repository, context) => byId(rest(context).pages(`${baseOf(repository)}/hooks`, { limit })),
+        true,
+      ),
+      whole('keys', (repository, context) => byId(rest(context).pages(`${baseOf(repository)}/keys`, { limit }))),
+      {
+        name: 'members',
+        secret: false,
+        reach: 'whole',
+        read: (repository, _, context) => collaborators(rest(context), baseOf(repository)),
+      },
+      whole('teams', (repository, context) =>
+        ofOrganisation(context, () => byId(rest(context).pages(`${baseOf(repository)}/teams`))),
+      ),
       whole('settings', async function* (repository, context) {
         const api = rest(context);
-        yield [{ key: 'repository', object: await api.get(at(repository)) }];
-        for await (const object of ifThere(one(api.get(`${at(repository)}/topics`)))) yield [{ key: 'topics', object }];
-        for await (const object of ifThere(one(api.get(`${at(repository)}/languages`))))
-          yield [{ key: 'languages', object }];
-        yield* ifThere(
-          keyed(list(api, `${at(repository)}/push_mirrors`), (mirror) => `mirror/${textOf(mirror, 'remote_name')}`),
-        );
+        yield [{ key: 'repository', object: await api.get(baseOf(repository)) }];
+        for (const key of ['topics', 'languages', 'issue_config'])
+          for await (const object of ifThere(one(api.get(`${baseOf(repository)}/${key}`)))) yield [{ key, object }];
       }),
     ],
   };
 }
 
+/** Where the API is, for the address of a forge. */
+export function giteaApi(url: string): string {
+  return `${url.replace(/\/+$/, '')}${API}`;
+}
+
+function baseOf({ path: whole }: Repository): string {
+  const [login = '', name = ''] = whole.split('/');
+  return path`/repos/${login}/${name}`;
+}
+
 function repositoryOf(object: JsonObject): Repository {
   const cloneUrl = textOf(object, 'clone_url');
+  // An external wiki is an address in the repository's object, and nothing to clone.
+  const hasWiki = object['has_wiki'] === true && !isObject(object['external_wiki']);
   return {
     id: textOf(object, 'id'),
     path: textOf(object, 'full_name'),
     cloneUrl,
-    ...(object['has_wiki'] === true ? { wikiUrl: cloneUrl.replace(/(\.git)?$/, '.wiki.git') } : {}),
-    visibility: object['internal'] === true ? 'internal' : object['private'] === true ? 'private' : 'public',
+    ...(hasWiki ? { wikiUrl: cloneUrl.replace(/(\.git)?$/, '.wiki.git') } : {}),
+    visibility: object['internal'] === true ? 'internal' : object['private'] === false ? 'public' : 'private',
     archived: object['archived'] === true,
     object,
   };
 }
 
 /**
- * Issues or pull requests changed since the cursor. Gitea lists the newest first and by no other order that a time could be read
- * from, so the cursor is known only when all of them have been read: the latest change of any.
+ * Issues or pull requests that have changed since the cursor. Gitea lists them by their creation, whatever changes: what is new or has
+ * changed while it is read only moves others to later pages, so nothing is passed over, and what has changed behind our back
+ * is read again next time, because the next run starts from when this one began.
  */
 async function* changes(
   api: Rest,
@@ -245,29 +287,129 @@ async function* changes(
   cursor: string | undefined,
   documentOf: (api: Rest, issue: JsonObject) => Promise<Document>,
 ): AsyncGenerator<Page> {
-  let latest = cursor;
-  for await (const page of api.pages(`${base}/issues`, { state: 'all', type, since: cursor, limit: LIMIT })) {
+  const from = readCursor(cursor);
+  const { since } = from;
+  const { headers } = await api.getWithHeaders('/version');
+  const began = from.began ?? parseHttpTime(headers.get('date') ?? '');
+  let { newest, page } = from;
+  for await (const issues of api.pages(`${base}/issues`, { state: 'all', type, since, limit: GITEA_PAGE, page })) {
     const documents: Document[] = [];
-    for (const issue of page) {
+    for (const issue of issues) {
       documents.push(await documentOf(api, issue));
-      const changed = textOf(issue, 'updated_at');
-      if (latest === undefined || changed > latest) latest = changed;
+      newest = Math.max(newest ?? 0, parseTime(textOf(issue, 'updated_at')) ?? 0);
     }
-    yield { documents };
+    // This page once more: what is deleted meanwhile draws the rest forward.
+    yield { documents, cursor: cursorAt({ since, began, newest, page }) };
+    page += 1;
   }
-  yield { documents: [], ...(latest === undefined ? {} : { cursor: latest }) };
+  const next = cursorAfter({ since, began, newest });
+  if (next !== undefined) yield { documents: [], cursor: next };
 }
 
 async function commentsOf(api: Rest, base: string, issue: JsonObject): Promise<JsonObject[]> {
-  return issue['comments'] === 0 ? [] : api.all(`${base}/issues/${textOf(issue, 'number')}/comments`);
+  if (issue['comments'] === 0) return [];
+  // All at once: this list has no pages.
+  return api.all(`${base}/issues/${textOf(issue, 'number')}/comments`);
 }
 
-function assetOf(asset: JsonObject, rest: (context: ReadContext) => Rest): Asset {
-  const size = asset['size'];
-  return {
-    name: textOf(asset, 'name'),
-    ...(typeof size === 'number' ? { size } : {}),
-    version: optionalText(asset, 'uuid') ?? textOf(asset, 'id'),
-    open: (context) => rest(context).download(textOf(asset, 'browser_download_url')),
-  };
+/** Runs with their jobs. A cursor is the number of the oldest that had not ended: what is older does not change, unless it is run again. */
+async function* runs(api: Rest, base: string, cursor: string | undefined): AsyncGenerator<Page> {
+  const from = Number(cursor ?? 0);
+  let newest = from;
+  let oldestOpen: number | undefined;
+  for await (const page of runPages(api, base)) {
+    const documents: Document[] = [];
+    for (const run of page) {
+      const id = Number(textOf(run, 'id'));
+      newest = Math.max(newest, id);
+      if (id < from) continue;
+      if (!isSettled(run)) oldestOpen = Math.min(oldestOpen ?? id, id);
+      const jobs: JsonObject[] = [];
+      for await (const some of ifThere(api.pages(`${base}/actions/runs/${id}/jobs`, { limit: GITEA_PAGE }, 'jobs')))
+        jobs.push(...some);
+      documents.push({ key: String(id), object: { run, jobs } });
+    }
+    yield { documents };
+  }
+  yield { documents: [], cursor: String(oldestOpen ?? newest) };
+}
+
+/** Before Gitea 1.25 and Forgejo 12 there are only tasks, which are the jobs. */
+async function* runPages(api: Rest, base: string): AsyncGenerator<readonly JsonObject[]> {
+  const pagesOf = (what: string) =>
+    api.pages(`${base}/actions/${what}`, { limit: GITEA_PAGE }, 'workflow_runs')[Symbol.asyncIterator]();
+  let pages = pagesOf('runs');
+  let next: IteratorResult<readonly JsonObject[]>;
+  try {
+    next = await pages.next();
+  } catch (error) {
+    if (!(error instanceof ForgeError) || error.refusal.kind !== 'disabled') throw error;
+    pages = pagesOf('tasks');
+    next = await pages.next();
+  }
+  for (; next.done !== true; next = await pages.next()) yield next.value;
+}
+
+async function* collaborators(api: Rest, base: string): AsyncGenerator<Page> {
+  let denied: ForgeError | undefined;
+  for await (const page of api.pages(`${base}/collaborators`, { limit: GITEA_PAGE })) {
+    const documents: Document[] = [];
+    for (const collaborator of page) {
+      const login = textOf(collaborator, 'login');
+      let permission: string | undefined;
+      if (denied === undefined)
+        try {
+          const said = await api.get(`${base}${path`/collaborators/${login}/permission`}`);
+          permission = optionalText(said, 'permission');
+        } catch (error) {
+          if (!(error instanceof ForgeError) || error.refusal.kind !== 'denied') throw error;
+          denied = error;
+        }
+      documents.push({ key: login, object: { ...collaborator, ...(permission === undefined ? {} : { permission }) } });
+    }
+    yield { documents };
+  }
+  if (denied?.refusal.kind === 'denied')
+    yield {
+      documents: [],
+      problems: [`What collaborators may do is not told: the token needs ${denied.refusal.needs}.`],
+    };
+}
+
+function byId(pages: AsyncIterable<readonly JsonObject[]>): AsyncGenerator<Document[]> {
+  return keyed(pages, (object) => textOf(object, 'id'));
+}
+
+function assetsOf(
+  rest: (context: ReadContext) => Rest,
+  holder: JsonObject,
+  nameOf: (asset: JsonObject) => string,
+): Asset[] {
+  return listIn(holder, 'assets').flatMap((asset) => {
+    // Forgejo: a link to somewhere else, which stands in the document.
+    if (asset['type'] === 'external') return [];
+    const size = asset['size'];
+    return [
+      {
+        name: nameOf(asset),
+        ...(typeof size === 'number' ? { size } : {}),
+        version: optionalText(asset, 'uuid') ?? `${textOf(asset, 'id')} ${textOf(asset, 'created_at')}`,
+        open: (context: ReadContext) => rest(context).download(pathOf(textOf(asset, 'browser_download_url'))),
+      },
+    ];
+  });
+}
+
+/** Files that were put into texts. Two of them may have one name. */
+function attachments(rest: (context: ReadContext) => Rest, holders: readonly JsonObject[]): readonly Asset[] {
+  return holders.flatMap((holder) =>
+    assetsOf(rest, holder, (asset) => `${textOf(asset, 'id')}-${textOf(asset, 'name')}`),
+  );
+}
+
+/** Files lie below ROOT_URL; they are asked for at the address that was given. */
+function pathOf(url: string): string {
+  if (!URL.canParse(url)) return url;
+  const { pathname, search } = new URL(url);
+  return pathname + search;
 }
