@@ -69,3 +69,12 @@ export function variableKey({ name, environment }: Pick<Variable, 'name' | 'envi
 export function markOf(repository: string, of: string): string {
   return `<!-- portcullis: ${encodeURIComponent(repository)} ${of} -->`;
 }
+
+/** The mark a text begins with, or undefined. Only there: what somebody quotes further down counts for nothing. */
+export function readMark(
+  body: string,
+): { readonly text: string; readonly issue: number; readonly comment?: string } | undefined {
+  const [text, issue, comment] = /^<!-- portcullis: \S+ issues\/(\d+)(?:\/comments\/(\S+))? -->/.exec(body) ?? [];
+  if (text === undefined || issue === undefined) return undefined;
+  return { text, issue: Number(issue), ...(comment === undefined ? {} : { comment }) };
+}
