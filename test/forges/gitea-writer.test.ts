@@ -2,6 +2,8 @@ import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { systemClock } from '../../daemon/base/clock.ts';
 import { Secret } from '../../daemon/base/secret.ts';
 import { giteaWriter } from '../../daemon/forges/gitea-writer.ts';
+import { recreate, survey } from '../../daemon/forges/recreate.ts';
+import { planRecreation, type RecreateInput } from '../../daemon/forges/recreate-plan.ts';
 import { markOf, type NewAsset, type NewIssue } from '../../daemon/forges/writer.ts';
 import type { ApiMock, Thing } from './api-mock.ts';
 import { GITEA_TOKEN, seededGitea } from './gitea-seed.ts';
@@ -213,5 +215,72 @@ describe('writer of gitea', () => {
       .catch((thrown: unknown) => thrown);
     expect(error).toMatchObject({ refusal: { kind: 'denied', needs: 'the scope write:issue' } });
     expect(String((error as Error).stack)).not.toContain(GITEA_TOKEN);
+  });
+
+  it('makes a repository out of a snapshot once, and nothing the second time', async () => {
+    for (const list of ['/labels', '/milestones', '/releases', '/actions/variables']) mock.put(`${AT}${list}`, []);
+    const record = mock.made;
+    mock.made = (path, thing) => {
+      record(path, thing);
+      const name = /\/actions\/variables\/(\w+)$/.exec(path)?.[1];
+      if (name !== undefined)
+        (mock.at(`${AT}/actions/variables`) as Thing[]).push({ name, data: thing['value'] ?? '' });
+      if (/\/issues\/\d+\/comments$/.test(path)) (mock.at(`${AT}/issues/comments`) as Thing[]).push(thing);
+    };
+    const said = { author: 'grace', createdAt: '2026-01-02T00:00:00Z' };
+    const input: RecreateInput = {
+      repository: {
+        path: 'old/app',
+        description: '',
+        visibility: 'private',
+        archived: false,
+        topics: [],
+        hasIssues: true,
+        hasWiki: false,
+      },
+      refs: [],
+      labels: [{ name: 'bug', color: 'ff0000', description: '' }],
+      milestones: [{ title: '1.0', description: '', state: 'open' }],
+      issues: [
+        { ...issue, body: 'It does.', state: 'closed', url: '', comments: [{ id: '5', body: 'So it does.', ...said }] },
+        {
+          ...issue,
+          number: 13,
+          url: '',
+          comments: [
+            { id: '6', body: 'One', ...said },
+            { id: '7', body: 'Two', ...said },
+          ],
+        },
+      ],
+      releases: [
+        {
+          release: { tag: 'v2', name: '', body: '', draft: true, prerelease: false, createdAt: '', assets: [] },
+          assets: [],
+        },
+      ],
+      variables: [{ name: 'URL', value: 'https://x' }],
+      others: {},
+    };
+    const run = async () => {
+      const writer = make();
+      const plan = planRecreation(input, PATH, writer.kind, await survey(writer, PATH, context));
+      return recreate(plan, { writer, input, push: async () => [], context });
+    };
+    const first = await run();
+    expect(first.failed).toEqual([]);
+    expect(first.made).toEqual([
+      'label bug',
+      'milestone 1.0',
+      'issue 12 as 1',
+      'issue 13 as 2',
+      'release v2',
+      'variable URL',
+    ]);
+    expect((mock.at(`${AT}/issues`) as Thing[]).map(({ state }) => state)).toEqual(['closed', 'open']);
+    const before = mock.requests.length;
+    const second = await run();
+    expect(second).toMatchObject({ made: [], failed: [] });
+    expect(mock.requests.slice(before).filter((request) => !request.startsWith('GET'))).toEqual([]);
   });
 });
