@@ -1,122 +1,197 @@
-import { listIn, objectIn, optionalText, textOf } from './documents.ts';
+import { isObject, listIn, optionalText } from './documents.ts';
 import type { JsonObject } from './forge.ts';
+import { visibilityOf } from './gitlab.ts';
+import { mustNumber, mustText, texts, within } from './gitlab-json.ts';
+import { filesOf } from './gitlab-release.ts';
 import type { StoredDocument } from './layout.ts';
-import type { Comment, DocumentReader, Issue, Variable } from './view.ts';
-import { datesOf, namesIn, number, text } from './view-parts.ts';
+import type { Comment, DocumentReader, Issue, Milestone, Pull, Release, RepositoryView, Variable } from './view.ts';
 
-/** Reads what `gitlab.ts` has put together. */
+/** Reads documents as GitLab's API gave them. */
 export const gitlabReader: DocumentReader = {
   kind: 'gitlab',
-  repository({ object }) {
-    const branch = optionalText(object, 'default_branch');
-    const visibility = optionalText(object, 'visibility');
-    return {
-      path: textOf(object, 'path_with_namespace'),
-      description: text(object, 'description'),
-      visibility: visibility === 'public' || visibility === 'internal' ? visibility : 'private',
-      archived: object['archived'] === true,
-      ...(branch === undefined ? {} : { defaultBranch: branch }),
-      topics: namesIn(object, 'topics', 'name'),
-      hasIssues: object['issues_access_level'] !== 'disabled' && object['issues_enabled'] !== false,
-      hasWiki: object['wiki_access_level'] !== 'disabled' && object['wiki_enabled'] !== false,
-    };
-  },
-  issue: ({ object }) => issueOf(inside(object, 'issue'), object),
-  pull({ object }) {
-    const request = inside(object, 'merge_request');
-    const mergedAt = optionalText(request, 'merged_at');
-    const sha = optionalText(request, 'sha');
-    return {
-      ...issueOf(request, object),
-      from: { branch: text(request, 'source_branch'), ...(sha === undefined ? {} : { commit: sha }) },
-      into: { branch: text(request, 'target_branch') },
-      ...(mergedAt === undefined ? {} : { mergedAt }),
-      draft: request['draft'] === true,
-    };
-  },
-  label: ({ object }) => ({
-    name: textOf(object, 'name'),
-    color: text(object, 'color').replace(/^#/, ''),
-    description: text(object, 'description'),
+  repository: ({ object: project }) => repository(project),
+  issue: ({ object }) => ({ ...conversation(inside(object, 'issue')), comments: comments(object) }),
+  pull: ({ object }) => pull(inside(object, 'merge_request'), object),
+  label: ({ object: label }) => ({
+    name: mustText(label, 'name'),
+    color: color(mustText(label, 'color')),
+    description: optionalText(label, 'description') ?? '',
   }),
-  milestone({ object }) {
-    const dueAt = optionalText(object, 'due_date');
-    return {
-      title: textOf(object, 'title'),
-      description: text(object, 'description'),
-      state: object['state'] === 'closed' ? 'closed' : 'open',
-      ...(dueAt === undefined ? {} : { dueAt }),
-    };
-  },
-  release: ({ object }) => ({
-    tag: textOf(object, 'tag_name'),
-    name: text(object, 'name'),
-    body: text(object, 'description'),
-    draft: false,
-    prerelease: object['upcoming_release'] === true,
-    createdAt: text(object, 'created_at'),
-    assets: listIn(objectIn(object, 'assets') ?? {}, 'links').map(
-      (link) => `${textOf(link, 'id')}-${textOf(link, 'name')}`,
-    ),
-  }),
-  variable({ object }: StoredDocument): Variable {
-    const value = optionalText(object, 'value');
-    const scope = optionalText(object, 'environment_scope');
-    return {
-      name: textOf(object, 'key'),
-      ...(value === undefined ? {} : { value }),
-      ...(scope === undefined || scope === '*' ? {} : { environment: scope }),
-      ...(object['protected'] === true ? { protected: true } : {}),
-      ...(object['masked'] === true ? { masked: true } : {}),
-      ...(object['variable_type'] === 'file' ? { file: true } : {}),
-    };
-  },
+  milestone: ({ object: milestone }) => milestoneOf(milestone),
+  release: ({ object: release }) => releaseOf(release),
+  variable: (document) => variable(document),
 };
 
-function issueOf(issue: JsonObject, document: JsonObject): Issue {
-  const milestone = optionalText(objectIn(issue, 'milestone') ?? {}, 'title');
+function repository(project: JsonObject): RepositoryView {
+  const defaultBranch = optionalText(project, 'default_branch');
+  const topics = texts(project, 'topics');
   return {
-    number: number(issue, 'iid'),
-    title: text(issue, 'title'),
-    body: text(issue, 'description'),
-    state: issue['state'] === 'opened' ? 'open' : 'closed',
-    author: username(issue),
-    ...datesOf(issue),
-    labels: namesIn(issue, 'labels', 'name'),
-    ...(milestone === undefined ? {} : { milestone }),
-    assignees: namesIn(issue, 'assignees', 'username'),
-    comments: notesOf(document),
-    url: text(issue, 'web_url'),
+    path: mustText(project, 'path_with_namespace'),
+    description: optionalText(project, 'description') ?? '',
+    visibility: visibilityOf(project),
+    archived: project['archived'] === true,
+    ...(defaultBranch === undefined ? {} : { defaultBranch }),
+    // Named so before GitLab 14.0.
+    topics: topics.length > 0 ? topics : texts(project, 'tag_list'),
+    hasIssues: isOn(project, 'issues'),
+    hasWiki: isOn(project, 'wiki'),
   };
 }
 
-/** What people said. What GitLab itself notes ("changed the description") stays in the document. */
-function notesOf(document: JsonObject): Comment[] {
-  return listIn(document, 'discussions')
+function isOn(project: JsonObject, feature: string): boolean {
+  return (
+    (optionalText(project, `${feature}_access_level`) ?? 'enabled') !== 'disabled' &&
+    project[`${feature}_enabled`] !== false
+  );
+}
+
+/** What issues and merge requests have in common. */
+function conversation(of: JsonObject): Omit<Issue, 'comments'> {
+  const closedAt = optionalText(of, 'closed_at');
+  const milestone = optionalText(within(of, 'milestone'), 'title');
+  return {
+    number: mustNumber(of, 'iid'),
+    title: mustText(of, 'title'),
+    body: optionalText(of, 'description') ?? '',
+    state: stateOf(mustText(of, 'state')),
+    author: login(within(of, 'author')),
+    createdAt: mustText(of, 'created_at'),
+    ...(closedAt === undefined ? {} : { closedAt }),
+    labels: labels(of),
+    ...(milestone === undefined ? {} : { milestone }),
+    assignees: listIn(of, 'assignees').map(login),
+    url: mustText(of, 'web_url'),
+  };
+}
+
+/** `opened` and `reopened` (versions before 11) are open; `closed`, `merged` and `locked` (being merged) are not. */
+function stateOf(state: string): 'open' | 'closed' {
+  return state === 'opened' || state === 'reopened' ? 'open' : 'closed';
+}
+
+function pull(request: JsonObject, document: JsonObject): Pull {
+  const mergedAt = optionalText(request, 'merged_at');
+  const head = optionalText(request, 'sha');
+  const base = optionalText(within(request, 'diff_refs'), 'base_sha');
+  const all = [...comments(document), ...approvals(request, document)].sort(byTime);
+  const common = conversation(request);
+  return {
+    ...common,
+    ...(common.closedAt === undefined && mergedAt !== undefined ? { closedAt: mergedAt } : {}),
+    comments: all,
+    // Of another project GitLab tells the number only.
+    from: { branch: mustText(request, 'source_branch'), ...(head === undefined ? {} : { commit: head }) },
+    into: { branch: mustText(request, 'target_branch'), ...(base === undefined ? {} : { commit: base }) },
+    ...(mergedAt === undefined ? {} : { mergedAt }),
+    draft: request['draft'] === true || request['work_in_progress'] === true,
+  };
+}
+
+function inside(document: JsonObject, name: string): JsonObject {
+  const found = document[name];
+  if (isObject(found)) return found;
+  throw new TypeError(`the document has no ${name}`);
+}
+
+/** What people wrote; what GitLab noted itself (`system`) is no comment. */
+function comments(of: JsonObject): Comment[] {
+  return listIn(of, 'discussions')
     .flatMap((discussion) => listIn(discussion, 'notes'))
     .filter((note) => note['system'] !== true)
     .map((note): Comment => {
-      const position = objectIn(note, 'position');
-      const file = position && (optionalText(position, 'new_path') ?? optionalText(position, 'old_path'));
-      const line = position?.['new_line'] ?? position?.['old_line'];
+      const position = within(note, 'position');
+      const file = optionalText(position, 'new_path') ?? optionalText(position, 'old_path');
+      const line = position['new_line'] ?? position['old_line'];
       return {
-        id: textOf(note, 'id'),
-        author: username(note),
-        createdAt: text(note, 'created_at'),
-        body: text(note, 'body'),
+        id: String(mustNumber(note, 'id')),
+        author: login(within(note, 'author')),
+        createdAt: mustText(note, 'created_at'),
+        body: optionalText(note, 'body') ?? '',
         ...(file === undefined ? {} : { file }),
         ...(typeof line === 'number' ? { line } : {}),
       };
     })
-    .sort((a, b) => (a.createdAt < b.createdAt ? -1 : 1));
+    .sort(byTime);
 }
 
-function username(object: JsonObject): string {
-  return optionalText(objectIn(object, 'author') ?? {}, 'username') ?? 'ghost';
+const APPROVED = 'approved this merge request';
+
+/** Who approves now. Older versions tell when only in a note of their own. */
+function approvals(request: JsonObject, document: JsonObject): Comment[] {
+  const notes = listIn(document, 'discussions')
+    .flatMap((discussion) => listIn(discussion, 'notes'))
+    .filter((note) => note['system'] === true && note['body'] === APPROVED);
+  return listIn(within(document, 'approvals'), 'approved_by').flatMap((approval): Comment[] => {
+    const author = login(within(approval, 'user'));
+    const note = notes.findLast((one) => login(within(one, 'author')) === author);
+    const createdAt =
+      optionalText(approval, 'approved_at') ??
+      (note && optionalText(note, 'created_at')) ??
+      mustText(request, 'updated_at');
+    return [{ id: `approval ${author}`, author, createdAt, body: '', review: 'approved' }];
+  });
 }
 
-function inside(object: JsonObject, name: string): JsonObject {
-  const found = objectIn(object, name);
-  if (found === undefined) throw new TypeError(`the document has no ${name}`);
-  return found;
+function byTime(a: Comment, b: Comment): number {
+  return a.createdAt < b.createdAt ? -1 : a.createdAt > b.createdAt ? 1 : 0;
+}
+
+function labels(of: JsonObject): readonly string[] {
+  const value = of['labels'];
+  if (!Array.isArray(value)) return [];
+  // Objects where the details were asked for.
+  return value.flatMap((one) => (typeof one === 'string' ? [one] : isObject(one) ? [mustText(one, 'name')] : []));
+}
+
+/** A user who was deleted is GitLab's ghost, and has a name all the same. */
+function login(user: JsonObject): string {
+  return optionalText(user, 'username') ?? optionalText(user, 'name') ?? 'unknown';
+}
+
+/** Names of colours in CSS that GitLab takes come back as hexadecimal; of three digits each stands for two. */
+function color(said: string): string {
+  const digits = said.replace(/^#/, '').toLowerCase();
+  if (/^[0-9a-f]{6}$/.test(digits)) return digits;
+  if (/^[0-9a-f]{3}$/.test(digits)) return digits.replace(/./g, '$&$&');
+  throw new TypeError(`GitLab's colour "${said}" is none`);
+}
+
+function milestoneOf(milestone: JsonObject): Milestone {
+  const dueAt = optionalText(milestone, 'due_date');
+  return {
+    title: mustText(milestone, 'title'),
+    description: optionalText(milestone, 'description') ?? '',
+    state: mustText(milestone, 'state') === 'closed' ? 'closed' : 'open',
+    ...(dueAt === undefined ? {} : { dueAt }),
+  };
+}
+
+function releaseOf(release: JsonObject): Release {
+  const tag = mustText(release, 'tag_name');
+  return {
+    tag,
+    name: optionalText(release, 'name') ?? tag,
+    body: optionalText(release, 'description') ?? '',
+    // GitLab has neither; a release whose day is to come it calls upcoming.
+    draft: false,
+    prerelease: release['upcoming_release'] === true,
+    createdAt: mustText(release, 'created_at'),
+    assets: filesOf(release).map(({ link }) => mustText(link, 'name')),
+  };
+}
+
+function variable({ collection, object: of }: StoredDocument): Variable {
+  // A secure file: known here by its name, its content beside the document.
+  if (collection === 'secrets') return { name: mustText(of, 'name'), file: true };
+  const value = optionalText(of, 'value');
+  const scope = optionalText(of, 'environment_scope');
+  return {
+    name: mustText(of, 'key'),
+    // Absent when hidden: GitLab then gives it to nobody.
+    ...(value === undefined ? {} : { value }),
+    ...(scope === undefined || scope === '*' ? {} : { environment: scope }),
+    protected: of['protected'] === true,
+    masked: of['masked'] === true,
+    file: of['variable_type'] === 'file',
+  };
 }

@@ -1,321 +1,77 @@
-import { ifThere, keyed, objectIn, one, optionalText, textOf, whole } from './documents.ts';
-import {
-  type Asset,
-  type Document,
-  type Forge,
-  ForgeError,
-  type Identity,
-  type JsonObject,
-  type Page,
-  type ReadContext,
-  type Repository,
-} from './forge.ts';
-import { gitlabDialect } from './gitlab-dialect.ts';
+import { isObject, optionalText, textOf } from './documents.ts';
+import { type Forge, ForgeError, type Identity, type JsonObject, type ReadContext, type Repository } from './forge.ts';
+import { GitlabApi } from './gitlab-api.ts';
+import { plainAsk } from './gitlab-collection.ts';
+import { idOf, texts, withoutTokens } from './gitlab-json.ts';
+import { findOwner, type Owner, ownerCollections } from './gitlab-owner.ts';
+import { pages } from './gitlab-pages.ts';
+import { repositoryCollections } from './gitlab-repository.ts';
 import type { ForgeOptions } from './options.ts';
-import { path, type Query, Rest } from './rest.ts';
 
-const API = '/api/v4';
-/** The largest page GitLab gives. */
-const PER_PAGE = 100;
-
-/**
- * GitLab, through its REST API v4 (docs.gitlab.com/api). Values of variables are given to maintainers, those that are hidden to
- * nobody. What only paid editions have is nothing elsewhere, and no problem.
- */
+/** GitLab (gitlab.com, self-managed or dedicated) by its REST API, version 4. Nothing is asked before it is used. */
 export function gitlabForge(options: ForgeOptions): Forge {
-  const { owner } = options;
-  const rest = (context: ReadContext) => new Rest(options, gitlabDialect, context);
-  let base: Promise<{ readonly at: string; readonly group: boolean }> | undefined;
-
-  /** Where the group is, or the user of that name. */
-  function ownerAt(context: ReadContext): Promise<{ readonly at: string; readonly group: boolean }> {
-    base ??= lookUp(rest(context), owner);
-    return base;
-  }
-
-  /** A collection of groups; users have none of it. */
-  async function* ofGroup<T>(
-    context: ReadContext,
-    read: (api: Rest, at: string) => AsyncIterable<T>,
-  ): AsyncGenerator<T> {
-    const { at, group } = await ownerAt(context);
-    if (group) yield* read(rest(context), at);
-  }
-
-  const list = (api: Rest, at: string, query: Query = {}) => api.pages(at, { ...query, per_page: PER_PAGE });
-  const project = ({ id }: Repository) => `${API}/projects/${id}`;
-  const byId = (one: JsonObject) => textOf(one, 'id');
-
+  const api = new GitlabApi(options);
+  let owner: Promise<Owner> | undefined;
+  const find = (context: ReadContext): Promise<Owner> => {
+    owner ??= findOwner(api, options.owner, context).catch((error: unknown) => {
+      owner = undefined;
+      throw error;
+    });
+    return owner;
+  };
   return {
     kind: 'gitlab',
-
-    async identify(context): Promise<Identity> {
-      const api = rest(context);
-      const login = textOf(await api.get(`${API}/user`), 'username');
-      // Of group and project tokens too; older servers do not have it.
-      for await (const token of ifThere(one(api.get(`${API}/personal_access_tokens/self`)))) {
-        const { scopes } = token;
-        if (Array.isArray(scopes)) return { login, scopes: scopes.map(String) };
-      }
-      return { login };
+    async identify(context) {
+      await api.cache?.prune();
+      return identify(api, context);
     },
-
     async *repositories(context) {
-      const api = rest(context);
-      const { at, group } = await ownerAt(context);
-      const query = { order_by: 'id', sort: 'asc', ...(group ? { include_subgroups: true, with_shared: false } : {}) };
-      for await (const page of list(api, `${at}/projects`, query)) yield page.map(repositoryOf);
+      const found = await find(context);
+      const ask = plainAsk(`projects of ${options.owner}`, context);
+      const query = { order_by: 'id', sort: 'asc' };
+      const list =
+        found.kind === 'group'
+          ? pages(api, `groups/${found.id}/projects`, { ...query, include_subgroups: true, with_shared: false }, ask)
+          : pages(api, `users/${found.id}/projects`, query, ask);
+      for await (const page of list) yield page.map(repositoryOf);
     },
-
-    ofOwner: [
-      whole('labels', (_, context) =>
-        ofGroup(context, (api, at) =>
-          keyed(list(api, `${at}/labels`, { only_group_labels: true }), (one) => textOf(one, 'name')),
-        ),
-      ),
-      whole('milestones', (_, context) =>
-        ofGroup(context, (api, at) => keyed(list(api, `${at}/milestones`), (one) => textOf(one, 'iid'))),
-      ),
-      whole(
-        'variables',
-        (_, context) => ofGroup(context, (api, at) => keyed(list(api, `${at}/variables`), variableKey)),
-        true,
-      ),
-      whole('webhooks', (_, context) => ofGroup(context, (api, at) => keyed(list(api, `${at}/hooks`), byId))),
-      whole('members', (_, context) =>
-        ofGroup(context, (api, at) => keyed(list(api, `${at}/members`), (one) => textOf(one, 'username'))),
-      ),
-      whole('teams', (_, context) =>
-        ofGroup(context, async function* (api, at) {
-          for await (const page of list(api, `${at}/descendant_groups`))
-            for (const group of page) {
-              const members = await api.all(`${API}/groups/${textOf(group, 'id')}/members`, { per_page: PER_PAGE });
-              yield [{ key: textOf(group, 'full_path'), object: { group, members } }];
-            }
-        }),
-      ),
-      whole('projects', (_, context) =>
-        ofGroup(context, async function* (api, at) {
-          yield* ifThere(keyed(list(api, `${at}/boards`), (one) => `board/${byId(one)}`));
-          yield* ifThere(keyed(list(api, `${at}/epics`), (one) => `epic/${textOf(one, 'iid')}`));
-        }),
-      ),
-      whole('settings', (_, context) =>
-        ofGroup(context, async function* (api, at) {
-          yield [{ key: 'group', object: await api.get(at, { with_projects: false }) }];
-        }),
-      ),
-    ],
-
-    ofRepository: [
-      {
-        name: 'issues',
-        secret: false,
-        reach: 'changes',
-        read: (repository, cursor, context) =>
-          changes(rest(context), `${project(repository)}/issues`, { scope: 'all' }, cursor, async (api, issue) => {
-            const iid = textOf(issue, 'iid');
-            const discussions = await api.all(`${project(repository)}/issues/${iid}/discussions`, {
-              per_page: PER_PAGE,
-            });
-            return { key: iid, object: { issue, discussions } };
-          }),
-      },
-      {
-        name: 'pulls',
-        secret: false,
-        reach: 'changes',
-        read: (repository, cursor, context) =>
-          changes(
-            rest(context),
-            `${project(repository)}/merge_requests`,
-            { scope: 'all', state: 'all' },
-            cursor,
-            async (api, listed) => {
-              const iid = textOf(listed, 'iid');
-              const at = `${project(repository)}/merge_requests/${iid}`;
-              const request = await api.get(at);
-              const discussions = await api.all(`${at}/discussions`, { per_page: PER_PAGE });
-              let approvals: JsonObject | null = null;
-              for await (const found of ifThere(one(api.get(`${at}/approvals`)))) approvals = found;
-              return { key: iid, object: { merge_request: request, discussions, approvals } };
-            },
-          ),
-      },
-      whole('labels', (repository, context) =>
-        keyed(list(rest(context), `${project(repository)}/labels`, { include_ancestor_groups: false }), (one) =>
-          textOf(one, 'name'),
-        ),
-      ),
-      whole('milestones', (repository, context) =>
-        keyed(list(rest(context), `${project(repository)}/milestones`), (one) => textOf(one, 'iid')),
-      ),
-      whole('releases', async function* (repository, context) {
-        for await (const page of list(rest(context), `${project(repository)}/releases`))
-          yield page.map((release) => ({
-            key: textOf(release, 'tag_name'),
-            object: release,
-            assets: assetsOf(release, options.url, rest),
-          }));
-      }),
-      // Without their variables, which are of class secret and stand among those.
-      whole('workflows', (repository, context) =>
-        keyed(list(rest(context), `${project(repository)}/pipeline_schedules`), byId),
-      ),
-      {
-        name: 'runs',
-        secret: false,
-        reach: 'changes',
-        read: (repository, cursor, context) =>
-          changes(rest(context), `${project(repository)}/pipelines`, {}, cursor, async (api, pipeline) => {
-            const id = byId(pipeline);
-            const jobs = await api.all(`${project(repository)}/pipelines/${id}/jobs`, {
-              include_retried: true,
-              per_page: PER_PAGE,
-            });
-            return { key: id, object: { pipeline, jobs } };
-          }),
-      },
-      whole('environments', (repository, context) =>
-        keyed(list(rest(context), `${project(repository)}/environments`), (one) => textOf(one, 'name')),
-      ),
-      whole(
-        'variables',
-        async function* (repository, context) {
-          const api = rest(context);
-          yield* keyed(list(api, `${project(repository)}/variables`), variableKey);
-          for await (const page of ifThere(list(api, `${project(repository)}/pipeline_schedules`)))
-            for (const schedule of page) {
-              const id = byId(schedule);
-              const whole = await api.get(`${project(repository)}/pipeline_schedules/${id}`);
-              const variables = Array.isArray(whole['variables']) ? (whole['variables'] as JsonObject[]) : [];
-              yield variables.map((one) => ({
-                key: `schedule ${id}/${textOf(one, 'key')}`,
-                object: { ...one, schedule: id },
-              }));
-            }
-        },
-        true,
-      ),
-      whole('protection', async function* (repository, context) {
-        const api = rest(context);
-        const at = project(repository);
-        yield* keyed(list(api, `${at}/protected_branches`), (one) => `branch/${textOf(one, 'name')}`);
-        yield* keyed(list(api, `${at}/protected_tags`), (one) => `tag/${textOf(one, 'name')}`);
-        yield* ifThere(keyed(list(api, `${at}/protected_environments`), (one) => `environment/${textOf(one, 'name')}`));
-        yield* ifThere(keyed(list(api, `${at}/approval_rules`), (one) => `approval/${byId(one)}`));
-      }),
-      whole('rulesets', async function* (repository, context) {
-        for await (const rule of ifThere(one(rest(context).get(`${project(repository)}/push_rule`))))
-          yield [{ key: 'push-rule', object: rule }];
-      }),
-      whole('webhooks', (repository, context) => keyed(list(rest(context), `${project(repository)}/hooks`), byId)),
-      whole('keys', async function* (repository, context) {
-        const api = rest(context);
-        yield* keyed(list(api, `${project(repository)}/deploy_keys`), (one) => `key/${byId(one)}`);
-        yield* keyed(list(api, `${project(repository)}/deploy_tokens`), (one) => `token/${byId(one)}`);
-      }),
-      whole('members', (repository, context) =>
-        keyed(list(rest(context), `${project(repository)}/members`), (one) => textOf(one, 'username')),
-      ),
-      whole('projects', (repository, context) =>
-        keyed(list(rest(context), `${project(repository)}/boards`), (one) => `board/${byId(one)}`),
-      ),
-      whole('packages', async function* (repository, context) {
-        const api = rest(context);
-        yield* ifThere(keyed(list(api, `${project(repository)}/packages`), (one) => `package/${byId(one)}`));
-        yield* ifThere(
-          keyed(
-            list(api, `${project(repository)}/registry/repositories`, { tags: true }),
-            (one) => `registry/${byId(one)}`,
-          ),
-        );
-      }),
-      whole('settings', async function* (repository, context) {
-        const api = rest(context);
-        const at = project(repository);
-        yield [{ key: 'project', object: await api.get(at) }];
-        for (const key of ['job_token_scope', 'pages'])
-          for await (const object of ifThere(one(api.get(`${at}/${key}`)))) yield [{ key, object }];
-        yield* ifThere(keyed(list(api, `${at}/integrations`), (one) => `integration/${textOf(one, 'slug')}`));
-      }),
-    ],
+    ofOwner: ownerCollections(api, find),
+    ofRepository: repositoryCollections(api),
   };
 }
 
-async function lookUp(api: Rest, owner: string): Promise<{ readonly at: string; readonly group: boolean }> {
-  for await (const group of ifThere(one(api.get(path`/api/v4/groups/${owner}`, { with_projects: false }))))
-    return { at: `${API}/groups/${textOf(group, 'id')}`, group: true };
-  const [user] = await api.all(`${API}/users`, { username: owner });
-  if (user === undefined)
-    throw new ForgeError({ kind: 'absent' }, `there is no group or user ${owner}, or this token does not see it`);
-  return { at: `${API}/users/${textOf(user, 'id')}`, group: false };
-}
-
-function repositoryOf(object: JsonObject): Repository {
-  const cloneUrl = textOf(object, 'http_url_to_repo');
-  const visibility = optionalText(object, 'visibility');
-  const hasWiki =
-    object['wiki_access_level'] === undefined
-      ? object['wiki_enabled'] === true
-      : object['wiki_access_level'] !== 'disabled';
-  return {
-    id: textOf(object, 'id'),
-    path: textOf(object, 'path_with_namespace'),
-    cloneUrl,
-    ...(hasWiki ? { wikiUrl: cloneUrl.replace(/(\.git)?$/, '.wiki.git') } : {}),
-    visibility: visibility === 'public' || visibility === 'internal' ? visibility : 'private',
-    archived: object['archived'] === true,
-    object,
-  };
-}
-
-/** What has changed, in its order; each page starts from the last change of the page before, as what changes moves to the end. */
-async function* changes(
-  api: Rest,
-  at: string,
-  query: Query,
-  cursor: string | undefined,
-  documentOf: (api: Rest, listed: JsonObject) => Promise<Document>,
-): AsyncGenerator<Page> {
-  let since = cursor;
-  let page = 1;
-  for (;;) {
-    const asked = { ...query, order_by: 'updated_at', sort: 'asc', per_page: PER_PAGE, page, updated_after: since };
-    let listed: readonly JsonObject[] = [];
-    for await (const found of api.pages(at, asked)) {
-      listed = found;
-      break;
-    }
-    const documents: Document[] = [];
-    for (const one of listed) documents.push(await documentOf(api, one));
-    const last = listed.at(-1);
-    const until = last === undefined ? since : textOf(last, 'updated_at');
-    yield { documents, ...(until === undefined ? {} : { cursor: until }) };
-    if (listed.length < PER_PAGE) return;
-    page = until === since ? page + 1 : 1;
-    since = until;
+/** Who the token is, and its scopes where GitLab says (not for tokens of OAuth). */
+export async function identify(api: GitlabApi, context: ReadContext): Promise<Identity> {
+  const ask = plainAsk('whose token this is', context, 'no role');
+  const user = await api.get(api.url('user'), ask);
+  if (!isObject(user.json)) throw new ForgeError({ kind: 'failed' }, 'GitLab does not say whose token this is');
+  const login = textOf(user.json, 'username');
+  try {
+    const { json } = await api.get(api.url('personal_access_tokens/self'), ask);
+    return isObject(json) ? { login, scopes: texts(json, 'scopes') } : { login };
+  } catch (error) {
+    if (!(error instanceof ForgeError) || error.refusal.kind === 'failed') throw error;
+    return { login };
   }
 }
 
-/** A variable may be there once for each scope of environments. */
-function variableKey(variable: JsonObject): string {
-  const scope = optionalText(variable, 'environment_scope') ?? '*';
-  return scope === '*' ? textOf(variable, 'key') : `${scope}/${textOf(variable, 'key')}`;
+/** Throws `ForgeError` on what is no project. */
+export function repositoryOf(project: JsonObject): Repository {
+  const cloneUrl = textOf(project, 'http_url_to_repo');
+  const wiki =
+    (optionalText(project, 'wiki_access_level') ?? 'enabled') !== 'disabled' && project['wiki_enabled'] !== false;
+  return {
+    id: idOf(project),
+    path: textOf(project, 'path_with_namespace'),
+    cloneUrl,
+    ...(wiki ? { wikiUrl: cloneUrl.replace(/(\.git)?$/, '.wiki.git') } : {}),
+    visibility: visibilityOf(project),
+    archived: project['archived'] === true,
+    object: withoutTokens(project),
+  };
 }
 
-/** Files that were uploaded here. What a release only points at lies elsewhere, and the token does not go there. */
-function assetsOf(release: JsonObject, url: string, rest: (context: ReadContext) => Rest): Asset[] {
-  const links = objectIn(release, 'assets')?.['links'];
-  return (Array.isArray(links) ? (links as JsonObject[]) : []).flatMap((link): Asset[] => {
-    const address = optionalText(link, 'url') ?? '';
-    if (!URL.canParse(address) || new URL(address).origin !== new URL(url).origin) return [];
-    return [
-      {
-        name: `${textOf(link, 'id')}-${textOf(link, 'name')}`,
-        version: `${textOf(link, 'id')} ${address}`,
-        open: (context) => rest(context).download(address),
-      },
-    ];
-  });
+export function visibilityOf(project: JsonObject): Repository['visibility'] {
+  const said = project['visibility'];
+  return said === 'public' || said === 'internal' ? said : 'private';
 }

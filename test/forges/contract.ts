@@ -25,7 +25,7 @@ export interface ForgeUnderTest {
   readonly path: string;
   /** Collections this forge does not have, of either. */
   readonly without: readonly string[];
-  /** Collections of class secret, if more than variables. */
+  /** Collections that hold values nobody may guess at. Default: variables alone. */
   readonly secret?: readonly string[];
   /** How it refuses a token that lacks a permission, and what is then named. */
   readonly denied: {
