@@ -195,7 +195,19 @@ function made(project: JsonObject): Made {
   return { cloneUrl: mustText(project, 'http_url_to_repo'), webUrl: mustText(project, 'web_url') };
 }
 
-const MARK = /<!-- portcullis: \S+ issues\/(\d+)(\/comments\/\S+)? -->/;
+const MARK = /^<!-- portcullis: \S+ issues\/(\d+)(?:\/comments\/(\S+))? -->$/;
+
+/** The mark (`markOf`) on the first or the last line of a text: one that is quoted within it is another's. */
+function markIn(
+  text: string,
+): { readonly mark: string; readonly issue: number; readonly comment?: string } | undefined {
+  const lines = text.trim().split(/\r?\n/);
+  for (const line of [lines[0], lines.at(-1)]) {
+    const [mark, issue, comment] = MARK.exec(line?.trim() ?? '') ?? [];
+    if (mark !== undefined) return { mark, issue: Number(issue), ...(comment === undefined ? {} : { comment }) };
+  }
+  return undefined;
+}
 
 /** Issues that carry a mark, with the marks of their comments. */
 async function madeIssues(api: GitlabApi, project: string, ask: Ask): Promise<Existing['issues']> {
@@ -203,15 +215,16 @@ async function madeIssues(api: GitlabApi, project: string, ask: Ask): Promise<Ex
   const query = { scope: 'all', order_by: 'created_at', sort: 'asc' };
   for await (const page of pages(api, `${project}/issues`, query, ask)) {
     for (const issue of page) {
-      const [, number, comment] = MARK.exec(optionalText(issue, 'description') ?? '') ?? [];
-      if (number === undefined || comment !== undefined || found.has(Number(number))) continue;
+      const marked = markIn(optionalText(issue, 'description') ?? '');
+      // The first that was made is what was made of it.
+      if (marked === undefined || marked.comment !== undefined || found.has(marked.issue)) continue;
       const handle = mustNumber(issue, 'iid');
       const notes = await all(api, `${project}/issues/${handle}/notes`, {}, ask);
-      const marks = notes.flatMap((note) => {
-        const [mark, , of] = MARK.exec(optionalText(note, 'body') ?? '') ?? [];
-        return mark !== undefined && of !== undefined ? [mark] : [];
+      const comments = notes.flatMap((note) => {
+        const { mark, comment } = markIn(optionalText(note, 'body') ?? '') ?? {};
+        return mark !== undefined && comment !== undefined ? [mark] : [];
       });
-      found.set(Number(number), { handle, open: issue['state'] === 'opened', comments: new Set(marks) });
+      found.set(marked.issue, { handle, open: issue['state'] === 'opened', comments: new Set(comments) });
     }
   }
   return found;
