@@ -2,13 +2,26 @@ import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Clock } from '../base/clock.ts';
 import type { Secret } from '../base/secret.ts';
-import { capture, type Environment, ProgramFailed } from './program.ts';
+import { capture, type Environment, ProgramFailed, run } from './program.ts';
 
 /**
  * The system's git, deaf to the machine's and the user's git configuration. Resolves with what `git ARGS` prints, rejects
  * with `ProgramFailed`. `extra` adds to git's environment.
  */
-export type Git = (args: readonly string[], extra?: Environment) => Promise<Buffer>;
+export interface Git {
+  (args: readonly string[], extra?: Environment): Promise<Buffer>;
+  /** What `git ARGS` prints, as it comes. It ends early when `signal` fires as well. */
+  stream(args: readonly string[], options?: StreamOptions): AsyncIterable<Buffer>;
+  /** What another program needs to reach what git reaches, without credentials. */
+  readonly environment: Environment;
+}
+
+export interface StreamOptions {
+  /** A file that git reads as its standard input. */
+  readonly input?: string;
+  readonly heard?: (said: Buffer) => void;
+  readonly signal?: AbortSignal;
+}
 
 export interface GitOptions {
   /** An existing directory for git's configuration file. */
@@ -95,7 +108,7 @@ const PASSED = [
 export async function openGit({ directory, environment, signal, clock, credentials, ssh }: GitOptions): Promise<Git> {
   const config = join(directory, 'gitconfig');
   await writeFile(config, CONFIG);
-  const own: Record<string, string | undefined> = {
+  const plain: Record<string, string | undefined> = {
     ...Object.fromEntries(PASSED.map((name) => [name, environment[name]])),
     LC_ALL: 'C',
     GIT_CONFIG_NOSYSTEM: '1',
@@ -105,6 +118,7 @@ export async function openGit({ directory, environment, signal, clock, credentia
     GIT_DEFAULT_REF_FORMAT: 'files',
     GIT_SSH_COMMAND: sshCommand(ssh),
   };
+  const own = { ...plain };
   if (credentials !== undefined)
     Object.assign(own, {
       GIT_CONFIG_COUNT: '1',
@@ -113,12 +127,32 @@ export async function openGit({ directory, environment, signal, clock, credentia
       SOURCE_USERNAME: credentials.username,
       SOURCE_PASSWORD: credentials.password,
     });
-  return (args, extra) => capture({ command: ['git', ...args], environment: { ...own, ...extra }, signal, clock });
+  const git = (args: readonly string[], extra?: Environment) =>
+    capture({ command: ['git', ...args], environment: { ...own, ...extra }, signal, clock });
+  return Object.assign(git, {
+    environment: plain,
+    stream: (args: readonly string[], { input, heard, signal: other }: StreamOptions = {}) =>
+      run({
+        command: ['git', ...args],
+        environment: own,
+        signal: other === undefined ? signal : AbortSignal.any([signal, other]),
+        clock,
+        ...(input === undefined ? {} : { input }),
+        ...(heard === undefined ? {} : { heard }),
+      }),
+  });
 }
 
-/** ssh as git's shell starts it: no question, no host it does not know, nothing forwarded. */
-function sshCommand({ key, knownHosts }: SshAccess = {}): string {
-  const options = [
+/** ssh as git's shell starts it. */
+function sshCommand(access?: SshAccess): string {
+  return `ssh ${sshOptions(access)
+    .map((option) => `-o '${option.replaceAll("'", "'\\''")}'`)
+    .join(' ')}`;
+}
+
+/** Options of ssh: no question, no host it does not know, nothing forwarded. */
+export function sshOptions({ key, knownHosts }: SshAccess = {}): string[] {
+  return [
     'BatchMode=yes',
     'StrictHostKeyChecking=yes',
     'ForwardAgent=no',
@@ -130,7 +164,6 @@ function sshCommand({ key, knownHosts }: SshAccess = {}): string {
     ...(key === undefined ? [] : [`IdentityFile="${key}"`, 'IdentitiesOnly=yes']),
     ...(knownHosts === undefined ? [] : [`UserKnownHostsFile="${knownHosts}"`, 'GlobalKnownHostsFile=/dev/null']),
   ];
-  return `ssh ${options.map((option) => `-o '${option.replaceAll("'", "'\\''")}'`).join(' ')}`;
 }
 
 /** Credentials for the host of `address`, where they can be sent to it; undefined where ssh or a file needs none. */

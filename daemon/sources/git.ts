@@ -9,6 +9,7 @@ import type { Secret } from '../base/secret.ts';
 import { sourceError, stopped } from './failure.ts';
 import { absolute, askOrigin, faultOf, filesBelow, type Mirror, readHead, updateMirror } from './git-mirror.ts';
 import { credentialsFor, type Git, listRefs, openGit, type SshAccess, splitCredentials } from './git-tool.ts';
+import { type LargeFiles, largeFiles } from './lfs.ts';
 import type { Environment } from './program.ts';
 import type { PullContext, Source } from './source.ts';
 
@@ -22,9 +23,11 @@ export interface GitAccess {
   readonly token?: Secret | undefined;
   readonly ssh?: SshAccess | undefined;
   readonly signal: AbortSignal;
+  /** Told of large files as they come. */
+  readonly progress?: ((what: string, done: number, total: number) => void) | undefined;
 }
 
-export interface GitOptions extends Omit<GitAccess, 'signal'> {
+export interface GitOptions extends Omit<GitAccess, 'signal' | 'progress'> {
   readonly name: string;
   /** Anything git can fetch from over https, http, ssh, its own protocol or the file system. */
   readonly url: string;
@@ -38,6 +41,7 @@ export interface MirroredRepository {
   readonly head: string;
   /** By the bytes of their names, read as latin-1. */
   readonly refs: ReadonlyMap<string, string>;
+  readonly lfs: LargeFiles;
   /** What the operator should know. */
   readonly note?: string;
 }
@@ -51,7 +55,8 @@ const MAX_FACTS = 10_000;
  * `packed-refs`; packs never change, so history rewritten or deleted at the origin stays in later snapshots too.
  *
  * Facts: `head` (a ref's name, or an object id when detached), `refCount`, `refs` (name → object id, at most 10,000),
- * `notes` (what the operator should know; absent when there is nothing).
+ * `lfs` (how many large files are here, their bytes, how many are missing; absent without any), `notes` (what the
+ * operator should know; absent when there is nothing).
  */
 export function gitSource(options: GitOptions): Source {
   const { name, url } = options;
@@ -64,7 +69,8 @@ export function gitSource(options: GitOptions): Source {
         );
       progress?.({ what: 'the origin', done: 0 });
       try {
-        const mirrored = await mirrorRepository({ ...options, signal }, workdir, url);
+        const tell = (what: string, done: number, total: number) => progress?.({ what, done, total });
+        const mirrored = await mirrorRepository({ ...options, signal, progress: tell }, workdir, url);
         if (mirrored.note !== undefined) options.log.warn(mirrored.note, { source: name });
         return { entries: mirrored.entries(`${name}.git`), facts: factsOf(mirrored) };
       } catch (error) {
@@ -74,7 +80,10 @@ export function gitSource(options: GitOptions): Source {
   };
 }
 
-/** Brings the mirror in `folder`, which exists, up to date with `url`. Rejects when nothing trustworthy can be had. */
+/**
+ * Brings the mirror in `folder`, which exists, up to date with `url`, large files included: one that cannot be had is a
+ * problem among the entries. Rejects when nothing trustworthy can be had.
+ */
 export async function mirrorRepository(access: GitAccess, folder: string, url: string): Promise<MirroredRepository> {
   const { environment, clock, signal, token, username = 'x-access-token', ssh } = access;
   const path = join(folder, MIRROR);
@@ -82,7 +91,18 @@ export async function mirrorRepository(access: GitAccess, folder: string, url: s
   const given = credentials ?? (token && credentialsFor(address, username, token));
   const git = await openGit({ directory: folder, environment, signal, clock, credentials: given, ssh });
   const damage = await bringUpToDate({ git, path, signal }, address, folder);
-  const mirrored = await describeMirror(git, path, signal);
+  const origin = { address, credentials: given, ssh };
+  const lfs = await largeFiles({
+    git,
+    mirror: path,
+    folder,
+    environment,
+    signal,
+    clock,
+    origin,
+    progress: (done, total) => access.progress?.('large files', done, total),
+  });
+  const mirrored = await describeMirror(git, path, signal, lfs);
   if (damage === undefined) return mirrored;
   return {
     ...mirrored,
@@ -100,12 +120,20 @@ export async function lastMirror(
   if (!existsSync(path)) return undefined;
   const git = await openGit({ directory: folder, environment, signal, clock });
   const damage = await faultOf({ git, path, signal });
-  return damage === undefined ? await describeMirror(git, path, signal) : { damage };
+  if (damage !== undefined) return { damage };
+  const lfs = await largeFiles({ git, mirror: path, folder, environment, signal, clock });
+  return describeMirror(git, path, signal, lfs);
 }
 
-async function describeMirror(git: Git, path: string, signal: AbortSignal): Promise<MirroredRepository> {
+async function describeMirror(
+  git: Git,
+  path: string,
+  signal: AbortSignal,
+  lfs: LargeFiles,
+): Promise<MirroredRepository> {
   return {
-    entries: (root) => entries(path, root, signal),
+    entries: (root) => entries(path, root, lfs, signal),
+    lfs,
     head: (await readHead(path)).replace(/^ref: /, ''),
     refs: await listRefs(git, path),
   };
@@ -128,13 +156,16 @@ async function bringUpToDate(mirror: Mirror, address: string, workdir: string): 
   return damage;
 }
 
-function factsOf({ head, refs, note }: MirroredRepository) {
+function factsOf({ head, refs, note, lfs }: MirroredRepository) {
   return {
     head,
     refCount: refs.size,
     refs: Object.fromEntries(
       [...refs].slice(0, MAX_FACTS).map(([ref, id]) => [Buffer.from(ref, 'latin1').toString('utf8'), id]),
     ),
+    ...(lfs.count + lfs.lost.size === 0
+      ? {}
+      : { lfs: { objects: lfs.count, bytes: lfs.bytes, missing: lfs.lost.size } }),
     ...(note === undefined ? {} : { notes: [note] }),
   };
 }
@@ -144,7 +175,7 @@ const PACKED = /^objects\/pack\/pack-[0-9a-f]+\.(pack|idx|rev)$/;
 const PLAIN = /^(HEAD|config|packed-refs|shallow)$/;
 
 /** The parts of the mirror that make a repository, with modes and times that change only when their content does. */
-async function* entries(mirror: string, root: string, signal: AbortSignal): AsyncGenerator<Entry> {
+async function* entries(mirror: string, root: string, lfs: LargeFiles, signal: AbortSignal): AsyncGenerator<Entry> {
   const files = (await filesBelow(mirror)).filter((file) => PACKED.test(file) || PLAIN.test(file)).sort();
   const found = await Promise.all(
     files.map(async (file) => ({ file, stats: await lstat(absolute(mirror, file), { bigint: true }) })),
@@ -168,7 +199,7 @@ async function* entries(mirror: string, root: string, signal: AbortSignal): Asyn
     gid,
     content: { from: 'path', path: absolute(mirror, file), size: Number(stats.size), identity: stats },
   }));
-  for (const entry of [...folders, ...contents].sort((a, b) => Buffer.compare(a.path, b.path))) {
+  for (const entry of [...folders, ...contents, ...lfs.entries(root)].sort((a, b) => Buffer.compare(a.path, b.path))) {
     if (signal.aborted) throw stopped(root);
     yield entry;
   }

@@ -1,4 +1,5 @@
 import { type ChildProcess, spawn } from 'node:child_process';
+import { closeSync, openSync } from 'node:fs';
 import type { Clock } from '../base/clock.ts';
 import { errnoOf } from '../base/errors.ts';
 import { redact } from './redact.ts';
@@ -33,6 +34,10 @@ export interface ProgramSpec {
   readonly clock: Clock;
   /** Killed after this long. Without it only `signal` ends a program that does not end. */
   readonly timeoutMs?: number;
+  /** A file it reads as its standard input. Without one that is empty. */
+  readonly input?: string;
+  /** Given what it writes to standard error, as it comes. */
+  readonly heard?: (said: Buffer) => void;
 }
 
 export type Environment = Readonly<Record<string, string | undefined>>;
@@ -50,11 +55,12 @@ const GRACE_MS = 2000;
 export async function* run(spec: ProgramSpec): AsyncGenerator<Buffer, void, undefined> {
   const [program = '', ...args] = spec.command;
   if (spec.signal.aborted) throw new ProgramFailed(program, { how: 'stopped' }, '');
-  const { child, stdout, stderr } = launch(program, args, spec.environment);
+  const { child, stdout, stderr } = launch(program, args, spec.environment, spec.input);
 
   let said = Buffer.alloc(0);
   stderr.on('data', (chunk: Buffer) => {
     said = Buffer.concat([said, chunk]).subarray(-KEPT);
+    spec.heard?.(chunk);
   });
   const closed = new Promise<void>((resolve) => child.once('close', resolve));
   let waiting: Promise<void> | undefined;
@@ -122,11 +128,12 @@ export async function capture(spec: ProgramSpec): Promise<Buffer> {
   return Buffer.concat(chunks);
 }
 
-function launch(program: string, args: readonly string[], environment: Environment) {
+function launch(program: string, args: readonly string[], environment: Environment, input: string | undefined) {
   let reason = 'no pipe could be made';
+  const stdin = input === undefined ? undefined : openSync(input, 'r');
   try {
     const child: ChildProcess = spawn(program, args, {
-      stdio: ['ignore', 'pipe', 'pipe'],
+      stdio: [stdin ?? 'ignore', 'pipe', 'pipe'],
       // A session of its own: a process group to kill whole, and no terminal to ask a password on.
       detached: true,
       env: environment,
@@ -137,6 +144,8 @@ function launch(program: string, args: readonly string[], environment: Environme
     child.on('error', () => {});
   } catch (error) {
     reason = errnoOf(error) ?? 'its arguments are impossible';
+  } finally {
+    if (stdin !== undefined) closeSync(stdin);
   }
   throw new ProgramFailed(program, { how: 'not started', reason }, '');
 }

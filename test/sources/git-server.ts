@@ -16,6 +16,8 @@ export interface GitServer {
   mischief: Mischief | undefined;
   /** `user:password` that is asked for. */
   password: string | undefined;
+  /** Asked first, of everything but wrong passwords: true when it has answered itself. */
+  intercept: ((request: IncomingMessage, response: ServerResponse) => boolean) | undefined;
   close(): Promise<void>;
 }
 
@@ -28,6 +30,7 @@ export async function serveGit(root: string): Promise<GitServer> {
       response.writeHead(401, { 'www-authenticate': 'Basic realm="git"' }).end();
       return;
     }
+    if (server.intercept?.(request, response)) return;
     const { pathname, search } = new URL(request.url ?? '/', 'http://localhost');
     const child = spawn(backend, {
       stdio: ['pipe', 'pipe', 'ignore'],
@@ -90,6 +93,7 @@ export async function serveGit(root: string): Promise<GitServer> {
     url: `http://127.0.0.1:${(http.address() as AddressInfo).port}`,
     mischief: undefined,
     password: undefined,
+    intercept: undefined,
     close: () =>
       new Promise((resolve) => {
         http.close(() => resolve());

@@ -435,7 +435,7 @@ describe('a damaged mirror', () => {
     await flip('.pack', (size) => size >> 1)(join(workdir, 'mirror.git'));
     await rename(origin, `${origin}.gone`);
     expect(await failureOf(origin, workdir)).toMatchObject({ code: 'source.failed' });
-    expect((await readdir(workdir)).sort()).toEqual(['gitconfig', 'mirror.git']);
+    expect((await readdir(workdir)).sort()).toEqual(['gitconfig', 'lfs', 'mirror.git']);
   });
 });
 
