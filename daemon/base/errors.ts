@@ -90,6 +90,12 @@ const REGISTER = {
     remedy:
       "Give `intake.tls` whole files in PEM that intake's user may read: a certificate with its chain, and the key that belongs to it.",
   },
+  // restore
+  'restore.absent': {
+    exit: 1,
+    status: 404,
+    remedy: 'Take a snapshot that has it: `portcullis find` lists in which it was, and when it changed.',
+  },
   // keeper
   'restore.partial': {
     exit: 1,

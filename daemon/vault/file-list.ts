@@ -182,8 +182,9 @@ function renamed<T extends { mtime: bigint }>({ mtime, ...rest }: T): Omit<T, 'm
   return { ...rest, mtimeNs: mtime };
 }
 
-/** A file whose continuation is missing: everything about it is known but the whole content. */
-export type ListEvent = Listed | Unreadable | { readonly type: 'cut'; readonly path: Buffer };
+/** A file whose continuation is missing: everything about it is known but the whole content; `head` is what its first line says. */
+export type Cut = { readonly type: 'cut'; readonly path: Buffer; readonly head: ListedFile };
+export type ListEvent = Listed | Unreadable | Cut;
 
 /**
  * Entries from the pieces of a file list. `undefined` stands for a piece that is lost: a file it should have continued
@@ -193,7 +194,7 @@ export async function* decodeList(parts: AsyncIterable<Buffer | undefined>): Asy
   let open: (ListedFile & { pieces: number; content: Reference[] }) | undefined;
   for await (const part of parts) {
     if (part === undefined) {
-      if (open !== undefined) yield { type: 'cut', path: open.path };
+      if (open !== undefined) yield { type: 'cut', path: open.path, head: open };
       open = undefined;
       continue;
     }
@@ -204,7 +205,7 @@ export async function* decodeList(parts: AsyncIterable<Buffer | undefined>): Asy
         if (open === undefined) continue;
         for (const reference of decoded.content) open.content.push(reference);
       } else {
-        if (open !== undefined) yield { type: 'cut', path: open.path };
+        if (open !== undefined) yield { type: 'cut', path: open.path, head: open };
         open = undefined;
         if (decoded.type !== 'file') {
           yield decoded;
@@ -222,5 +223,5 @@ export async function* decodeList(parts: AsyncIterable<Buffer | undefined>): Asy
       }
     }
   }
-  if (open !== undefined) yield { type: 'cut', path: open.path };
+  if (open !== undefined) yield { type: 'cut', path: open.path, head: open };
 }

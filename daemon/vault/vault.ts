@@ -97,16 +97,34 @@ export class Vault {
     }
   }
 
-  /** As `listFiles`, going on past lost parts of the list and telling them. */
+  /** The pieces of a snapshot's list that can hold something at `prefix` and below, and whether the list is in tree order. */
+  async listPieces(
+    snapshot: Pick<Snapshot, 'record'>,
+    prefix: Buffer = Buffer.alloc(0),
+  ): Promise<{ readonly ordered: boolean; readonly pieces: Manifest['list'] }> {
+    const manifest = await this.manifest(snapshot);
+    return { ordered: manifest.ordered, pieces: piecesUnder(manifest, prefix) };
+  }
+
+  /**
+   * As `listFiles`, going on past lost parts of the list and telling them. Pieces for which `skip` is true are not read; a file
+   * that goes on in one comes out as `cut`.
+   */
   async *listEvents(
     snapshot: Pick<Snapshot, 'record'>,
     prefix: Buffer = Buffer.alloc(0),
+    skip: (piece: Manifest['list'][number]) => boolean = () => false,
   ): AsyncGenerator<ListEvent | { readonly type: 'lost'; readonly path: Buffer; readonly error: PortcullisError }> {
     const manifest = await this.manifest(snapshot);
     await this.blobs.locate(snapshot.record);
     const lost: { path: Buffer; error: PortcullisError }[] = [];
     const parts = async function* (vault: Vault) {
-      for (const { first, at } of piecesUnder(manifest, prefix)) {
+      for (const piece of piecesUnder(manifest, prefix)) {
+        const { first, at } = piece;
+        if (skip(piece)) {
+          yield undefined;
+          continue;
+        }
         try {
           yield await vault.blobs.read(at);
         } catch (error) {

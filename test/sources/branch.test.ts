@@ -2,7 +2,7 @@ import { mkdir, readdir, readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { expect, it } from 'vitest';
 import { systemClock } from '../../daemon/base/clock.ts';
-import { extractBranch } from '../../daemon/sources/branch.ts';
+import { extractRef } from '../../daemon/sources/branch.ts';
 import { commit, git, materialise, never, pullAll, sampleRepository, source, temporary } from './helpers.ts';
 
 /** A bare repository as a restore leaves it, and the origin it came from. */
@@ -16,7 +16,7 @@ async function restoredRepository() {
 }
 
 const extract = (repository: string, branch: string, dest: string, signal = never) =>
-  extractBranch({ repository, branch, dest, environment: process.env, signal, clock: systemClock });
+  extractRef({ repository, ref: { kind: 'branch', name: branch }, dest, environment: process.env, signal, clock: systemClock });
 
 it.each(['copy.git', 'copy', 'copy.bundle'])('clones %s with plain git to the same commit', async (name) => {
   const { origin, repository } = await restoredRepository();
