@@ -1,7 +1,7 @@
 import { availableParallelism } from 'node:os';
 import { resolve } from 'node:path';
 import { PortcullisError } from '../base/errors.ts';
-import { READERS } from '../restore/readers.ts';
+import { READERS } from '../forges/readers.ts';
 import type { RestoreOptions, RestoreReport, RestoreRequest } from '../restore/request.ts';
 import { restorePart } from '../restore/restore.ts';
 import type { Arguments, Command, Context } from './command.ts';
