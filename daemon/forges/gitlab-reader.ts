@@ -60,7 +60,7 @@ function conversation(of: JsonObject): Omit<Issue, 'comments'> {
     labels: labels(of),
     ...(milestone === undefined ? {} : { milestone }),
     assignees: listIn(of, 'assignees').map(login),
-    url: mustText(of, 'web_url'),
+    url: optionalText(of, 'web_url') ?? '',
   };
 }
 

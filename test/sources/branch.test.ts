@@ -16,7 +16,14 @@ async function restoredRepository() {
 }
 
 const extract = (repository: string, branch: string, dest: string, signal = never) =>
-  extractRef({ repository, ref: { kind: 'branch', name: branch }, dest, environment: process.env, signal, clock: systemClock });
+  extractRef({
+    repository,
+    ref: { kind: 'branch', name: branch },
+    dest,
+    environment: process.env,
+    signal,
+    clock: systemClock,
+  });
 
 it.each(['copy.git', 'copy', 'copy.bundle'])('clones %s with plain git to the same commit', async (name) => {
   const { origin, repository } = await restoredRepository();
