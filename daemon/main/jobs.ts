@@ -1,7 +1,8 @@
-import { spawn } from 'node:child_process';
+import { type ChildProcess, spawn } from 'node:child_process';
 import { createConnection } from 'node:net';
 import { join } from 'node:path';
 import { Duplex } from 'node:stream';
+import { systemClock } from '../base/clock.ts';
 import type { JobRunner } from '../keeper/jobs.ts';
 import { scriptCommand } from './scripts.ts';
 
@@ -11,6 +12,16 @@ import { scriptCommand } from './scripts.ts';
  */
 const SEAL_FLAGS = ['--max-semi-space-size=1'];
 const SEAL_ENVIRONMENT = { MALLOC_ARENA_MAX: '2', MALLOC_MMAP_THRESHOLD_: String(1 << 20) };
+
+/** How long a seal may take to end. It needs a moment of its event loop to kill what its source has started, which would outlive it. */
+const END_MS = 500;
+
+function endSeal(child: ChildProcess): void {
+  child.kill('SIGTERM');
+  const cancel = systemClock.after(END_MS, () => child.kill('SIGKILL'));
+  child.once('exit', cancel);
+  if (child.exitCode !== null || child.signalCode !== null || child.pid === undefined) cancel();
+}
 
 /** Runs each job as a child process of its own; its standard input and output are the conversation. */
 export const childJobs: JobRunner = {
@@ -26,7 +37,7 @@ export const childJobs: JobRunner = {
     child.on('error', () => child.stdout.destroy());
     return {
       stream: Duplex.from({ readable: child.stdout, writable: child.stdin }),
-      kill: () => void child.kill('SIGKILL'),
+      kill: seals ? () => endSeal(child) : () => void child.kill('SIGKILL'),
     };
   },
 };

@@ -18,6 +18,11 @@ import { withSecrets } from './source-secrets.ts';
 
 const log = processLog('seal');
 
+/** Programs that a source has started, in process groups of their own, end with us: their killing needs no turn of the event loop. */
+const ending = new AbortController();
+process.on('exit', () => ending.abort());
+process.once('SIGTERM', () => process.exit(0));
+
 /** Characters of what a source says it is doing. */
 const MAX_WHAT = 300;
 /** How often it is looked whether staging has room again. */
@@ -29,7 +34,7 @@ async function work(request: SealRequest, lines: Lines<SealMessage | Failed>): P
   const source = openSource(settings, { environment: process.env, clock: systemClock, log });
   const workdir = join(request.work, settings.name);
   await makeDirectory(workdir);
-  const { signal } = new AbortController();
+  const { signal } = ending;
   const { entries, facts } = await source.pull({
     workdir,
     signal,
