@@ -3,11 +3,15 @@ import type { Json } from '../base/canonical.ts';
 import { isObject, listIn, optionalText } from './documents.ts';
 import { EtagCache } from './etag-cache.ts';
 import { ForgeError, type JsonObject, type ReadContext } from './forge.ts';
-import { githubDialect } from './github-dialect.ts';
+import { githubDialect, refusalOf } from './github-dialect.ts';
 import type { ForgeOptions } from './options.ts';
 import { patientFetch } from './patient-fetch.ts';
 import { messageIn, objectOf, type Query, Rest } from './rest.ts';
 
+/** The largest page GitHub gives. */
+export const PER_PAGE = 100;
+
+export type OwnerKind = 'Organization' | 'User';
 export type GithubOptions = Pick<ForgeOptions, 'url' | 'token' | 'clock'> & Partial<Pick<ForgeOptions, 'cache'>>;
 
 interface Answer {
@@ -153,11 +157,18 @@ export class GithubApi {
     const { data = null } = response;
     const text = typeof data === 'string' ? data : JSON.stringify(data);
     const message = messageIn(text);
-    const refusal = githubDialect.refusalOf({ status, headers: headersOf(response.headers ?? {}), message, text });
+    const refusal = refusalOf(
+      { status, headers: headersOf(response.headers ?? {}), message, text },
+      this.#pathOf(path),
+    );
     return new ForgeError(
       refusal,
       `${this.#where(path)} answers ${status}${message === '' ? '' : ` (${[message, ...reasonsIn(data)].join('; ')})`}`,
     );
+  }
+
+  #pathOf(path: string): string {
+    return /^https?:/.test(path) ? new URL(path).pathname : path;
   }
 
   /** Host and path, without a query. */

@@ -1,7 +1,6 @@
 import { listIn, optionalText, textOf } from './documents.ts';
 import { ForgeError, type JsonObject } from './forge.ts';
-import { PER_PAGE } from './github.ts';
-import type { GithubApi } from './github-api.ts';
+import { type GithubApi, PER_PAGE } from './github-api.ts';
 import { path } from './rest.ts';
 import type { Release } from './view.ts';
 import type { NewAsset } from './writer.ts';

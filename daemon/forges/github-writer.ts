@@ -1,13 +1,14 @@
 import { ifThere, isObject, optionalText, textOf } from './documents.ts';
 import { ForgeError, type JsonObject, type ReadContext } from './forge.ts';
-import { environments, identify, PER_PAGE } from './github.ts';
-import { GithubApi, type GithubOptions } from './github-api.ts';
+import { identify } from './github.ts';
+import { GithubApi, type GithubOptions, PER_PAGE } from './github-api.ts';
+import { environments } from './github-environments.ts';
 import { isUnfinished, makeRelease } from './github-release.ts';
 import { path } from './rest.ts';
 import type { Label, Milestone, RepositoryView, Variable } from './view.ts';
 import { wait } from './wait.ts';
 import type { Existing, ForgeWriter, Handle, Made, NewIssue } from './writer.ts';
-import { variableKey } from './writer.ts';
+import { readMark, variableKey } from './writer.ts';
 
 /** GitHub's "Best practices for using the REST API": a second between requests that write. */
 const BETWEEN_WRITES_MS = 1000;
@@ -231,24 +232,22 @@ async function variableKeys(api: GithubApi, base: string): Promise<Set<string>> 
   return keys;
 }
 
-const MARK = /<!-- portcullis: \S+ issues\/(\d+)(\/comments\/\S+)? -->/;
-
 /** Issues that carry a mark, the first of each, with the marks of their comments. */
 async function madeIssues(api: GithubApi, base: string): Promise<Existing['issues']> {
   const found = new Map<number, { handle: Handle; open: boolean; comments: Set<string> }>();
   const query = { state: 'all', sort: 'created', direction: 'asc', per_page: PER_PAGE };
   for await (const page of ifThere(api.pages(`${base}/issues`, query)))
     for (const issue of page) {
-      const [, number, comment] = MARK.exec(optionalText(issue, 'body') ?? '') ?? [];
-      if (number === undefined || comment !== undefined || found.has(Number(number))) continue;
+      const mark = readMark(optionalText(issue, 'body') ?? '');
+      if (mark === undefined || mark.comment !== undefined || found.has(mark.issue)) continue;
       if (isObject(issue['pull_request'])) continue;
       const handle = Number(textOf(issue, 'number'));
       const comments = await api.all(`${base}/issues/${handle}/comments`, { per_page: PER_PAGE });
       const marks = comments.flatMap((one) => {
-        const [mark, , of] = MARK.exec(optionalText(one, 'body') ?? '') ?? [];
-        return mark !== undefined && of !== undefined ? [mark] : [];
+        const said = readMark(optionalText(one, 'body') ?? '');
+        return said?.comment === undefined ? [] : [said.text];
       });
-      found.set(Number(number), { handle, open: issue['state'] !== 'closed', comments: new Set(marks) });
+      found.set(mark.issue, { handle, open: issue['state'] !== 'closed', comments: new Set(marks) });
     }
   return found;
 }

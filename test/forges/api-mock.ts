@@ -183,7 +183,12 @@ export class ApiMock {
   #filtered(list: readonly Value[], query: URLSearchParams): Value[] {
     const since = query.get('since') ?? query.get('updated_after');
     const time = (one: Value) => String((one as Thing)['updated_at'] ?? (one as Thing)['updated'] ?? '');
-    const kept = since === null ? [...list] : list.filter((one) => time(one) >= since);
+    const until = /^<=(.+)$/.exec(query.get('created') ?? '')?.[1];
+    const kept = list.filter(
+      (one) =>
+        (since === null || time(one) >= since) &&
+        (until === undefined || String((one as Thing)['created_at']) <= until),
+    );
     if (
       query.get('sort') === 'updated' ||
       query.get('order_by') === 'updated_at' ||

@@ -10,6 +10,7 @@ forgeContract('github', {
   path: 'acme/app',
   make: githubForge,
   without: [],
+  secret: ['variables', 'webhooks'],
   denied: {
     status: 403,
     headers: { 'x-accepted-github-permissions': 'actions_variables=read' },

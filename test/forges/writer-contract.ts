@@ -53,7 +53,7 @@ function issueOf(number: number, more: Partial<NewIssue> = {}): NewIssue {
   return {
     number,
     title: `Issue ${number}`,
-    body: `Body of ${number}\n\n${markOf(VIEW.path, `issues/${number}`)}`,
+    body: `${markOf(VIEW.path, `issues/${number}`)}\n\nBody of ${number}`,
     state: 'open',
     author: 'somebody',
     createdAt: '2026-05-01T00:00:00Z',
@@ -106,7 +106,7 @@ export function writerContract(name: string, under: WriterUnderTest): void {
         if (before?.open === true && issue.state === 'closed') await writer.closeIssue(path, handle, context());
         const mark = markOf(VIEW.path, `issues/${issue.number}/comments/7`);
         if (before?.comments.has(mark) !== true)
-          await writer.createComment(path, handle, `A word\n\n${mark}`, context());
+          await writer.createComment(path, handle, `${mark}\n\nA word`, context());
       }
       if (!there.releases.has('v1')) await writer.createRelease(path, RELEASE, [fileOf('app.bin')], context());
       for (const variable of [
