@@ -58,6 +58,8 @@ export class ApiMock {
   readonly faults: string[] = [];
   /** Files as they came, by path and query. */
   readonly uploads = new Map<string, Buffer>();
+  /** How many of a list a search (`created`) gives at most. */
+  searchMost = 1000;
   /** How many answers said that nothing has changed. */
   unchanged = 0;
   #id = 1000;
@@ -189,6 +191,7 @@ export class ApiMock {
         (since === null || time(one) >= since) &&
         (until === undefined || String((one as Thing)['created_at']) <= until),
     );
+    if (until !== undefined) kept.splice(this.searchMost);
     if (
       query.get('sort') === 'updated' ||
       query.get('order_by') === 'updated_at' ||
