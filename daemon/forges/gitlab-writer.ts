@@ -1,3 +1,4 @@
+import { createHash } from 'node:crypto';
 import type { Json } from '../base/canonical.ts';
 import { isObject, optionalText } from './documents.ts';
 import { ForgeError, type JsonObject, type ReadContext } from './forge.ts';
@@ -155,7 +156,8 @@ export function gitlabWriter(options: Pick<ForgeOptions, 'url' | 'token' | 'cloc
         const file = asked(context, `file ${asset.name} of release ${release.tag} of ${path}`);
         const rest = `/packages/generic/${PACKAGE}/${version(release.tag)}/${index}-${fileName(asset.name)}`;
         const url = api.url(project(path, rest));
-        await api.upload(url, asset.size, asset.open(), file);
+        if (!(await isThere(api, project(path), version(release.tag), `${index}-${fileName(asset.name)}`, asset, file)))
+          await api.upload(url, asset.size, asset.open(), file);
         links.push({ name: asset.name, url: url.href, link_type: 'package' });
       }
       // The release comes last, with all its files: what is there is whole.
@@ -262,6 +264,29 @@ async function milestoneId(
   const found = await all(api, `${project}/milestones`, { title, include_ancestors: true }, ask);
   const exact = found.find((one) => one['title'] === title);
   return exact === undefined ? {} : { milestone_id: mustNumber(exact, 'id') };
+}
+
+/** Whether a file has been sent before, by a run that was stopped: its size and its SHA-256 tell. */
+async function isThere(
+  api: GitlabApi,
+  project: string,
+  of: string,
+  name: string,
+  asset: NewAsset,
+  ask: Ask,
+): Promise<boolean> {
+  const query = { package_type: 'generic', package_name: PACKAGE };
+  const kept = (await all(api, `${project}/packages`, query, ask)).find(
+    (one) => one['name'] === PACKAGE && one['version'] === of,
+  );
+  if (kept === undefined) return false;
+  const files = await all(api, `${project}/packages/${idOf(kept)}/package_files`, {}, ask);
+  // Where a name is there more than once, the last one counts.
+  const last = files.findLast((one) => one['file_name'] === name);
+  if (last?.['size'] !== asset.size || typeof last['file_sha256'] !== 'string') return false;
+  const hash = createHash('sha256');
+  for await (const chunk of asset.open()) hash.update(chunk);
+  return hash.digest('hex') === last['file_sha256'];
 }
 
 /** What GitLab takes for the version of a package: letters, digits, `.`, `_`, `+`, `-`, no dot beside a dot. */

@@ -243,6 +243,8 @@ describe('files of releases', () => {
         links: [
           { id: 1, name: 'app.tgz', url: `${mock.url}/api/v4${file}` },
           { id: 2, name: 'elsewhere.tgz', url: 'https://elsewhere.example/app.tgz' },
+          // The same path on another GitLab is another project's.
+          { id: 3, name: 'other.tgz', url: `https://elsewhere.example/api/v4${file}` },
         ],
       },
     });
@@ -487,6 +489,13 @@ describe('pages', () => {
     const asked = inTurn({ body: [{ id: 1 }], headers: { link } }, { body: [{ id: 2 }] });
     expect(await walk()).toEqual([1, 2]);
     expect(asked[1]).toBe('/api/v4/projects/9/issues?page=2');
+  });
+
+  it('sees at once that a page names itself', async () => {
+    const link = `<${mock.url}/api/v4/projects/9/issues?per_page=100>; rel="next"`;
+    const asked = inTurn({ body: [{ id: 1 }], headers: { link } });
+    await expect(walk()).rejects.toMatchObject({ refusal: { kind: 'failed' } });
+    expect(asked).toHaveLength(1);
   });
 
   it('goes on behind an empty page, and stops after so many', async () => {

@@ -1,3 +1,4 @@
+import { createHash } from 'node:crypto';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { systemClock } from '../../daemon/base/clock.ts';
 import { Secret } from '../../daemon/base/secret.ts';
@@ -7,10 +8,76 @@ import type { RepositoryView } from '../../daemon/forges/view.ts';
 import { type ForgeWriter, markOf, type NewAsset, type NewIssue } from '../../daemon/forges/writer.ts';
 import type { ApiMock, Thing } from './api-mock.ts';
 import { GITLAB_TOKEN, seededGitlab } from './gitlab-seed.ts';
+import { writerContract } from './writer-contract.ts';
 
 const PATH = 'acme/made';
 const PROJECT = '/projects/acme%2Fmade';
 const context: ReadContext = { signal: new AbortController().signal };
+
+/** GitLab as it is for whoever makes things in it: what is made in one place shows in others. */
+async function writable(): Promise<ApiMock> {
+  const mock = await seededGitlab();
+  const again = '/projects/acme%2Fagain';
+  mock.put('/namespaces/acme', { id: 4, name: 'acme', path: 'acme', kind: 'group', full_path: 'acme' });
+  mock.put(again, null);
+  mock.intercept(({ method, url }, response) => {
+    if (method !== 'GET' || url !== `/api/v4${again}` || mock.at(again) !== null) return false;
+    response.writeHead(404, { 'content-type': 'application/json' }).end('{"message":"404 Project Not Found"}');
+    return true;
+  });
+  mock.made = (path, thing) => {
+    if (path === '/projects') {
+      const web = `${mock.url}/acme/again`;
+      Object.assign(thing, { path_with_namespace: 'acme/again', http_url_to_repo: `${web}.git`, web_url: web });
+      mock.put(again, thing);
+    }
+    if (path.endsWith('/variables')) thing['environment_scope'] ??= '*';
+    if (path.endsWith('/issues')) thing['state'] = 'opened';
+  };
+  mock.intercept(async (request, response) => {
+    const { method, url = '' } = request;
+    const path = decodeURI(url.replace(/^\/api\/v4/, ''));
+    if (method !== 'PUT') return false;
+    if (request.headers.authorization !== `Bearer ${GITLAB_TOKEN}`) return false;
+    const chunks: Buffer[] = [];
+    for await (const chunk of request) chunks.push(chunk as Buffer);
+    const bytes = Buffer.concat(chunks);
+    const [, project = '', name = '', version = '', file = ''] =
+      /^(\/projects\/[^/]+)\/packages\/generic\/([^/]+)\/([^/]+)\/([^/]+)$/.exec(path) ?? [];
+    if (file !== '') {
+      mock.uploads.set(path, bytes);
+      mock.put(`${project}/packages`, [{ id: 77, name, version, package_type: 'generic' }]);
+      const sha = createHash('sha256').update(bytes).digest('hex');
+      const before = (mock.at(`${project}/packages/77/package_files`) ?? []) as Thing[];
+      const kept = { id: before.length, file_name: file, size: bytes.length, file_sha256: sha };
+      mock.put(`${project}/packages/77/package_files`, [...before, kept]);
+      response.writeHead(201, { 'content-type': 'application/json' }).end('{"message":"201 Created"}');
+      return true;
+    }
+    // Issues and milestones change their state when they are told an event.
+    const [, list = '', key = ''] = /^(.*)\/(\d+)$/.exec(path) ?? [];
+    const held = ((mock.at(list) ?? []) as Thing[]).find(
+      (one) => String(one['iid']) === key || String(one['id']) === key,
+    );
+    const told = JSON.parse(bytes.toString('utf8')) as Thing;
+    Object.assign(held ?? {}, told, told['state_event'] === 'close' ? { state: 'closed' } : {});
+    response.writeHead(200, { 'content-type': 'application/json' }).end(JSON.stringify(held ?? {}));
+    return true;
+  });
+  return mock;
+}
+
+writerContract('gitlab', {
+  seed: writable,
+  token: GITLAB_TOKEN,
+  owner: 'acme',
+  make: gitlabWriter,
+  denied: {
+    status: 403,
+    body: { error: 'insufficient_scope', error_description: 'Higher privileges are required.', scope: 'api' },
+    needs: 'scope api',
+  },
+});
 
 const view: RepositoryView = {
   path: PATH,
@@ -249,6 +316,22 @@ describe('releases', () => {
         },
       },
     ]);
+  });
+
+  it('send a file again that is there under its name with another content', async () => {
+    const mine = await writable();
+    const again = gitlabWriter({ url: mine.url, token: Secret.fromText(GITLAB_TOKEN), clock: systemClock });
+    const name = `${PROJECT}/packages/generic/release-files/v1-beta.2/0-a`;
+    for (const [content, uploads] of [
+      ['one', 1],
+      ['two', 2],
+      ['two', 2],
+    ] as const) {
+      await again.createRelease(PATH, release, [file('a', content)], context);
+      expect(mine.uploads.get(name)?.toString('utf8')).toBe(content);
+      expect(mine.requests.filter((one) => one.startsWith('PUT'))).toHaveLength(uploads);
+    }
+    await mine.stop();
   });
 
   it('are not made where a file is not taken', async () => {
