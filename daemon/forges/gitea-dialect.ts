@@ -2,8 +2,8 @@ import type { Refusal } from './forge.ts';
 import type { Dialect, Refused } from './rest.ts';
 
 /**
- * How Gitea and Forgejo take a token, and what a refusal means. Since scopes exist (Gitea 1.19) a token that lacks one gets 403 with
- * `token does not have at least one of required scope(s): [read:issue]`, and since 1.26
+ * How Gitea and Forgejo take a token, and what a refusal means. A token that lacks a scope gets 403 with
+ * `token does not have at least one of required scope(s): [read:issue]`, in newer versions
  * `… required scope(s), required=[read:issue], token scope=…`; a person who lacks a right gets 403 in words of its own.
  * What is switched off or unknown to this version is 404, 405 or 501.
  * Source of the scopes: docs.gitea.com/development/oauth2-provider.

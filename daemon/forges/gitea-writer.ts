@@ -15,6 +15,9 @@ import {
   readMark,
 } from './writer.ts';
 
+/** Names of topics as Gitea takes them, and how many (modules/validation and models/repo/topic.go). */
+const TOPIC = /^[a-z0-9][-.a-z0-9]{0,34}$/;
+const MOST_TOPICS = 25;
 /** In the text of a release whose files are not all there yet. */
 const UNFINISHED = '<!-- portcullis: unfinished -->';
 
@@ -96,7 +99,9 @@ export function giteaWriter(options: Pick<ForgeOptions, 'url' | 'token' | 'clock
         has_wiki: as.hasWiki,
         ...(as.homepage === undefined ? {} : { website: as.homepage }),
       });
-      if (as.topics.length > 0) await api.send('PUT', `${repository(of)}/topics`, { topics: as.topics });
+      const topics = as.topics.map((topic) => topic.toLowerCase()).filter((topic) => TOPIC.test(topic));
+      if (topics.length > 0)
+        await api.send('PUT', `${repository(of)}/topics`, { topics: topics.slice(0, MOST_TOPICS) });
       return madeOf(made);
     },
 
@@ -209,7 +214,13 @@ export function giteaWriter(options: Pick<ForgeOptions, 'url' | 'token' | 'clock
       if (value === undefined) throw new ForgeError({ kind: 'failed' }, `${name} has no value that could be set`);
       if (environment !== undefined)
         throw new ForgeError({ kind: 'disabled' }, `${name} belongs to ${environment}, and Gitea has no environments`);
-      await rest(context).send('POST', `${repository(of)}${path`/actions/variables/${name}`}`, { value });
+      await rest(context)
+        .send('POST', `${repository(of)}${path`/actions/variables/${name}`}`, { value })
+        .catch((error: unknown) => {
+          // The forge may repeat what it was sent. Nothing of it is kept as a cause.
+          if (error instanceof ForgeError) throw new ForgeError(error.refusal, hide(error.message, value));
+          throw error;
+        });
     },
   };
 }
@@ -227,6 +238,10 @@ function ownerIn(of: string): string {
 
 function madeOf(object: JsonObject): Made {
   return { cloneUrl: textOf(object, 'clone_url'), webUrl: textOf(object, 'html_url') };
+}
+
+function hide(text: string, value: string): string {
+  return value === '' ? text : text.replaceAll(value, '**redacted**');
 }
 
 function nameOf(object: JsonObject): string {

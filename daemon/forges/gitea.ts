@@ -21,7 +21,7 @@ export const GITEA_PAGE = 50;
 const API = '/api/v1';
 
 /**
- * Gitea from 1.19, and Forgejo, through their REST API (templates/swagger/v1_json.tmpl of either; docs.gitea.com/api). There are no
+ * Gitea and Forgejo, through their REST API (templates/swagger/v1_json.tmpl of either; docs.gitea.com/api). There are no
  * environments and no rulesets, and projects have no API; docs/sources-gitea.md says what else differs between versions.
  * Values of secrets are given to nobody; those of variables are.
  */
@@ -334,7 +334,7 @@ async function* runs(api: Rest, base: string, cursor: string | undefined): Async
   yield { documents: [], cursor: String(oldestOpen ?? newest) };
 }
 
-/** Before Gitea 1.25 and Forgejo 12 there are only tasks, which are the jobs. */
+/** Older versions, Gitea 1.23 among them, have only tasks, which are the jobs. */
 async function* runPages(api: Rest, base: string): AsyncGenerator<readonly JsonObject[]> {
   const pagesOf = (what: string) =>
     api.pages(`${base}/actions/${what}`, { limit: GITEA_PAGE }, 'workflow_runs')[Symbol.asyncIterator]();

@@ -70,11 +70,18 @@ export function markOf(repository: string, of: string): string {
   return `<!-- portcullis: ${encodeURIComponent(repository)} ${of} -->`;
 }
 
-/** The mark a text begins with, or undefined. Only there: what somebody quotes further down counts for nothing. */
+/**
+ * The mark a text begins with or ends in, or undefined. What somebody quotes in between counts for nothing, and `recreate.ts` makes
+ * it none.
+ */
 export function readMark(
   body: string,
 ): { readonly text: string; readonly issue: number; readonly comment?: string } | undefined {
-  const [text, issue, comment] = /^<!-- portcullis: \S+ issues\/(\d+)(?:\/comments\/(\S+))? -->/.exec(body) ?? [];
+  const found = MARK_FIRST.exec(body) ?? MARK_LAST.exec(body.trimEnd());
+  const [, text, issue, comment] = found ?? [];
   if (text === undefined || issue === undefined) return undefined;
   return { text, issue: Number(issue), ...(comment === undefined ? {} : { comment }) };
 }
+
+const MARK_FIRST = /^(<!-- portcullis: \S+ issues\/(\d+)(?:\/comments\/(\S+))? -->)/;
+const MARK_LAST = /\n(<!-- portcullis: \S+ issues\/(\d+)(?:\/comments\/(\S+))? -->)$/;

@@ -7,6 +7,7 @@ import { planRecreation, type RecreateInput } from '../../daemon/forges/recreate
 import { markOf, type NewAsset, type NewIssue } from '../../daemon/forges/writer.ts';
 import type { ApiMock, Thing } from './api-mock.ts';
 import { GITEA_TOKEN, seededGitea } from './gitea-seed.ts';
+import { writerContract } from './writer-contract.ts';
 
 const PATH = 'acme/app';
 const AT = '/repos/acme/app';
@@ -21,6 +22,54 @@ const issue: NewIssue = {
   milestone: '1.0',
   assignees: [],
 };
+
+/** Gitea as it is for whoever makes things in it: what is made in one place shows in others. */
+async function writable() {
+  const mock = await seededGitea();
+  const repositories = new Set(['/repos/acme/app']);
+  mock.intercept((request, response) => {
+    const at = /^\/api\/v1(\/repos\/[^/]+\/[^/?]+)/.exec(request.url ?? '')?.[1];
+    if (at === undefined || repositories.has(at)) return false;
+    response.writeHead(404, { 'content-type': 'application/json' }).end('{"message":"not found"}');
+    return true;
+  });
+  mock.made = (path, thing) => {
+    const at = '/repos/acme/again';
+    const listed = (list: string, one: Thing) => (mock.at(`${at}${list}`) as Thing[]).push(one);
+    if (path === '/orgs/acme/repos') {
+      repositories.add(at);
+      Object.assign(thing, { full_name: 'acme/again', clone_url: `${mock.url}/acme/again.git` });
+      mock.put(at, thing);
+      for (const list of ['/issues', '/issues/comments', '/releases', '/actions/variables'])
+        mock.put(`${at}${list}`, []);
+    }
+    if (/\/issues$/.test(path))
+      Object.assign(thing, { pull_request: null, state: thing['closed'] ? 'closed' : 'open' });
+    if (/\/issues\/\d+\/comments$/.test(path)) listed('/issues/comments', thing);
+    const variable = /\/actions\/variables\/(\w+)$/.exec(path)?.[1];
+    if (variable !== undefined) listed('/actions/variables', { name: variable, data: thing['value'] ?? '' });
+    if (/\/releases$/.test(path)) thing['assets'] = [];
+    const [, releases, id] = /^(.*\/releases)\/(\d+)\/assets$/.exec(path) ?? [];
+    if (releases !== undefined) {
+      const release = (mock.at(releases) as Thing[]).find((one) => String(one['id']) === id);
+      (release?.['assets'] as Thing[] | undefined)?.push(thing);
+    }
+  };
+  return mock;
+}
+
+writerContract('gitea', {
+  seed: writable,
+  token: GITEA_TOKEN,
+  owner: 'acme',
+  make: giteaWriter,
+  withoutEnvironments: true,
+  denied: {
+    status: 403,
+    body: { message: 'token does not have at least one of required scope(s): [write:issue]' },
+    needs: 'write:issue',
+  },
+});
 
 describe('writer of gitea', () => {
   const context = { signal: new AbortController().signal };
@@ -91,8 +140,8 @@ describe('writer of gitea', () => {
     expect([...issues]).toEqual([[12, { handle, open: false, comments: new Set([mark]) }]]);
   });
 
-  it('knows a mark only where a text begins with it', async () => {
-    await make().createIssue(PATH, { ...issue, body: `Look: ${markOf('old/app', 'issues/12')}` }, context);
+  it('knows a mark only where a text begins with it or ends in it', async () => {
+    await make().createIssue(PATH, { ...issue, body: `Look:\n${markOf('old/app', 'issues/12')}\nthere` }, context);
     expect((await make().existing(PATH, context)).issues.size).toBe(0);
   });
 

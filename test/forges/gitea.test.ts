@@ -178,9 +178,14 @@ describe('gitea', () => {
   });
 
   it('reads runs again until they have ended, and tasks where the forge has no runs', async () => {
+    const { workflow_runs: runs } = mock.at('/repos/acme/app/actions/runs') as { workflow_runs: Thing[] };
+    runs.unshift({ id: 79, status: 'completed' });
     const first = await pages(make(), 'runs');
-    expect(documents(first).map(({ key }) => key)).toEqual(['78', '77']);
-    expect(documents(await pages(make(), 'runs', lastCursor(first))).map(({ key }) => key)).toEqual(['78']);
+    expect(documents(first).map(({ key }) => key)).toEqual(['79', '78', '77']);
+    Object.assign(runs[1] ?? {}, { status: 'failure' });
+    const second = await pages(make(), 'runs', lastCursor(first));
+    expect(documents(second).map(({ key }) => key)).toEqual(['79', '78']);
+    expect(documents(await pages(make(), 'runs', lastCursor(second))).map(({ key }) => key)).toEqual(['79']);
     refuse('/actions/runs', 404, 'not found');
     mock.put('/repos/acme/app/actions/tasks', { total_count: 1, workflow_runs: [{ id: 5, status: 'success' }] });
     expect(documents(await pages(make(), 'runs')).map(({ key }) => key)).toEqual(['5']);

@@ -201,6 +201,15 @@ describe('recreate', () => {
     },
   );
 
+  it('closes an issue only when its last comment is there', async () => {
+    const once = new FakeWriter();
+    await run(once);
+    const writer = new FakeWriter();
+    writer.dies = { at: once.calls.indexOf('createComment 3') + 1, when: 'after' };
+    await expect(run(writer)).rejects.toThrow(Killed);
+    expect(theOne(writer).issues[2]).toMatchObject({ title: 'Issue 7', state: 'open', comments: [expect.any(String)] });
+  });
+
   it('stops at once by its signal, and goes on another time', async () => {
     const once = new FakeWriter();
     await run(once);
@@ -370,6 +379,7 @@ describe('recreate', () => {
               state: 'closed',
               author: { username: 'ada' },
               created_at: '2026-01-01T00:00:00Z',
+              web_url: 'https://gitlab.example/group/sub/app/-/issues/4',
               labels: ['bug'],
             },
             discussions: [{ notes: [note(1, 'Said', false), note(2, 'closed', true)] }],

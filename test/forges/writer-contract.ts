@@ -15,6 +15,8 @@ export interface WriterUnderTest {
   readonly token: string;
   readonly owner: string;
   readonly make: (options: WriterOptions) => ForgeWriter;
+  /** It has no environments: variables of one are refused. */
+  readonly withoutEnvironments?: boolean;
   /** How it refuses a token that may not write, and what is then named. */
   readonly denied: {
     readonly status: number;
@@ -111,7 +113,9 @@ export function writerContract(name: string, under: WriterUnderTest): void {
       if (!there.releases.has('v1')) await writer.createRelease(path, RELEASE, [fileOf('app.bin')], context());
       for (const variable of [
         { name: 'REGION', value: 'eu' },
-        { name: 'REGION', value: 'us', environment: 'production' },
+        ...(under.withoutEnvironments === true
+          ? [{ name: 'ZONE', value: 'us' }]
+          : [{ name: 'REGION', value: 'us', environment: 'production' }]),
       ])
         if (!there.variables.has(variableKey(variable))) await writer.createVariable(path, variable, context());
     }
@@ -142,7 +146,10 @@ export function writerContract(name: string, under: WriterUnderTest): void {
       expect(there.labels.has('bug')).toBe(true);
       expect(there.milestones.has('Spring')).toBe(true);
       expect(there.releases.has('v1')).toBe(true);
-      expect([...there.variables].sort()).toEqual(['REGION', 'production/REGION']);
+      expect([...there.variables].sort()).toEqual([
+        'REGION',
+        under.withoutEnvironments === true ? 'ZONE' : 'production/REGION',
+      ]);
       expect([...there.issues.keys()].sort()).toEqual([12, 15]);
       expect(there.issues.get(12)?.open).toBe(true);
       expect(there.issues.get(15)?.open).toBe(false);
