@@ -43,7 +43,7 @@ export type Entry =
 
 /**
  * Where a file's bytes come from: a file of known absolute path (raw bytes), or a stream that rejects when its producer
- * failed. A stream is read once.
+ * failed. A stream is read once. What it rejects with fails the source, unless it is `ContentLost`.
  */
 export type Content =
   | {
@@ -55,6 +55,9 @@ export type Content =
       readonly sparse?: boolean;
     }
   | { readonly from: 'stream'; open(): AsyncIterable<Buffer> };
+
+/** A stream's producer failed, and the rest of the source did not: this file is a problem, with this message as the reason. */
+export class ContentLost extends Error {}
 
 /** What tells a file's content apart from another, without reading it. Times are nanoseconds since the epoch by its file system's clock. */
 export interface FileIdentity {

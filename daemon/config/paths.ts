@@ -86,6 +86,15 @@ function resolveSource(source: SourceConfig, directory: string): SourceConfig {
       return { ...source, path: resolve(directory, source.path) };
     case 'command':
       return { ...source, command: source.command.map((word, index) => (index === 0 ? local(word) : word)) };
+    case 'sqlite':
+      return { ...source, path: resolve(directory, source.path) };
+    case 'postgresql':
+    case 'mariadb':
+    case 'mysql':
+    case 'mongodb':
+    case 'redis':
+    case 'etcd':
+      return resolveDatabase(source, directory);
   }
 }
 
@@ -109,6 +118,19 @@ function resolveNotify({ targets, deadman, ...notify }: NotifyConfig, directory:
     }),
     ...(deadman === undefined ? {} : { deadman: { ...deadman, url: at(deadman.url) } }),
   };
+}
+
+type ServedDatabase = Exclude<Extract<SourceConfig, { timeout: string }>, { kind: 'command' | 'sqlite' }>;
+
+function resolveDatabase<S extends ServedDatabase>(source: S, directory: string): S {
+  const files = ['tools', 'ca', 'certificate', 'key'] as const;
+  const resolved: Record<string, unknown> = {};
+  for (const file of files) {
+    const path = (source as Partial<Record<(typeof files)[number], string>>)[file];
+    if (path !== undefined) resolved[file] = resolve(directory, path);
+  }
+  if (source.password !== undefined) resolved['password'] = resolveSecret(source.password, directory);
+  return { ...source, ...resolved };
 }
 
 export function resolveSecret(ref: SecretRef, directory: string): SecretRef {

@@ -393,6 +393,109 @@ const commandSource = z.strictObject({
     .describe('File name the output gets in the snapshot.'),
   timeout: duration('1s', '24h').default('1h').describe('Killed, and no snapshot made, after this long.'),
 });
+const dumpTimeout = duration('1s', '24h').default('6h').describe('A dump that takes longer is killed, and lost.');
+const databaseTools = path
+  .optional()
+  .describe("Folder of the database's programs, such as /usr/lib/postgresql/17/bin. Default: found by PATH.");
+const databasePassword = secretRef.optional().describe('Password. Default: none, for servers that need none.');
+const databaseUser = matching(/^[^\0\n]{1,128}$/, 'a user name');
+const databaseNames = z
+  .array(matching(/^[^\0\n]{1,128}$/, 'the name of a database'))
+  .default([])
+  .describe("Databases to dump. None: all of them, but the server's own.");
+const databaseAccounts = z
+  .boolean()
+  .default(true)
+  .describe('Whether users, roles and what they may are dumped as well.');
+const databaseCa = path
+  .optional()
+  .describe(
+    "Certificates the server's must be signed by: the connection is then TLS, and its name checked. Default: as server and program agree.",
+  );
+/** Of a server: a name or an address, or the path of a Unix socket. */
+const databaseHost = matching(
+  /^(?:[A-Za-z0-9][A-Za-z0-9._-]*|[0-9A-Fa-f]*:[0-9A-Fa-f:.]+|\/[^\0\n]+)$/,
+  'a host or a path',
+);
+const databaseServer = {
+  name: sourceName,
+  port: whole(1, 65_535),
+  password: databasePassword,
+  ca: databaseCa,
+  tools: databaseTools,
+  timeout: dumpTimeout,
+};
+const postgresqlSource = z.strictObject({
+  ...databaseServer,
+  kind: z.literal('postgresql').describe('PostgreSQL: pg_dump of each database, and pg_dumpall of its roles.'),
+  host: databaseHost.default('localhost').describe('Host, or the folder of its Unix socket.'),
+  port: databaseServer.port.default(5432).describe('Port.'),
+  user: databaseUser.describe('Role that reads: docs/sources-databases.md has its grants.'),
+  databases: databaseNames,
+  maintenance: matching(/^[^\0\n]{1,63}$/, 'the name of a database')
+    .default('postgres')
+    .describe('Database that is asked which others there are.'),
+  accounts: databaseAccounts,
+});
+const mariadb = {
+  ...databaseServer,
+  host: databaseHost.default('localhost').describe('Host, or the path of its Unix socket.'),
+  port: databaseServer.port.default(3306).describe('Port.'),
+  user: databaseUser.describe('User that reads: docs/sources-databases.md has its grants.'),
+  databases: databaseNames,
+  accounts: databaseAccounts,
+};
+const mariadbSource = z.strictObject({
+  ...mariadb,
+  kind: z.literal('mariadb').describe('MariaDB: mariadb-dump of each database, and of its users.'),
+});
+const mysqlSource = z.strictObject({
+  ...mariadb,
+  kind: z.literal('mysql').describe('MySQL: mysqldump of each database, and its users.'),
+});
+const sqliteSource = z.strictObject({
+  name: sourceName,
+  kind: z.literal('sqlite').describe('A database in one file of this machine, copied while it is used.'),
+  path: path.describe('File of the database.'),
+  timeout: dumpTimeout,
+});
+const mongodbSource = z.strictObject({
+  ...databaseServer,
+  kind: z.literal('mongodb').describe('MongoDB: archives of mongodump.'),
+  host: matching(/^[A-Za-z0-9][A-Za-z0-9._-]*$/, 'a host')
+    .default('localhost')
+    .describe('Host.'),
+  port: databaseServer.port.default(27_017).describe('Port.'),
+  user: databaseUser.optional().describe('User with the role backup. Default: none, for servers that need none.'),
+  authDatabase: matching(/^[^\0\n]{1,63}$/, 'the name of a database')
+    .default('admin')
+    .describe('Database that knows the user.'),
+  replicaSet: matching(/^[A-Za-z0-9._-]{1,127}$/, 'the name of a replica set')
+    .optional()
+    .describe('Replica set the server belongs to: the dump of all databases is then of one moment.'),
+  databases: databaseNames.describe('Databases to dump, each in an archive of its own. None: all, in one.'),
+});
+const redisSource = z.strictObject({
+  ...databaseServer,
+  kind: z.literal('redis').describe('Redis or Valkey: the data as a replica gets it.'),
+  host: databaseHost.default('localhost').describe('Host, or the path of its Unix socket.'),
+  port: databaseServer.port.default(6379).describe('Port.'),
+  user: databaseUser.optional().describe('User of an ACL. Default: the default user.'),
+});
+const etcdSource = z.strictObject({
+  name: sourceName,
+  kind: z.literal('etcd').describe('etcd: a snapshot of one member.'),
+  endpoint: matching(/^https?:\/\/[^\s/,@]+$/, 'an address such as https://HOST:2379')
+    .default('http://127.0.0.1:2379')
+    .describe('Address of one member.'),
+  user: databaseUser.optional().describe('User with the role root. Default: none, for clusters without users.'),
+  password: databasePassword,
+  ca: databaseCa,
+  certificate: path.optional().describe("The client's certificate. Default: none."),
+  key: path.optional().describe('Its key.'),
+  tools: databaseTools,
+  timeout: dumpTimeout,
+});
 const source = z.discriminatedUnion('kind', [
   gitSource,
   githubSource,
@@ -400,6 +503,13 @@ const source = z.discriminatedUnion('kind', [
   giteaSource,
   directorySource,
   commandSource,
+  postgresqlSource,
+  mariadbSource,
+  mysqlSource,
+  sqliteSource,
+  mongodbSource,
+  redisSource,
+  etcdSource,
 ]);
 
 const scalar = z.union([z.string(), z.number(), z.boolean(), z.null()], 'text, a number, true, false or null');

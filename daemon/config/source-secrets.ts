@@ -9,8 +9,16 @@ export function secretsIn(source: SourceConfig): Readonly<Record<string, SecretR
     case 'gitlab':
     case 'gitea':
       return { token: source.token };
+    case 'postgresql':
+    case 'mariadb':
+    case 'mysql':
+    case 'mongodb':
+    case 'redis':
+    case 'etcd':
+      return source.password === undefined ? {} : { password: source.password };
     case 'directory':
     case 'command':
+    case 'sqlite':
       return {};
     default:
       return source satisfies never;

@@ -137,7 +137,7 @@ export async function openGit({ directory, environment, signal, clock, credentia
         environment: own,
         signal: other === undefined ? signal : AbortSignal.any([signal, other]),
         clock,
-        ...(input === undefined ? {} : { input }),
+        ...(input === undefined ? {} : { inputFile: input }),
         ...(heard === undefined ? {} : { heard }),
       }),
   });

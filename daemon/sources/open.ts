@@ -7,6 +7,8 @@ import type { Secret } from '../base/secret.ts';
 import type { ForgeKind } from '../forges/forge.ts';
 import { openForge } from '../forges/open.ts';
 import { commandSource } from './command.ts';
+import { databaseSource } from './database.ts';
+import { type DatabaseSettings, presetOf } from './database-kinds.ts';
 import { directorySource } from './directory.ts';
 import { forgeSource } from './forge.ts';
 import { gitSource } from './git.ts';
@@ -47,7 +49,8 @@ export type SourceSettings<S = Secret> =
       readonly file: string;
       /** For example `1h`. */
       readonly timeout: string;
-    };
+    }
+  | DatabaseSettings<S>;
 
 export interface SourceSurroundings {
   /** What commands run with, and what git takes a few variables from. */
@@ -72,15 +75,30 @@ export function openSource(settings: SourceSettings, { environment, clock, log }
     }
     case 'directory':
       return directorySource(settings);
-    case 'command': {
-      const timeoutMs = durationMs(settings.timeout);
-      if (timeoutMs === undefined)
-        throw new PortcullisError('config.invalid', `Source ${settings.name}: ${settings.timeout} is not a duration.`);
-      return commandSource({ ...settings, timeoutMs, environment, clock });
+    case 'command':
+      return commandSource({ ...settings, timeoutMs: timeoutOf(settings), environment, clock });
+    case 'postgresql':
+    case 'mariadb':
+    case 'mysql':
+    case 'mongodb':
+    case 'redis':
+    case 'etcd':
+    case 'sqlite': {
+      const { name, kind } = settings;
+      const tools = settings.kind === 'sqlite' ? undefined : settings.tools;
+      const timeoutMs = timeoutOf(settings);
+      return databaseSource({ name, kind, preset: presetOf(settings), tools, timeoutMs, environment, clock });
     }
     default:
       return settings satisfies never;
   }
+}
+
+function timeoutOf({ name, timeout }: { readonly name: string; readonly timeout: string }): number {
+  const timeoutMs = durationMs(timeout);
+  if (timeoutMs === undefined)
+    throw new PortcullisError('config.invalid', `Source ${name}: ${timeout} is not a duration.`);
+  return timeoutMs;
 }
 
 /**
@@ -92,7 +110,16 @@ export function needsNetwork(settings: SourceSettings<unknown>): boolean {
     case 'git':
       return !/^(?:\.{0,2}\/|file:\/\/)/i.test(settings.url);
     case 'directory':
+    case 'sqlite':
       return false;
+    case 'postgresql':
+    case 'mariadb':
+    case 'mysql':
+    case 'mongodb':
+    case 'redis':
+      return !/^(?:\/|localhost$|127\.|::1$)/.test(settings.host);
+    case 'etcd':
+      return !/^https?:\/\/(?:localhost|127\.|\[::1\])/.test(settings.endpoint);
     case 'github':
     case 'gitlab':
     case 'gitea':

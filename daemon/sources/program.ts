@@ -1,5 +1,6 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { closeSync, openSync } from 'node:fs';
+import type { Writable } from 'node:stream';
 import type { Clock } from '../base/clock.ts';
 import { errnoOf } from '../base/errors.ts';
 import { redact } from './redact.ts';
@@ -34,10 +35,14 @@ export interface ProgramSpec {
   readonly clock: Clock;
   /** Killed after this long. Without it only `signal` ends a program that does not end. */
   readonly timeoutMs?: number;
-  /** A file it reads as its standard input. Without one that is empty. */
-  readonly input?: string;
+  /** A file it reads as its standard input, instead of `input`. */
+  readonly inputFile?: string;
   /** Given what it writes to standard error, as it comes. */
   readonly heard?: (said: Buffer) => void;
+  /** Its standard input, which is empty without it. What it rejects with kills the program and is what `run` rejects with. */
+  readonly input?: AsyncIterable<Buffer>;
+  /** An open file the program gets as descriptor 3, which it can open as `/dev/fd/3`. */
+  readonly handed?: number | undefined;
 }
 
 export type Environment = Readonly<Record<string, string | undefined>>;
@@ -49,13 +54,13 @@ const GRACE_MS = 2000;
 
 /**
  * Runs a program in a process group of its own and yields what it prints, no faster than it is read. Ends normally only
- * when the program exited with status 0 and every holder of its standard output let go of it; rejects with
+ * when the program exited with status 0, read its input to the end, and every holder of its standard output let go of it; rejects with
  * `ProgramFailed` otherwise. However it ends, also when the reader stops reading, the whole group is killed.
  */
 export async function* run(spec: ProgramSpec): AsyncGenerator<Buffer, void, undefined> {
   const [program = '', ...args] = spec.command;
   if (spec.signal.aborted) throw new ProgramFailed(program, { how: 'stopped' }, '');
-  const { child, stdout, stderr } = launch(program, args, spec.environment, spec.input);
+  const { child, stdout, stderr } = launch(program, args, spec);
 
   let said = Buffer.alloc(0);
   stderr.on('data', (chunk: Buffer) => {
@@ -89,6 +94,7 @@ export async function* run(spec: ProgramSpec): AsyncGenerator<Buffer, void, unde
   );
   const onAbort = () => settle({ how: 'stopped' });
   spec.signal.addEventListener('abort', onAbort, { once: true });
+  const feeding = spec.input === undefined ? undefined : feed(child, spec.input);
   const { timeoutMs } = spec;
   const cancelTimeout =
     timeoutMs === undefined ? undefined : spec.clock.after(timeoutMs, () => settle({ how: 'late', timeoutMs }));
@@ -103,9 +109,13 @@ export async function* run(spec: ProgramSpec): AsyncGenerator<Buffer, void, unde
     await over;
     if (failed(ending)) {
       await gone();
+      if (feeding?.lost !== undefined) throw feeding.lost.error;
       throw new ProgramFailed(program, ending, printable(said));
     }
     if (broken !== undefined) throw broken;
+    const taken = await feeding?.whole;
+    if (feeding?.lost !== undefined) throw feeding.lost.error;
+    if (taken === false) throw new Error(`${program} succeeded but did not read its input to the end`);
   } finally {
     cancelTimeout?.();
     spec.signal.removeEventListener('abort', onAbort);
@@ -128,12 +138,54 @@ export async function capture(spec: ProgramSpec): Promise<Buffer> {
   return Buffer.concat(chunks);
 }
 
-function launch(program: string, args: readonly string[], environment: Environment, input: string | undefined) {
+interface Feeding {
+  /** What the input rejected with. */
+  lost?: { readonly error: unknown };
+  /** Whether the program took all of it, once the input has ended. */
+  readonly whole: Promise<boolean>;
+}
+
+/** Writes `input` to the program. One that is cut short must not look like one that ended: the program is killed first. */
+function feed(child: ChildProcess, input: AsyncIterable<Buffer>): Feeding {
+  const stdin = child.stdin as Writable;
+  const closed = new Promise<void>((resolve) => stdin.once('close', resolve));
+  // EPIPE: the program let go of its input. Its exit status says why.
+  stdin.on('error', () => {});
+  const write = async () => {
+    try {
+      for await (const chunk of input) {
+        if (stdin.destroyed) return false;
+        if (stdin.write(chunk)) continue;
+        const drained = new Promise<void>((resolve) => stdin.once('drain', resolve));
+        await Promise.race([drained, closed]);
+        if (stdin.writableLength > 0) return false;
+      }
+    } catch (error) {
+      feeding.lost = { error };
+      killGroup(child);
+      return false;
+    }
+    // A program may know where its input ends, and be gone before it is told.
+    const taken = stdin.writableLength === 0;
+    if (!stdin.destroyed) stdin.end();
+    await closed;
+    return taken || stdin.writableFinished;
+  };
+  const feeding: Feeding = { whole: write() };
+  return feeding;
+}
+
+function launch(program: string, args: readonly string[], { environment, input, inputFile, handed }: ProgramSpec) {
   let reason = 'no pipe could be made';
-  const stdin = input === undefined ? undefined : openSync(input, 'r');
+  const stdin = inputFile === undefined ? undefined : openSync(inputFile, 'r');
   try {
     const child: ChildProcess = spawn(program, args, {
-      stdio: [stdin ?? 'ignore', 'pipe', 'pipe'],
+      stdio: [
+        stdin ?? (input === undefined ? 'ignore' : 'pipe'),
+        'pipe',
+        'pipe',
+        ...(handed === undefined ? [] : [handed]),
+      ],
       // A session of its own: a process group to kill whole, and no terminal to ask a password on.
       detached: true,
       env: environment,

@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto';
-import type { Entry, FileIdentity } from '../base/entry.ts';
+import { ContentLost, type Entry, type FileIdentity } from '../base/entry.ts';
 import { PortcullisError, reasonOf } from '../base/errors.ts';
 import { loadPosix, type Posix } from '../files/posix.ts';
 import type { BlobWriter } from './blob-writer.ts';
@@ -272,8 +272,8 @@ export class EntrySealer {
         await makeRoom();
       }
     } catch (error) {
-      // A stream that failed means that the source failed; a file that failed is one file.
-      if (!(error instanceof UnreadableFile)) throw error;
+      // A stream that failed means that the source failed, unless it says otherwise; a file that failed is one file.
+      if (!(error instanceof UnreadableFile || error instanceof ContentLost)) throw error;
       this.#unreadable(entry, place, reasonOf(error));
       return;
     }
