@@ -68,6 +68,12 @@ export class Checked {
     this.#now.set(name, { stamp: written(stamp), run: this.#run });
   }
 
+  /** `name` was written to by us and is as good as it was, since when it was. */
+  moved(name: string, stamp: Stamp): void {
+    const recorded = this.#now.get(name);
+    if (recorded !== undefined) this.#now.set(name, { ...recorded, stamp: written(stamp) });
+  }
+
   /** Keeps what is good, and forgets everything else. */
   async save(): Promise<void> {
     const files = Object.fromEntries([...this.#now].map(([name, { stamp, run }]) => [name, [stamp, run]]));

@@ -1,9 +1,13 @@
 import { createHash } from 'node:crypto';
-import { createReadStream } from 'node:fs';
-import { open, readdir, readFile, rename, rm, stat, unlink, writeFile } from 'node:fs/promises';
+import { type BigIntStats, createReadStream } from 'node:fs';
+import { lstat, open, readdir, readFile, rename, rm, stat, unlink, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import type { Clock } from '../base/clock.ts';
+import { writeDurably } from '../base/durable.ts';
 import { errnoOf } from '../base/errors.ts';
-import { fetchInto, type Git, initBare, isRefusal, listRefs, type ObjectFormat } from './git-tool.ts';
+import { Checked } from './checked.ts';
+import { fetchFromOrigin } from './git-fetch.ts';
+import { type Git, initBare, isRefusal, listRefs, type ObjectFormat } from './git-tool.ts';
 
 /** What the origin says about itself before anything is fetched. */
 export interface Origin {
@@ -45,16 +49,23 @@ export interface Mirror {
   readonly git: Git;
   readonly path: string;
   readonly signal: AbortSignal;
+  readonly clock: Clock;
 }
+
+/** How a mirror is after it was brought up to date. */
+export type Updated =
+  /** `oldFaults`: what git says of the form of objects that came, and takes all the same. */
+  | { readonly whole: true; readonly oldFaults: readonly string[] }
+  /** It must not be sealed, and a fresh one may help. */
+  | { readonly whole: false; readonly damage: string };
 
 /**
  * Makes the bare mirror hold every ref the origin has now, and every object it ever held: refs are pruned,
- * objects never, and each fetch adds one pack that no later run touches. Resolves with what is wrong with the mirror
- * (then it must not be sealed, and a fresh one may help) or undefined; rejects when the origin is to blame, also when it
+ * objects never, and each fetch adds one pack that no later run touches. Rejects when the origin is to blame, also when it
  * has lost all its refs: a source that vanishes never becomes an empty snapshot.
  */
-export async function updateMirror(mirror: Mirror, address: string, origin: Origin): Promise<string | undefined> {
-  const { git, path } = mirror;
+export async function updateMirror(mirror: Mirror, address: string, origin: Origin): Promise<Updated> {
+  const { git, path, clock } = mirror;
   let format = await formatOf(git, path);
   if (format === 'none') {
     format = origin.format ?? 'sha1';
@@ -63,29 +74,37 @@ export async function updateMirror(mirror: Mirror, address: string, origin: Orig
     await initBare(git, `${path}.new`, format, 'refs/heads/main');
     await rename(`${path}.new`, path);
   }
-  if (format === 'broken') return 'it is not a git repository any more';
+  if (format === 'broken') return damaged('it is not a git repository any more');
   if (origin.format !== undefined && origin.format !== format)
-    return `it holds ${format} objects and the origin ${origin.format} ones`;
+    return damaged(`it holds ${format} objects and the origin ${origin.format} ones`);
   await sweep(path);
   if (origin.format === undefined && (await listRefs(git, path)).size > 0)
     throw new Error(
       `the origin has no branches or tags any more; what it had is in earlier snapshots (if it is meant to be empty, remove ${path})`,
     );
   const detached = origin.head !== undefined && !origin.head.startsWith('ref: ');
+  let oldFaults: string[];
   try {
     // A detached HEAD may stand on a commit that no ref reaches.
-    await fetchInto(git, path, address, ['+refs/*:refs/*', ...(detached ? ['HEAD'] : [])]);
+    const refspecs = ['+refs/*:refs/*', ...(detached ? ['HEAD'] : [])];
+    oldFaults = await fetchFromOrigin(git, path, address, refspecs, clock);
   } catch (error) {
+    // What came of a pack that does not fit on the disk would leave no room for anything else.
+    await sweep(path).catch(() => {});
     const damage = isRefusal(error) ? await damageOf(mirror, format) : undefined;
-    if (damage !== undefined) return damage;
+    if (damage !== undefined) return damaged(damage);
     throw error;
   }
   await pointHead(git, path, origin.head);
   if ((await looseRefs(path)).length > 0) await git([`--git-dir=${path}`, 'pack-refs', '--all']);
-  return (
+  const damage =
     (await damageOf(mirror, format)) ??
-    ((await looseRefs(path)).length > 0 ? 'some of its refs cannot be resolved' : undefined)
-  );
+    ((await looseRefs(path)).length > 0 ? 'some of its refs cannot be resolved' : undefined);
+  return damage === undefined ? { whole: true, oldFaults } : damaged(damage);
+}
+
+function damaged(damage: string): Updated {
+  return { whole: false, damage };
 }
 
 /** What is wrong with a mirror that nobody is working on, or undefined. */
@@ -169,25 +188,80 @@ export async function readHead(path: string): Promise<string> {
   return (await readFile(`${path}/HEAD`, 'latin1')).trim();
 }
 
+/** What was found good of the mirror at `path`: its packs by name, and the ids of its refs whose history was all there. */
+const checkedFile = (path: string) => `${path}/checked.json`;
+const tipsFile = (path: string) => `${path}/checked-tips`;
+
 /**
  * What is wrong with the mirror's objects. Two checks that catch what one misses, at a fraction of a full fsck's time:
- * every pack and index still has the checksum git ended it with (a flipped bit anywhere), and every commit and tree
- * reachable from a ref leads to objects that are there (a lost pack).
+ * every pack and index has the checksum git ended it with (a flipped bit anywhere), and every commit and tree
+ * reachable from a ref leads to objects that are there (a lost pack). Both ask only about what has come since they last
+ * found it good: a pack that looks untouched is read again at the sixteenth run after, and then all history is walked too.
  */
-async function damageOf({ git, path, signal }: Mirror, format: ObjectFormat): Promise<string | undefined> {
-  for (const name of (await filesBelow(path)).sort()) {
-    if (/^objects\/pack\/.*\.(pack|idx|rev)$/.test(name)) {
-      const fault = await checksumFault(absolute(path, name), format, signal);
-      if (fault !== undefined) return `${name} ${fault}`;
-    } else if (/^objects\/(?!pack\/)/.test(name)) return `${name} is outside the packs`;
+async function damageOf(mirror: Mirror, format: ObjectFormat): Promise<string | undefined> {
+  const { path, signal } = mirror;
+  const checked = await Checked.load(checkedFile(path));
+  const packs = new Map<string, BigIntStats>();
+  for (const name of (await filesBelow(`${path}/objects`)).sort()) {
+    if (!/^pack\/.*\.(pack|idx|rev)$/.test(name)) {
+      if (!name.startsWith('pack/')) return `objects/${name} is outside the packs`;
+      continue;
+    }
+    packs.set(name, await lstat(absolute(`${path}/objects`, name), { bigint: true }));
   }
+  const lost = [...checked.names].find((name) => name !== HISTORY && !packs.has(name));
+  if (lost !== undefined) return `objects/${lost} is lost`;
+  for (const [name, stats] of packs) {
+    if (!checked.isDue(name, stats)) continue;
+    const fault = await checksumFault(absolute(`${path}/objects`, name), format, signal);
+    if (fault !== undefined) return `objects/${name} ${fault}`;
+    checked.good(name, stats);
+  }
+  const tips = await lstat(tipsFile(path), { bigint: true }).catch(() => undefined);
+  const whole = tips === undefined || checked.isDue(HISTORY, tips);
+  const gap = await gapIn(mirror, whole ? undefined : tipsFile(path));
+  if (gap !== undefined) return gap;
+  await remember(mirror, checked, tips, whole);
+  return undefined;
+}
+
+/** Stands among the packs for the history that was walked. No pack has its name. */
+const HISTORY = 'history';
+
+/** Where history leads to an object that is not there: all of it, or what the refs named in `since` do not reach. */
+async function gapIn({ git, path }: Mirror, since: string | undefined): Promise<string | undefined> {
+  const at = `--git-dir=${path}`;
   try {
-    await git([`--git-dir=${path}`, 'fsck', '--connectivity-only', '--no-dangling', '--no-reflogs', '--no-progress']);
+    if (since === undefined)
+      await git([at, 'fsck', '--connectivity-only', '--no-dangling', '--no-reflogs', '--no-progress']);
+    else {
+      const walk = git.stream([at, 'rev-list', '--objects', '--quiet', '--all', '--stdin'], { input: since });
+      for await (const _ of walk);
+    }
     return undefined;
   } catch (error) {
     if (isRefusal(error)) return `git fsck found damage: ${error.said.slice(0, 500) || 'objects are missing'}`;
     throw error;
   }
+}
+
+/** Records what was found good: first what is known of history, then that it is known. */
+async function remember(
+  { git, path }: Mirror,
+  checked: Checked,
+  before: BigIntStats | undefined,
+  whole: boolean,
+): Promise<void> {
+  const head = await readHead(path);
+  const ids = new Set([...(await listRefs(git, path)).values(), ...(head.startsWith('ref: ') ? [] : [head])]);
+  const text = [...ids].map((id) => `^${id}\n`).join('');
+  const known = before === undefined ? undefined : await readFile(tipsFile(path), 'latin1');
+  const changed = known !== text;
+  if (changed) await writeDurably(tipsFile(path), text);
+  const now = await lstat(tipsFile(path), { bigint: true });
+  if (whole) checked.good(HISTORY, now);
+  else if (changed) checked.moved(HISTORY, now);
+  await checked.save();
 }
 
 /** Every pack, index and reverse index ends in the hash of all bytes before it. */

@@ -204,9 +204,14 @@ export async function initBare(git: Git, path: string, format: ObjectFormat, hea
 
 export type ObjectFormat = 'sha1' | 'sha256';
 
-/** Brings `refspecs` of the repository at `address` into the one at `path`. Its progress makes an orphan notice our end. */
+/** Brings `refspecs` of the repository at `address`, one of our own, into the one at `path`. Its progress makes an orphan notice our end. */
 export async function fetchInto(git: Git, path: string, address: string, refspecs: readonly string[]): Promise<void> {
-  await git([
+  await git(fetchArguments(path, address, refspecs));
+}
+
+/** What `git fetch` is given, so that all refs become those of `address`. */
+export function fetchArguments(path: string, address: string, refspecs: readonly string[]): string[] {
+  return [
     `--git-dir=${path}`,
     'fetch',
     '--progress',
@@ -218,7 +223,7 @@ export async function fetchInto(git: Git, path: string, address: string, refspec
     '--',
     address,
     ...refspecs,
-  ]);
+  ];
 }
 
 /** The branches and other refs of the repository at `path`, ordered by the bytes of their names (read as latin-1). */

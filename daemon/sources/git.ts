@@ -3,10 +3,10 @@ import { lstat, rename, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Clock } from '../base/clock.ts';
 import type { Entry } from '../base/entry.ts';
-import { PortcullisError } from '../base/errors.ts';
 import type { Log } from '../base/log.ts';
 import type { Secret } from '../base/secret.ts';
 import { sourceError, stopped } from './failure.ts';
+import { parseAddress } from './git-address.ts';
 import { absolute, askOrigin, faultOf, filesBelow, type Mirror, readHead, updateMirror } from './git-mirror.ts';
 import { credentialsFor, type Git, listRefs, openGit, type SshAccess, splitCredentials } from './git-tool.ts';
 import { type LargeFiles, largeFiles } from './lfs.ts';
@@ -62,11 +62,6 @@ export function gitSource(options: GitOptions): Source {
   const { name, url } = options;
   return {
     async pull({ workdir, signal, progress }: PullContext) {
-      if (url.startsWith('-'))
-        throw new PortcullisError(
-          'source.failed',
-          `Source ${name}: its URL begins with "-", which git takes for an option.`,
-        );
       progress?.({ what: 'the origin', done: 0 });
       try {
         const tell = (what: string, done: number, total: number) => progress?.({ what, done, total });
@@ -88,9 +83,13 @@ export async function mirrorRepository(access: GitAccess, folder: string, url: s
   const { environment, clock, signal, token, username = 'x-access-token', ssh } = access;
   const path = join(folder, MIRROR);
   const { address, credentials } = splitCredentials(url);
+  if (parseAddress(address) === undefined)
+    throw new Error(
+      'its URL is none that is fetched from: it begins with "-", runs a program or holds control characters',
+    );
   const given = credentials ?? (token && credentialsFor(address, username, token));
   const git = await openGit({ directory: folder, environment, signal, clock, credentials: given, ssh });
-  const damage = await bringUpToDate({ git, path, signal }, address, folder);
+  const notes = await bringUpToDate({ git, path, signal, clock }, address, folder);
   const origin = { address, credentials: given, ssh };
   const lfs = await largeFiles({
     git,
@@ -103,11 +102,7 @@ export async function mirrorRepository(access: GitAccess, folder: string, url: s
     progress: (done, total) => access.progress?.('large files', done, total),
   });
   const mirrored = await describeMirror(git, path, signal, lfs);
-  if (damage === undefined) return mirrored;
-  return {
-    ...mirrored,
-    note: `The mirror was damaged (${damage}) and was fetched afresh; the old one is ${path}.damaged.`,
-  };
+  return notes.length === 0 ? mirrored : { ...mirrored, note: notes.join(' ') };
 }
 
 /** What the mirror in `folder` held when it was last brought up to date, or what is wrong with it; undefined where there is none. */
@@ -119,7 +114,7 @@ export async function lastMirror(
   const path = join(folder, MIRROR);
   if (!existsSync(path)) return undefined;
   const git = await openGit({ directory: folder, environment, signal, clock });
-  const damage = await faultOf({ git, path, signal });
+  const damage = await faultOf({ git, path, signal, clock });
   if (damage !== undefined) return { damage };
   const lfs = await largeFiles({ git, mirror: path, folder, environment, signal, clock });
   return describeMirror(git, path, signal, lfs);
@@ -140,20 +135,30 @@ async function describeMirror(
 }
 
 /**
- * Resolves with what was wrong with a mirror that had to be set aside, or undefined. The damaged one is kept, one at a
- * time, for whoever wants to look; what it held is in earlier snapshots.
+ * Resolves with what the operator should know. A damaged mirror is set aside and kept, one at a time, for whoever wants to
+ * look; what it held is in earlier snapshots.
  */
-async function bringUpToDate(mirror: Mirror, address: string, workdir: string): Promise<string | undefined> {
+async function bringUpToDate(mirror: Mirror, address: string, workdir: string): Promise<string[]> {
   const origin = await askOrigin(mirror.git, address, workdir);
-  const damage = await updateMirror(mirror, address, origin);
-  if (damage === undefined) return undefined;
+  const first = await updateMirror(mirror, address, origin);
+  if (first.whole) return faultsNote(first.oldFaults);
   if (origin.format === undefined)
-    throw new Error(`the mirror ${mirror.path} is damaged (${damage}) and the origin has nothing to start over from`);
+    throw new Error(
+      `the mirror ${mirror.path} is damaged (${first.damage}) and the origin has nothing to start over from`,
+    );
   await rm(`${mirror.path}.damaged`, { recursive: true, force: true });
   await rename(mirror.path, `${mirror.path}.damaged`);
-  const again = await updateMirror(mirror, address, origin);
-  if (again !== undefined) throw new Error(`a fresh copy of the origin is damaged as well: ${again}`);
-  return damage;
+  const second = await updateMirror(mirror, address, origin);
+  if (!second.whole) throw new Error(`a fresh copy of the origin is damaged as well: ${second.damage}`);
+  return [
+    `The mirror was damaged (${first.damage}) and was fetched afresh; the old one is ${mirror.path}.damaged.`,
+    ...faultsNote(second.oldFaults),
+  ];
+}
+
+function faultsNote(faults: readonly string[]): string[] {
+  if (faults.length === 0) return [];
+  return [`The origin has objects of an old, wrong form, which are kept as they are: ${faults.join('; ')}.`];
 }
 
 function factsOf({ head, refs, note, lfs }: MirroredRepository) {

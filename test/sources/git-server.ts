@@ -16,6 +16,8 @@ export interface GitServer {
   mischief: Mischief | undefined;
   /** `user:password` that is asked for. */
   password: string | undefined;
+  /** A program that is started in place of `git pack-objects`, with that as its arguments. */
+  packer: string | undefined;
   /** Asked first, of everything but wrong passwords: true when it has answered itself. */
   intercept: ((request: IncomingMessage, response: ServerResponse) => boolean) | undefined;
   close(): Promise<void>;
@@ -40,6 +42,13 @@ export async function serveGit(root: string): Promise<GitServer> {
         GIT_HTTP_EXPORT_ALL: '1',
         GIT_CONFIG_NOSYSTEM: '1',
         GIT_CONFIG_GLOBAL: '/dev/null',
+        ...(server.packer === undefined
+          ? {}
+          : {
+              GIT_CONFIG_COUNT: '1',
+              GIT_CONFIG_KEY_0: 'uploadpack.packObjectsHook',
+              GIT_CONFIG_VALUE_0: server.packer,
+            }),
         REQUEST_METHOD: request.method,
         PATH_INFO: decodeURIComponent(pathname),
         QUERY_STRING: search.slice(1),
@@ -93,6 +102,7 @@ export async function serveGit(root: string): Promise<GitServer> {
     url: `http://127.0.0.1:${(http.address() as AddressInfo).port}`,
     mischief: undefined,
     password: undefined,
+    packer: undefined,
     intercept: undefined,
     close: () =>
       new Promise((resolve) => {

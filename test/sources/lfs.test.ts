@@ -55,8 +55,11 @@ async function served() {
   return { server, store, origin, url: `${server.url}/origin/.git` };
 }
 
-/** The system's clock, but nobody waits for it: what was to be tried again is tried at once. */
-const impatient = { ...systemClock, after: (_: number, run: () => void) => systemClock.after(0, run) };
+/** The system's clock, but what was to be tried again after a while is tried at once. */
+const impatient = {
+  ...systemClock,
+  after: (ms: number, run: () => void) => systemClock.after(ms > 60_000 ? ms : 0, run),
+};
 
 const from = (url: string, more = {}): Source => source({ kind: 'git', name: 'sample', url, ...more });
 const placeOf = (oid: string) => `sample.git/lfs/objects/${oid.slice(0, 2)}/${oid.slice(2, 4)}/${oid}`;
