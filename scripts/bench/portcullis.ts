@@ -43,9 +43,13 @@ export class Appliance {
     });
   }
 
-  seal(source: string): Promise<Run> {
+  /** Seals a folder, or what the settings of a source name. */
+  seal(source: string | { readonly name: string; readonly kind: string }): Promise<Run> {
     const request = {
-      source: { name: 'bench', kind: 'directory', path: source, exclude: [], canaries: [] },
+      source:
+        typeof source === 'string'
+          ? { name: 'bench', kind: 'directory', path: source, exclude: [], canaries: [] }
+          : source,
       staging: this.staging,
       index: join(this.#folder, 'state'),
       work: join(this.#folder, 'work'),
