@@ -341,6 +341,12 @@ const gitSource = z.strictObject({
   knownHosts: path
     .optional()
     .describe("Public keys of hosts over ssh, as in known_hosts: no other is believed. Default: the system's."),
+  submodules: z
+    .boolean()
+    .default(false)
+    .describe(
+      'Back up the repositories its submodules name, too. Whoever may push to it then decides what else is fetched: never anything of this machine, and never with its credentials from another host.',
+    ),
 });
 const globs = z.array(z.string().min(1)).default([]);
 const forge = {

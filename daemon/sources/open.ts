@@ -25,6 +25,7 @@ export type SourceSettings<S = Secret> =
       readonly token?: S | undefined;
       readonly sshKey?: string | undefined;
       readonly knownHosts?: string | undefined;
+      readonly submodules?: boolean | undefined;
     }
   | {
       readonly kind: ForgeKind;
