@@ -1,6 +1,5 @@
-import { readFile } from 'node:fs/promises';
+import { readFile, rename, writeFile } from 'node:fs/promises';
 import { canonical } from '../base/canonical.ts';
-import { writeDurably } from '../base/durable.ts';
 import { errnoOf } from '../base/errors.ts';
 
 /** What tells that nobody has written to a file since. */
@@ -77,8 +76,14 @@ export class Checked {
   /** Keeps what is good, and forgets everything else. */
   async save(): Promise<void> {
     const files = Object.fromEntries([...this.#now].map(([name, { stamp, run }]) => [name, [stamp, run]]));
-    await writeDurably(this.#path, canonical({ run: this.#run, files }));
+    await replace(this.#path, canonical({ run: this.#run, files }));
   }
+}
+
+/** Replaces a file that may be lost in a power cut: what it says is then found out again. */
+export async function replace(path: string, text: string): Promise<void> {
+  await writeFile(`${path}.tmp`, text, { mode: 0o600 });
+  await rename(`${path}.tmp`, path);
 }
 
 function written({ size, mtimeNs, ctimeNs, ino }: Stamp): string {

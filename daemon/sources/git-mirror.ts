@@ -3,9 +3,8 @@ import { type BigIntStats, createReadStream } from 'node:fs';
 import { lstat, open, readdir, readFile, rename, rm, stat, unlink, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Clock } from '../base/clock.ts';
-import { writeDurably } from '../base/durable.ts';
 import { errnoOf } from '../base/errors.ts';
-import { Checked } from './checked.ts';
+import { Checked, replace } from './checked.ts';
 import { fetchFromOrigin } from './git-fetch.ts';
 import { type Git, initBare, isRefusal, listRefs, type ObjectFormat } from './git-tool.ts';
 
@@ -257,7 +256,7 @@ async function remember(
   const text = [...ids].map((id) => `^${id}\n`).join('');
   const known = before === undefined ? undefined : await readFile(tipsFile(path), 'latin1');
   const changed = known !== text;
-  if (changed) await writeDurably(tipsFile(path), text);
+  if (changed) await replace(tipsFile(path), text);
   const now = await lstat(tipsFile(path), { bigint: true });
   if (whole) checked.good(HISTORY, now);
   else if (changed) checked.moved(HISTORY, now);

@@ -4,13 +4,23 @@ import { join } from 'node:path';
 import type { Clock } from '../base/clock.ts';
 import type { Entry } from '../base/entry.ts';
 import type { Log } from '../base/log.ts';
-import type { Secret } from '../base/secret.ts';
+import { Secret } from '../base/secret.ts';
 import { sourceError, stopped } from './failure.ts';
 import { parseAddress } from './git-address.ts';
 import { absolute, askOrigin, faultOf, filesBelow, type Mirror, readHead, updateMirror } from './git-mirror.ts';
+import {
+  addressOf,
+  type Modules,
+  mirrorModules,
+  moduleEntries,
+  placeOfModule,
+  type Submodule,
+  submodulesOf,
+} from './git-submodules.ts';
 import { credentialsFor, type Git, listRefs, openGit, type SshAccess, splitCredentials } from './git-tool.ts';
 import { type LargeFiles, largeFiles } from './lfs.ts';
 import type { Environment } from './program.ts';
+import { redact } from './redact.ts';
 import type { PullContext, Source } from './source.ts';
 
 /** What is needed to fetch from anywhere. */
@@ -31,6 +41,8 @@ export interface GitOptions extends Omit<GitAccess, 'signal' | 'progress'> {
   readonly name: string;
   /** Anything git can fetch from over https, http, ssh, its own protocol or the file system. */
   readonly url: string;
+  /** Mirrors the repositories its submodules name, too. */
+  readonly submodules?: boolean | undefined;
 }
 
 /** A repository as it lies in the working copy. */
@@ -42,6 +54,8 @@ export interface MirroredRepository {
   /** By the bytes of their names, read as latin-1. */
   readonly refs: ReadonlyMap<string, string>;
   readonly lfs: LargeFiles;
+  /** As the default branch names them. */
+  readonly submodules: readonly Submodule[];
   /** What the operator should know. */
   readonly note?: string;
 }
@@ -55,7 +69,8 @@ const MAX_FACTS = 10_000;
  * `packed-refs`; packs never change, so history rewritten or deleted at the origin stays in later snapshots too.
  *
  * Facts: `head` (a ref's name, or an object id when detached), `refCount`, `refs` (name → object id, at most 10,000),
- * `lfs` (how many large files are here, their bytes, how many are missing; absent without any), `notes` (what the
+ * `lfs` (how many large files are here, their bytes, how many are missing; absent without any), `submodules` (path and URL of
+ * each that the default branch names, and where its repository is in the snapshot; absent without any), `notes` (what the
  * operator should know; absent when there is nothing).
  */
 export function gitSource(options: GitOptions): Source {
@@ -67,7 +82,21 @@ export function gitSource(options: GitOptions): Source {
         const tell = (what: string, done: number, total: number) => progress?.({ what, done, total });
         const mirrored = await mirrorRepository({ ...options, signal, progress: tell }, workdir, url);
         if (mirrored.note !== undefined) options.log.warn(mirrored.note, { source: name });
-        return { entries: mirrored.entries(`${name}.git`), facts: factsOf(mirrored) };
+        const own = mirrored.entries(`${name}.git`);
+        if (options.submodules !== true) return { entries: own, facts: factsOf(mirrored, url) };
+        const modules = await mirrorModules({
+          ...modulesJob({ ...options, signal, progress: tell }, url),
+          workdir,
+          submodules: mirrored.submodules,
+          progress: (module, done) => progress?.({ what: `submodule ${module}`, done }),
+        });
+        const gone = modules.repositories.flatMap((module) => (module.gone ? [module.place] : []));
+        const note = gone.length === 0 ? [] : [`Named by no .gitmodules any more and kept: ${gone.join(', ')}.`];
+        const first = Buffer.compare(Buffer.from(`${name}.git`), Buffer.from('submodules')) < 0;
+        return {
+          entries: first ? both(own, moduleEntries(modules)) : both(moduleEntries(modules), own),
+          facts: factsOf({ ...mirrored, ...noteOf([mirrored.note ?? [], note].flat()) }, url, modules),
+        };
       } catch (error) {
         throw sourceError(`Source ${name}`, error, signal);
       }
@@ -102,7 +131,33 @@ export async function mirrorRepository(access: GitAccess, folder: string, url: s
     progress: (done, total) => access.progress?.('large files', done, total),
   });
   const mirrored = await describeMirror(git, path, signal, lfs);
-  return notes.length === 0 ? mirrored : { ...mirrored, note: notes.join(' ') };
+  return { ...mirrored, ...noteOf(notes) };
+}
+
+function noteOf(notes: readonly string[]): { note?: string } {
+  return notes.length === 0 ? {} : { note: notes.join(' ') };
+}
+
+/** How the submodules of the repository at `url` are mirrored: with its credentials where they belong, else with none. */
+function modulesJob(access: GitAccess, url: string) {
+  const { address, credentials } = splitCredentials(url);
+  const trusted = {
+    ...access,
+    ...(credentials && { username: credentials.username, token: Secret.fromText(credentials.password) }),
+  };
+  const stranger = { ...access, username: undefined, token: undefined, ssh: undefined };
+  return {
+    address,
+    signal: access.signal,
+    mirror: (folder: string, to: string, isTrusted: boolean) =>
+      mirrorRepository(isTrusted ? trusted : stranger, folder, to),
+    last: (folder: string) => lastMirror(access, folder),
+  };
+}
+
+async function* both<T>(first: AsyncIterable<T>, second: AsyncIterable<T>): AsyncGenerator<T> {
+  yield* first;
+  yield* second;
 }
 
 /** What the mirror in `folder` held when it was last brought up to date, or what is wrong with it; undefined where there is none. */
@@ -131,6 +186,7 @@ async function describeMirror(
     lfs,
     head: (await readHead(path)).replace(/^ref: /, ''),
     refs: await listRefs(git, path),
+    submodules: await submodulesOf(git, path),
   };
 }
 
@@ -161,7 +217,9 @@ function faultsNote(faults: readonly string[]): string[] {
   return [`The origin has objects of an old, wrong form, which are kept as they are: ${faults.join('; ')}.`];
 }
 
-function factsOf({ head, refs, note, lfs }: MirroredRepository) {
+function factsOf({ head, refs, note, lfs, submodules }: MirroredRepository, url: string, modules?: Modules) {
+  const { address } = splitCredentials(url);
+  const held = new Set(modules?.repositories.map(({ place }) => place));
   return {
     head,
     refCount: refs.size,
@@ -171,6 +229,16 @@ function factsOf({ head, refs, note, lfs }: MirroredRepository) {
     ...(lfs.count + lfs.lost.size === 0
       ? {}
       : { lfs: { objects: lfs.count, bytes: lfs.bytes, missing: lfs.lost.size } }),
+    ...(submodules.length === 0
+      ? {}
+      : {
+          submodules: submodules.map((submodule) => {
+            const found = addressOf(address, submodule);
+            const place = 'address' in found ? placeOfModule(found.address) : undefined;
+            const at = place !== undefined && held.has(place) ? { repository: place } : {};
+            return { path: submodule.path, url: redact(submodule.url), ...at };
+          }),
+        }),
     ...(note === undefined ? {} : { notes: [note] }),
   };
 }

@@ -7,7 +7,7 @@ import type { Clock } from '../base/clock.ts';
 import { makeDirectory, writeDurably } from '../base/durable.ts';
 import type { Entry } from '../base/entry.ts';
 import { errnoOf, reasonOf } from '../base/errors.ts';
-import { Checked } from './checked.ts';
+import { Checked, replace } from './checked.ts';
 import type { Credentials, Git, ObjectFormat, SshAccess } from './git-tool.ts';
 import { download, placeOf } from './lfs-download.ts';
 import type { Pointer } from './lfs-pointer.ts';
@@ -103,7 +103,10 @@ async function pointersOf(job: LfsJob, folder: string): Promise<Pointers> {
     const format: ObjectFormat = pack.length > 'pack-'.length + 40 ? 'sha256' : 'sha1';
     for (const pointer of await pointersIn({ git, path: mirror, format, pack, folder })) add(pointers, pointer);
   }
-  await writeDurably(file, canonical({ packs, pointers: Object.fromEntries(pointers) }));
+  const text = canonical({ packs, pointers: Object.fromEntries(pointers) });
+  // A pack of a mirror that was set aside cannot be looked through again, so what it told must not be lost.
+  if (pointers.size > 0) await writeDurably(file, text);
+  else await replace(file, text);
   return pointers;
 }
 
