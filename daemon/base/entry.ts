@@ -54,7 +54,23 @@ export type Content =
       /** Holes in it are worth looking for. */
       readonly sparse?: boolean;
     }
-  | { readonly from: 'stream'; open(): AsyncIterable<Buffer> };
+  | {
+      readonly from: 'stream';
+      open(): AsyncIterable<Buffer>;
+      /** Where its origin says what tells one content from another: what was sealed under the same identity is not opened again. */
+      readonly identity?: StreamIdentity;
+    };
+
+/** A stream's producer failed, and the rest of the source did not: this file is a problem, with this message as the reason. */
+export class ContentLost extends Error {}
+
+/** What a stream is by its origin's word, such as an object of a bucket by its version. */
+export interface StreamIdentity {
+  /** Bytes it will have. One that has another number is not remembered. */
+  readonly size: number;
+  /** Never the same for two contents of one path: no time alone, which two changes may share. */
+  readonly tag: string;
+}
 
 /** A stream's producer failed, and the rest of the source did not: this file is a problem, with this message as the reason. */
 export class ContentLost extends Error {}

@@ -17,7 +17,7 @@ import { ListWriter } from './list-writer.ts';
 import { isSafePath, showPath } from './paths.ts';
 import { type FileRead, readFileBytes, UnreadableFile } from './read-file.ts';
 import { PACKED_REFERENCE, ReferenceList } from './reference.ts';
-import type { SeenFiles } from './seen-files.ts';
+import { identityOf, type SeenFiles } from './seen-files.ts';
 
 const PROBLEMS_TOLD = 200;
 /** Contents that may wait for the bundle of an earlier one. */
@@ -182,14 +182,17 @@ export class EntrySealer {
     const { content } = entry;
     const { seen, blobs } = this.#ports;
     if (this.#takesFirst(entry, place)) return undefined;
-    if (content.from === 'stream') return this.#sealHere(entry, place, content.open());
-    const old = seen.find(entry.path, content.identity, blobs);
+    const identity = identityOf(content);
+    const old = seen.find(entry.path, identity, blobs);
     if (old !== undefined) {
       const size = Number(old.identity.size);
       const references = ReferenceList.from(old.references);
       this.#listed(entry, place, { size, sha256: old.sha256, changed: false }, references, () => seen.keep(old));
       return undefined;
     }
+    // By its origin's word; whether it has come whole is looked at when it has.
+    const whole = { changed: false, identity };
+    if (content.from === 'stream') return this.#sealHere(entry, place, content.open(), () => whole);
     if (entry.secret === true || content.size > LONG_FILE || content.sparse === true) {
       const read: { last?: FileRead } = {};
       const bytes = readFileBytes(content.path, this.#posix, (done) => {
@@ -244,7 +247,7 @@ export class EntrySealer {
       const read: FileRead = readFile?.() ?? { changed: false, identity: undefined };
       const sha256 = bundled ? undefined : hash.digest('hex');
       const sealed = { ...read, size, sha256, asNamed, pieces: references.length };
-      const at = entry.content.from === 'path' ? entry.content.path : UNKNOWN;
+      const at = entry.content.from === 'path' ? entry.content.path : undefined;
       this.#sealed(entry, place, sealed, references.packed, { at, readWall });
     };
     try {
@@ -322,7 +325,7 @@ export class EntrySealer {
     place: Place,
     sealed: SealedFile,
     packed: Uint8Array,
-    { at, readWall }: { readonly at: Buffer; readonly readWall: number },
+    { at, readWall }: { readonly at: Buffer | undefined; readonly readWall: number },
   ): void {
     if ('unreadable' in sealed) {
       this.#unreadable(entry, place, sealed.unreadable);
@@ -334,7 +337,7 @@ export class EntrySealer {
     const changed = sealed.changed || isAnother(entry, identity);
     this.#listed(entry, place, { ...sealed, changed }, ReferenceList.from(packed), () => {
       // Where its holes are is not remembered.
-      if (identity === undefined || holes !== undefined || changed) return;
+      if (identity === undefined || holes !== undefined || changed || identity.size !== BigInt(sealed.size)) return;
       this.#ports.seen.remember({ path: entry.path, at, identity, readWall, sha256, references: packed });
     });
   }

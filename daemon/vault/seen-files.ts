@@ -1,5 +1,6 @@
+import { createHash } from 'node:crypto';
 import { statfsSync } from 'node:fs';
-import type { FileIdentity } from '../base/entry.ts';
+import type { Content, FileIdentity } from '../base/entry.ts';
 import { ID_LENGTH } from './format.ts';
 import type { KnownBlobs } from './known-blobs.ts';
 import { PACKED_REFERENCE } from './reference.ts';
@@ -9,8 +10,8 @@ import { type Found, UnchangedReader, UnchangedWriter } from './unchanged.ts';
 export interface ReadFile {
   /** Its path in the source. */
   readonly path: Buffer;
-  /** Its path on this machine. */
-  readonly at: Buffer;
+  /** Its path on this machine; undefined for a stream, whose identity says it all. */
+  readonly at: Buffer | undefined;
   readonly identity: FileIdentity;
   /** A time before it was read, milliseconds since the epoch. */
   readonly readWall: number;
@@ -30,7 +31,7 @@ const LOCAL = new Set([0xef53, 0x58465342, 0x9123683e, 0x01021994, 0x794c7630, 0
  *
  * A file that changed so short a time before it was read that a later change could leave the same times is not *settled*, and is read again
  * the next time. It is settled when it was older than the coarsest times by this machine's clock, where that is its file system's
- * clock too; or, whatever the clocks say, when two sealings have found it the same.
+ * clock too; or, whatever the clocks say, when two sealings have found it the same. A stream with an identity is settled at once.
  */
 export class SeenFiles {
   readonly #now: () => number;
@@ -73,7 +74,7 @@ export class SeenFiles {
   remember({ path, at, identity, readWall, sha256, references }: ReadFile): void {
     if (this.#new === undefined) return;
     const found = this.#again.delete(path.toString('latin1')) && this.#secondLook(readWall);
-    const settled = found || (this.#isLocal(at, identity.dev) && isOlder(identity, readWall));
+    const settled = at === undefined || found || (this.#isLocal(at, identity.dev) && isOlder(identity, readWall));
     this.#new.add({ path, identity, settled, sha256, references });
   }
 
@@ -111,6 +112,20 @@ export class SeenFiles {
     }
     return local;
   }
+}
+
+/** What tells a content from others: of a stream its size and 192 bits of the hash of its tag, where a file has times and inode. */
+export function identityOf(content: Content): FileIdentity | undefined {
+  const { identity } = content;
+  if (identity === undefined || !('tag' in identity)) return identity;
+  const hash = createHash('sha256').update(identity.tag).digest();
+  return {
+    size: BigInt(identity.size),
+    mtimeNs: hash.readBigInt64BE(0),
+    ctimeNs: hash.readBigInt64BE(8),
+    ino: hash.readBigUInt64BE(16),
+    dev: 0n,
+  };
 }
 
 function isSame(a: Omit<FileIdentity, 'dev'>, b: FileIdentity): boolean {
