@@ -8,8 +8,10 @@ import { expectVault } from '../vault/format-object.ts';
 import { showPath } from '../vault/paths.ts';
 import { findSnapshot } from '../vault/vault.ts';
 import type { Arguments, Command, Context } from './command.ts';
+import { diffCommand } from './diff.ts';
 import { type Fate, fateText, foretell } from './fates.ts';
 import { fetchCommand } from './fetch.ts';
+import { findCommand } from './find.ts';
 import { restoreCommand } from './restore.ts';
 import { nameOf, openGiven, ownVerifyKey, storeOf, trimmed, VAULT_OPTIONS } from './vault-access.ts';
 import { verifyCommand } from './verify.ts';
@@ -161,6 +163,8 @@ const lsCommand: Command = {
 export const vaultCommands: readonly Command[] = [
   snapshotsCommand,
   lsCommand,
+  findCommand,
+  diffCommand,
   fetchCommand,
   restoreCommand,
   verifyCommand,

@@ -15,6 +15,8 @@ type Request = Extract<RestoreRequest, { grain: 'variables' }>;
 
 export interface FoundVariable extends Variable {
   readonly gone?: string;
+  /** Of a pipeline schedule of GitLab, which then stands in place of the environment: no variable of the repository. */
+  readonly schedule?: true;
 }
 
 /** Variables of a repository or owner as a `.env` file, JSON, and API calls. Files are for their owner's eyes only. */
@@ -27,7 +29,7 @@ export async function restoreVariables(request: Request, options: RestoreOptions
   const wanted = name === undefined ? found.filter(({ gone }) => gone === undefined) : found;
   const notes = [
     ...(await problemAt(options, folderOf('variables', repository))),
-    ...wanted.flatMap((one) => remarks(one, formats.includes('env'))),
+    ...wanted.flatMap((one) => remarks(one, formats)),
   ];
   const scopes = [...new Set(wanted.map((one) => one.environment))];
   const single = formats.length === 1;
@@ -45,7 +47,14 @@ export async function restoreVariables(request: Request, options: RestoreOptions
   async function* outputs(): AsyncGenerator<Output> {
     for (const format of formats) {
       if (format === 'json') yield { name: 'variables.json', bytes: `${JSON.stringify(found, undefined, 2)}\n` };
-      if (format === 'calls') yield { name: 'variables.calls.sh', bytes: apiCalls(wanted, to) };
+      if (format === 'calls')
+        yield {
+          name: 'variables.calls.sh',
+          bytes: apiCalls(
+            wanted.filter((one) => one.schedule !== true),
+            to,
+          ),
+        };
       if (format === 'env')
         for (const scope of scopes)
           yield { name: envName(scope), bytes: dotenv(wanted.filter((one) => one.environment === scope)) };
@@ -80,22 +89,25 @@ export async function variablesOf(
         throw new PortcullisError('vault.damaged', `${showPath(file.path)} is no variable: ${reasonOf(error)}.`);
       }
       if (name !== undefined && variable.name !== name) continue;
-      if (environment !== undefined && variable.environment !== environment) continue;
       // A secret has no value, whatever its document says.
       const { value, ...rest } = variable;
       const kept = collection === 'secrets' || value === undefined ? rest : { ...rest, value };
-      found.push({ ...kept, ...(document.gone === undefined ? {} : { gone: document.gone }) });
+      const schedule = /^(schedule [^/]*)\//.exec(document.key)?.[1];
+      const of = schedule === undefined ? {} : { environment: schedule, schedule: true as const };
+      found.push({ ...kept, ...of, ...(document.gone === undefined ? {} : { gone: document.gone }) });
     }
-  return found;
+  return environment === undefined ? found : found.filter((one) => one.environment === environment);
 }
 
 function label({ name, environment }: Variable): string {
   return environment === undefined ? name : `${environment}/${name}`;
 }
 
-function remarks(variable: Variable, env: boolean): string[] {
+function remarks(variable: FoundVariable, formats: Request['formats']): string[] {
   if (variable.value === undefined) return [`${label(variable)} is a secret: the forge gives nobody its value`];
-  if (!env) return [];
+  if (variable.schedule === true && formats.includes('calls'))
+    return [`${label(variable)} is not among the calls: it belongs to a pipeline schedule`];
+  if (!formats.includes('env')) return [];
   const why = unfit(variable);
   if (why !== undefined) return [`${label(variable)} is not in the .env file: ${why}`];
   return isPortable(variable.value) ? [] : [`${label(variable)}: only a shell reads its line in the .env file exactly`];

@@ -7,6 +7,7 @@ import type { DocumentReader } from '../../daemon/forges/view.ts';
 import type { Destination, RestoreOptions, RestoreRequest } from '../../daemon/restore/request.ts';
 import { restorePart } from '../../daemon/restore/restore.ts';
 import { comparePaths } from '../../daemon/vault/paths.ts';
+import type { SealOptions } from '../../daemon/vault/seal.ts';
 import type { Store } from '../../daemon/vault/store.ts';
 import { findSnapshot, openVault } from '../../daemon/vault/vault.ts';
 import { never, pullAll, source, temporary } from '../sources/helpers.ts';
@@ -109,11 +110,15 @@ export class ForgeWorld {
     return new ForgeWorld(await World.create());
   }
 
-  async snapshot(tree: Tree | AsyncIterable<Entry>, from = { name: 'forge', kind: 'github' }, facts: object = {}) {
+  async snapshot(
+    tree: Tree | AsyncIterable<Entry>,
+    from = { name: 'forge', kind: 'github' },
+    more: Partial<SealOptions> = {},
+  ) {
     const wall = WALL + this.#sealed * DAY;
     this.#sealed += 1;
     const entries = Symbol.asyncIterator in tree ? tree : inOrder(tree);
-    const sealed = await this.world.seal(entries, { source: from, facts: { ...facts }, wall });
+    const sealed = await this.world.seal(entries, { source: from, facts: {}, wall, ...more });
     await this.world.ship();
     return sealed;
   }
