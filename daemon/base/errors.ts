@@ -96,6 +96,11 @@ const REGISTER = {
     status: 404,
     remedy: 'Take a snapshot that has it: `portcullis find` lists in which it was, and when it changed.',
   },
+  'restore.refused': {
+    exit: 1,
+    status: 502,
+    remedy: 'Put right what the forge says, then run the same command again: it makes only what is still missing.',
+  },
   // keeper
   'restore.partial': {
     exit: 1,

@@ -5,6 +5,7 @@ import { READERS } from '../forges/readers.ts';
 import type { RestoreOptions, RestoreReport, RestoreRequest } from '../restore/request.ts';
 import { restorePart } from '../restore/restore.ts';
 import type { Arguments, Command, Context } from './command.ts';
+import { intoRequestOf, restoreInto } from './restore-into.ts';
 import { destinationOf, requestOf, requestWords } from './restore-request.ts';
 import { chosen, nameOf, openGiven, progressTo, VAULT_OPTIONS } from './vault-access.ts';
 import { amount, printable } from './words.ts';
@@ -75,7 +76,7 @@ export const restoreCommand: Command = {
       short: 't',
       value: 'DEST',
       about:
-        'Where to: for a snapshot or a path an empty folder, else nothing yet; - for standard output, which takes one file as it is. Required.',
+        'Where to: for a snapshot or a path an empty folder, else nothing yet; - for standard output, which takes one file as it is. Required without --into.',
     },
     tar: {
       type: 'boolean',
@@ -83,6 +84,24 @@ export const restoreCommand: Command = {
     },
     resume: { type: 'boolean', about: 'Go on with the same restore to the same folder, which was cut off.' },
     check: { type: 'boolean', about: 'Read back each file that was written, and compare it.' },
+    into: {
+      type: 'string',
+      value: 'KIND',
+      about:
+        'Make the repository (--repo) again in a forge: github, gitlab or gitea (Forgejo too). Shows the plan, and makes nothing without --apply.',
+    },
+    url: { type: 'string', value: 'URL', about: "With --into: where the forge is. Default: the snapshot's own." },
+    target: {
+      type: 'string',
+      value: 'NAME',
+      about: 'With --into: path of the new repository. Default: that of --repo.',
+    },
+    'token-file': { type: 'string', value: 'FILE', about: 'With --into: file with a token that may write.' },
+    apply: {
+      type: 'boolean',
+      about: 'With --into: carry the plan out. Only what is missing is made; run it again to go on.',
+    },
+    gone: { type: 'boolean', about: 'With --into: also what the origin had deleted when the snapshot was made.' },
   },
   examples: [
     'portcullis restore 12 --to ./restored --key recovery.key',
@@ -96,10 +115,16 @@ export const restoreCommand: Command = {
     'portcullis restore --source forge --repo acme/app --branch main --path src/index.ts --to - --key recovery.key',
     'portcullis restore --source forge --repo acme/app --issue 12 --format markdown --to - --key recovery.key',
     'portcullis restore --source forge --repo acme/app --variable DATABASE_URL --format env --to app.env --key recovery.key',
+    'portcullis restore --source forge --repo acme/app --into gitea --url https://git.example --target acme/app --token-file token --key recovery.key',
   ],
   async run(args, context) {
+    const into = intoRequestOf(args);
+    if (into !== undefined) {
+      const vault = await openGiven(args, context);
+      return restoreInto(into, vault, await chosen(vault, args, context), args, context);
+    }
     const to = args.text('to');
-    if (to === undefined) throw new PortcullisError('usage.wrong', 'restore needs --to.');
+    if (to === undefined) throw new PortcullisError('usage.wrong', 'restore needs --to, or --into.');
     // Where what is restored goes to standard output, what is said goes to standard error.
     const say = to === '-' ? (text: string) => context.err(text.trimEnd()) : context.out;
     const request = requestOf(args, to);
