@@ -72,9 +72,6 @@ export interface StreamIdentity {
   readonly tag: string;
 }
 
-/** A stream's producer failed, and the rest of the source did not: this file is a problem, with this message as the reason. */
-export class ContentLost extends Error {}
-
 /** What tells a file's content apart from another, without reading it. Times are nanoseconds since the epoch by its file system's clock. */
 export interface FileIdentity {
   readonly size: bigint;

@@ -151,7 +151,10 @@ function modulesJob(access: GitAccess, url: string) {
     signal: access.signal,
     mirror: (folder: string, to: string, isTrusted: boolean) =>
       mirrorRepository(isTrusted ? trusted : stranger, folder, to),
-    last: (folder: string) => lastMirror(access, folder),
+    last: async (folder: string) => {
+      const last = await lastMirror(access, folder);
+      return last === undefined || 'damage' in last ? undefined : last;
+    },
   };
 }
 

@@ -10,6 +10,10 @@ import { readConfig, type Surroundings } from '../../daemon/config/read.ts';
 import { boardConfig, gateConfig } from '../../daemon/gate/config.ts';
 import { broken, SOUND } from './samples.ts';
 
+/** Of sources, in the order of the schema. */
+const KINDS =
+  'git, github, gitlab, gitea, directory, command, postgresql, mariadb, mysql, sqlite, mongodb, redis, etcd';
+
 /** The faults of `text`, one a line: "LINE PATH: found …; accepted is …". */
 function faultsOf(text: string | Buffer, around?: Surroundings): string[] {
   const reading = readConfig(Buffer.from(text), '/etc/portcullis', around);
@@ -177,19 +181,19 @@ const CASES: readonly [title: string, from: string, to: string, ...faults: strin
     'an unknown kind of source',
     'kind: git',
     'kind: svn',
-    '17 sources[0].kind: found "svn"; accepted is one of git, github, gitlab, gitea, directory, command',
+    `17 sources[0].kind: found "svn"; accepted is one of ${KINDS}`,
   ],
   [
     'a kind with a slip',
     'kind: command',
     'kind: comand',
-    '24 sources[2].kind: found "comand"; accepted is one of git, github, gitlab, gitea, directory, command (did you mean command?)',
+    `24 sources[2].kind: found "comand"; accepted is one of ${KINDS} (did you mean command?)`,
   ],
   [
     'a key of another kind',
     'url: ./origin.git',
     'url: ./origin.git\n    path: x',
-    '19 sources[0].path: found an unknown key; accepted is one of name, kind, url, username, token, sshKey, knownHosts',
+    '19 sources[0].path: found an unknown key; accepted is one of name, kind, url, username, token, sshKey, knownHosts, submodules',
   ],
   [
     'a minute that does not exist',
