@@ -100,7 +100,7 @@ export function contract(kind: string, make: () => Promise<Origin>, offers: read
         expect(count, `entry ${at}`).toBe(at);
         await startsOver(workdir);
       }
-    });
+    }, 120_000);
 
     it('tells in words what it is doing, and never that it has done more than there is', async () => {
       const { source } = await make();

@@ -316,7 +316,7 @@ describe('a pull that is stopped', () => {
         rows.filter(([path]) => !/\.(pack|idx|rev)$|packed-refs$/.test(path ?? ''));
       expect(stable(again.map(({ path, bytes }) => [path, bytes?.toString('hex')]))).toEqual(stable(whole));
     }
-  });
+  }, 120_000);
 
   it('does not read pages of changes again that were read before', async () => {
     const { forge } = await sample();

@@ -1,4 +1,5 @@
 import { expect, it } from 'vitest';
+import { Secret } from '../../daemon/base/secret.ts';
 import { needsNetwork } from '../../daemon/sources/open.ts';
 
 it.each([
@@ -10,6 +11,12 @@ it.each([
   ['../a.git', false],
 ])('whether a repository at %s needs the network: %s', (url, needs) => {
   expect(needsNetwork({ kind: 'git', name: 'a', url })).toBe(needs);
+});
+
+it.each(['github', 'gitlab', 'gitea'] as const)('%s needs the network', (kind) => {
+  const token = Secret.fromText('x');
+  const url = 'https://forge.example';
+  expect(needsNetwork({ kind, name: 'a', url, owner: 'acme', token, include: [], exclude: [] })).toBe(true);
 });
 
 it('a program may need it, a directory of this box does not', () => {
