@@ -74,3 +74,10 @@ it('says whether working copies are plaintext at rest', () => {
   expect(told('unknown')).toBe('Working copies: perhaps plaintext at rest in /work (sda).');
   expect(lines(gateView()).join('\n')).not.toContain('Working copies');
 });
+
+it('says what a source is doing while there is nothing to seal yet', () => {
+  const [source] = keeperStatus().sources;
+  const progress = { what: 'issues of acme/app: 200 (3 of 12)', files: 0, bytes: 0 };
+  const text = source && lines(gateView(), { sources: [{ ...source, state: 'sealing', progress }] });
+  expect(text?.map((line) => line.trim())).toContain('issues of acme/app: 200 (3 of 12)');
+});

@@ -187,6 +187,20 @@ describe('the cycle', () => {
     expect(world.keeper.status().sources[1]?.state).toBe('sealing');
   });
 
+  it('tells what a source is doing before there is anything to seal, and how much is sealed from then on', async () => {
+    world.window(5000, 60_000);
+    await world.boot();
+    world.runner.received = (job) => {
+      if (job.kind === 'seal') job.say({ type: 'pulling', what: 'issues of acme/app: 200', done: 3, total: 12 });
+    };
+    const progress = () => world.keeper.status().sources[0]?.progress;
+    await world.until(() => progress()?.what !== undefined);
+    expect(progress()).toEqual({ what: 'issues of acme/app: 200 (3 of 12)', files: 0, bytes: 0 });
+    world.runner.of('seal')[0]?.say({ type: 'progress', files: 7, bytes: 70, newBytes: 7 });
+    await world.until(() => progress()?.files === 7);
+    expect(progress()).toEqual({ files: 7, bytes: 70 });
+  });
+
   it('resumes in the same window after a cut, and counts both connections', async () => {
     world.window(5000, 60_000);
     await world.boot();

@@ -77,6 +77,11 @@ describe('what a source is doing', () => {
       'Sealing: 2 files, 5 B',
     );
   });
+
+  test('says what its source is doing while there is nothing to seal yet', () => {
+    const progress = { what: 'issues of acme/app: 200 (3 of 12)', files: 0, bytes: 0 };
+    expect(sourceState({ ...source, state: 'sealing', progress })).toBe('Sealing: issues of acme/app: 200 (3 of 12)');
+  });
 });
 
 describe("the keeper's proofs", () => {

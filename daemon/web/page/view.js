@@ -256,7 +256,8 @@ export function interlocks(view) {
 export function sourceState({ state, progress }) {
   const words = { idle: 'Idle', sealing: 'Sealing', staged: 'Sealed, waits for a window', shipping: 'Shipping' }[state];
   if (progress === undefined) return words;
-  const { files, total, pace } = progress;
+  const { what, files, total, pace } = progress;
+  if (what !== undefined) return `${words}: ${what}`;
   if (total === undefined) return `${words}: ${count(files, 'file')}, ${bytes(progress.bytes)}`;
   const rate = pace === undefined ? '' : `, ${bytes(pace.bytesPerSecond)}/s, ${span(pace.leftMs)} left`;
   return `${words}: ${bytes(progress.bytes)} of ${bytes(total)}${rate}`;
