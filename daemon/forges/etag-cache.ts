@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto';
-import { readdir, readFile, rename, rm, writeFile } from 'node:fs/promises';
+import { readdir, readFile, rename, rm, stat, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 
 /** What a forge answered, and the mark by which it says later that this is still so (RFC 9110, section 8.8.3). */
@@ -20,9 +20,11 @@ const MAX_FILES = 20_000;
  */
 export class EtagCache {
   readonly #folder: string;
+  readonly #maxFiles: number;
 
-  constructor(folder: string) {
+  constructor(folder: string, maxFiles = MAX_FILES) {
     this.#folder = folder;
+    this.#maxFiles = maxFiles;
   }
 
   async get(url: string): Promise<Answered | undefined> {
@@ -47,10 +49,24 @@ export class EtagCache {
     }
   }
 
-  /** Empties a cache that has grown too large: addresses change with time, and nobody asks for the old ones. */
+  /** Halves a cache that has grown too large: addresses change with time, and nobody asks for the oldest any more. */
   async prune(): Promise<void> {
     const names = await readdir(this.#folder).catch(() => []);
-    if (names.length > MAX_FILES) for (const name of names) await rm(join(this.#folder, name), { force: true });
+    if (names.length <= this.#maxFiles) return;
+    const ages: { path: string; time: number }[] = [];
+    for (const name of names) {
+      const path = join(this.#folder, name);
+      ages.push({
+        path,
+        time: await stat(path).then(
+          ({ mtimeMs }) => mtimeMs,
+          () => 0,
+        ),
+      });
+    }
+    ages.sort((a, b) => a.time - b.time);
+    const kept = Math.floor(this.#maxFiles / 2);
+    for (const { path } of ages.slice(0, ages.length - kept)) await rm(path, { force: true });
   }
 
   #path(url: string): string {
