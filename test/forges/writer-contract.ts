@@ -169,44 +169,53 @@ export function writerContract(name: string, under: WriterUnderTest): void {
     it.each([
       ['a request', false],
       ['an answer', true],
-    ])('goes on where %s was lost, wherever that was', async (_, obeyed) => {
-      await recreate();
-      const inOneGo = writes().length;
-      let whole = 0;
-      for (let allowed = 0; ; allowed += 1) {
-        const fresh = await under.seed();
-        const writer = make({ url: fresh.url });
-        let done = 0;
-        const undo = fresh.intercept((request, response) => {
-          if (request.method === 'GET') return false;
-          done += 1;
-          if (done <= allowed) return false;
-          const { socket } = response;
-          if (obeyed) {
-            response.writeHead = () => response;
-            response.end = () => {
-              socket?.destroy();
-              return response;
-            };
-          } else socket?.destroy();
-          return !obeyed;
-        });
-        const error = await recreate(writer).catch((thrown: unknown) => thrown);
-        undo();
-        if (error !== undefined) await recreate(make({ url: fresh.url }));
-        const there = await make({ url: fresh.url }).existing(path, context());
-        expect([...there.issues.keys()].sort(), `stopped at ${allowed}`).toEqual([12, 15]);
-        expect(there.releases.has('v1'), `stopped at ${allowed}`).toBe(true);
-        expect(there.variables.size, `stopped at ${allowed}`).toBe(2);
-        expect(fresh.faults).toEqual([]);
-        const all = fresh.requests.filter((one) => !one.startsWith('GET '));
-        expect(all.length, `stopped at ${allowed}`).toBeLessThanOrEqual(inOneGo + (obeyed ? 0 : 1));
-        await fresh.stop();
-        whole = allowed;
-        if (error === undefined) break;
-      }
-      expect(whole).toBeGreaterThan(8);
-    });
+    ])(
+      'goes on where %s was lost, wherever that was',
+      async (_, obeyed) => {
+        await recreate();
+        const inOneGo = writes().length;
+        let whole = 0;
+        for (let allowed = 0; ; allowed += 1) {
+          const fresh = await under.seed();
+          const writer = make({ url: fresh.url });
+          let done = 0;
+          const undo = fresh.intercept((request, response) => {
+            if (request.method === 'GET') return false;
+            done += 1;
+            if (done <= allowed) return false;
+            const { socket } = response;
+            if (obeyed) {
+              response.writeHead = () => response;
+              response.end = () => {
+                socket?.destroy();
+                return response;
+              };
+            } else socket?.destroy();
+            return !obeyed;
+          });
+          const error = await recreate(writer).catch((thrown: unknown) => thrown);
+          undo();
+          if (error !== undefined) await recreate(make({ url: fresh.url }));
+          const there = await make({ url: fresh.url }).existing(path, context());
+          expect([...there.issues.keys()].sort(), `stopped at ${allowed}`).toEqual([12, 15]);
+          expect(there.releases.has('v1'), `stopped at ${allowed}`).toBe(true);
+          expect(there.variables.size, `stopped at ${allowed}`).toBe(2);
+          expect(
+            [...fresh.uploads.values()].some((bytes) => bytes.includes(FILE)),
+            `stopped at ${allowed}`,
+          ).toBe(true);
+          expect(fresh.faults).toEqual([]);
+          const all = fresh.requests.filter((one) => !one.startsWith('GET '));
+          expect(all.length, `stopped at ${allowed}`).toBeLessThanOrEqual(inOneGo + (obeyed ? 0 : 1));
+          await fresh.stop();
+          whole = allowed;
+          if (error === undefined) break;
+        }
+        expect(whole).toBeGreaterThan(8);
+        // A forge for each request: much on a busy machine.
+      },
+      120_000,
+    );
 
     it('sends the files of a release whole', async () => {
       await recreate();
