@@ -6,6 +6,7 @@ import { makeDirectory, writeDurably } from '../base/durable.ts';
 import { errnoOf, PortcullisError, reasonOf } from '../base/errors.ts';
 import type { Log } from '../base/log.ts';
 import type { Secret } from '../base/secret.ts';
+import { EtagCache } from '../forges/etag-cache.ts';
 import {
   type Collection,
   type CollectionName,
@@ -73,7 +74,9 @@ export function forgeSource(options: ForgeSourceOptions): Source {
       if (signal.aborted) throw stopped(subject);
       try {
         const forge = options.forge(context.workdir);
-        await makeDirectory(join(context.workdir, 'answers'));
+        const answers = join(context.workdir, 'answers');
+        await makeDirectory(answers);
+        await new EtagCache(answers).prune();
         return await new Pull(options, forge, context).run();
       } catch (error) {
         const hide = hiding(options.token);
