@@ -5,8 +5,9 @@ import { mustNumber, mustText, texts, within } from './gitlab-json.ts';
 import { filesOf } from './gitlab-release.ts';
 import type { StoredDocument } from './layout.ts';
 import type { Comment, DocumentReader, Issue, Milestone, Pull, Release, RepositoryView, Variable } from './view.ts';
+import { text } from './view-parts.ts';
 
-/** Reads documents as GitLab's API gave them. */
+/** Reads documents as GitLab's API gave them. Where only part of one is missing, the rest is read. */
 export const gitlabReader: DocumentReader = {
   kind: 'gitlab',
   repository: ({ object: project }) => repository(project),
@@ -15,7 +16,7 @@ export const gitlabReader: DocumentReader = {
   label: ({ object: label }) => ({
     name: mustText(label, 'name'),
     color: color(mustText(label, 'color')),
-    description: optionalText(label, 'description') ?? '',
+    description: text(label, 'description'),
   }),
   milestone: ({ object: milestone }) => milestoneOf(milestone),
   release: ({ object: release }) => releaseOf(release),
@@ -27,7 +28,7 @@ function repository(project: JsonObject): RepositoryView {
   const topics = texts(project, 'topics');
   return {
     path: mustText(project, 'path_with_namespace'),
-    description: optionalText(project, 'description') ?? '',
+    description: text(project, 'description'),
     visibility: visibilityOf(project),
     archived: project['archived'] === true,
     ...(defaultBranch === undefined ? {} : { defaultBranch }),
@@ -51,22 +52,22 @@ function conversation(of: JsonObject): Omit<Issue, 'comments'> {
   const milestone = optionalText(within(of, 'milestone'), 'title');
   return {
     number: mustNumber(of, 'iid'),
-    title: mustText(of, 'title'),
-    body: optionalText(of, 'description') ?? '',
-    state: stateOf(mustText(of, 'state')),
+    title: text(of, 'title'),
+    body: text(of, 'description'),
+    state: stateOf(text(of, 'state')),
     author: login(within(of, 'author')),
-    createdAt: mustText(of, 'created_at'),
+    createdAt: text(of, 'created_at'),
     ...(closedAt === undefined ? {} : { closedAt }),
     labels: labels(of),
     ...(milestone === undefined ? {} : { milestone }),
     assignees: listIn(of, 'assignees').map(login),
-    url: optionalText(of, 'web_url') ?? '',
+    url: text(of, 'web_url'),
   };
 }
 
-/** `opened` and `reopened` (versions before 11) are open; `closed`, `merged` and `locked` (being merged) are not. */
+/** `locked` is being merged. */
 function stateOf(state: string): 'open' | 'closed' {
-  return state === 'opened' || state === 'reopened' ? 'open' : 'closed';
+  return ['closed', 'merged', 'locked'].includes(state) ? 'closed' : 'open';
 }
 
 function pull(request: JsonObject, document: JsonObject): Pull {
@@ -80,8 +81,8 @@ function pull(request: JsonObject, document: JsonObject): Pull {
     ...(common.closedAt === undefined && mergedAt !== undefined ? { closedAt: mergedAt } : {}),
     comments: all,
     // Of another project GitLab tells the number only.
-    from: { branch: mustText(request, 'source_branch'), ...(head === undefined ? {} : { commit: head }) },
-    into: { branch: mustText(request, 'target_branch'), ...(base === undefined ? {} : { commit: base }) },
+    from: { branch: text(request, 'source_branch'), ...(head === undefined ? {} : { commit: head }) },
+    into: { branch: text(request, 'target_branch'), ...(base === undefined ? {} : { commit: base }) },
     ...(mergedAt === undefined ? {} : { mergedAt }),
     draft: request['draft'] === true || request['work_in_progress'] === true,
   };
@@ -105,8 +106,8 @@ function comments(of: JsonObject): Comment[] {
       return {
         id: String(mustNumber(note, 'id')),
         author: login(within(note, 'author')),
-        createdAt: mustText(note, 'created_at'),
-        body: optionalText(note, 'body') ?? '',
+        createdAt: text(note, 'created_at'),
+        body: text(note, 'body'),
         ...(file === undefined ? {} : { file }),
         ...(typeof line === 'number' ? { line } : {}),
       };
@@ -160,8 +161,8 @@ function milestoneOf(milestone: JsonObject): Milestone {
   const dueAt = optionalText(milestone, 'due_date');
   return {
     title: mustText(milestone, 'title'),
-    description: optionalText(milestone, 'description') ?? '',
-    state: mustText(milestone, 'state') === 'closed' ? 'closed' : 'open',
+    description: text(milestone, 'description'),
+    state: text(milestone, 'state') === 'closed' ? 'closed' : 'open',
     ...(dueAt === undefined ? {} : { dueAt }),
   };
 }
@@ -171,11 +172,11 @@ function releaseOf(release: JsonObject): Release {
   return {
     tag,
     name: optionalText(release, 'name') ?? tag,
-    body: optionalText(release, 'description') ?? '',
+    body: text(release, 'description'),
     // GitLab has neither; a release whose day is to come it calls upcoming.
     draft: false,
     prerelease: release['upcoming_release'] === true,
-    createdAt: mustText(release, 'created_at'),
+    createdAt: text(release, 'created_at'),
     assets: filesOf(release).map(({ link }) => mustText(link, 'name')),
   };
 }

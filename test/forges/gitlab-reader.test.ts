@@ -142,6 +142,16 @@ describe('reader of GitLab documents', () => {
     });
   });
 
+  it('reads what there is of an issue that is not whole', () => {
+    const issue = { iid: 4, title: 'Half' };
+    expect(gitlabReader.issue(stored('issues', { issue }))).toMatchObject({
+      number: 4,
+      title: 'Half',
+      url: '',
+      labels: [],
+    });
+  });
+
   it('throws TypeError on what is none of its own', () => {
     const nothing = stored('issues', {});
     for (const read of ['repository', 'issue', 'pull', 'label', 'milestone', 'release', 'variable'] as const)
