@@ -11,18 +11,22 @@ export interface IssueCursor {
   readonly newest?: number | undefined;
   /** From 1. Absent at the end. */
   readonly page?: number;
+  /** Numbers of those that could not be read. */
+  readonly again?: readonly string[];
 }
 
 /** The forge's clock stamps changes, and what stands before it may stamp its answers: they may differ by so much. */
 const CLOCKS_DIFFER_MS = 60_000;
 
 /** A cursor of nothing, or one that cannot be read, is the beginning. */
-export function readCursor(text: string | undefined): IssueCursor & { readonly page: number } {
+export function readCursor(
+  text: string | undefined,
+): IssueCursor & { readonly page: number; readonly again: readonly string[] } {
   try {
-    const { since, began, newest, page = 1 } = JSON.parse(text ?? '{}') as IssueCursor;
-    return { since, began, newest, page: Number.isSafeInteger(page) && page > 0 ? page : 1 };
+    const { since, began, newest, page = 1, again = [] } = JSON.parse(text ?? '{}') as IssueCursor;
+    return { since, began, newest, page: Number.isSafeInteger(page) && page > 0 ? page : 1, again };
   } catch {
-    return { page: 1 };
+    return { page: 1, again: [] };
   }
 }
 
@@ -34,10 +38,11 @@ export function cursorAt(cursor: IssueCursor & { readonly page: number }): strin
  * Where the next run starts: at the latest change that was seen, but not later than when this one began, because
  * of what changed then something may have been passed over. Undefined where nothing is known yet.
  */
-export function cursorAfter({ since, began, newest }: IssueCursor): string | undefined {
-  if (newest === undefined) return since === undefined ? undefined : JSON.stringify({ since });
-  const until = began === undefined ? newest : Math.min(newest, began - CLOCKS_DIFFER_MS);
-  return JSON.stringify({ since: isoTime(until) });
+export function cursorAfter({ since, began, newest, again = [] }: IssueCursor): string | undefined {
+  const until =
+    newest === undefined ? since : isoTime(began === undefined ? newest : Math.min(newest, began - CLOCKS_DIFFER_MS));
+  if (until === undefined && again.length === 0) return undefined;
+  return JSON.stringify({ since: until, ...(again.length === 0 ? {} : { again }) });
 }
 
 /** Whether a run of a workflow has ended, in the words of Gitea or Forgejo. */

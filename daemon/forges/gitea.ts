@@ -19,6 +19,8 @@ import { path, Rest } from './rest.ts';
 /** The largest page Gitea and Forgejo give, unless their administrator allows more (`MAX_RESPONSE_ITEMS`). */
 export const GITEA_PAGE = 50;
 const API = '/api/v1';
+/** How many issues of one list may fail before all of it has. */
+const MOST_FAILURES = 20;
 
 /**
  * Gitea and Forgejo, through their REST API (templates/swagger/v1_json.tmpl of either; docs.gitea.com/api). There are no
@@ -278,7 +280,8 @@ function repositoryOf(object: JsonObject): Repository {
 /**
  * Issues or pull requests that have changed since the cursor. Gitea lists them by their creation, whatever changes: what is new or has
  * changed while it is read only moves others to later pages, so nothing is passed over, and what has changed behind our back
- * is read again next time, because the next run starts from when this one began.
+ * is read again next time, because the next run starts from when this one began. One that cannot be read whole is told, and asked
+ * for again next time; what was had of it before stays.
  */
 async function* changes(
   api: Rest,
@@ -291,18 +294,45 @@ async function* changes(
   const { since } = from;
   const { headers } = await api.getWithHeaders('/version');
   const began = from.began ?? parseHttpTime(headers.get('date') ?? '');
+  const failed = new Set<string>();
   let { newest, page } = from;
-  for await (const issues of api.pages(`${base}/issues`, { state: 'all', type, since, limit: GITEA_PAGE, page })) {
+
+  async function read(issues: AsyncIterable<JsonObject> | Iterable<JsonObject>): Promise<Omit<Page, 'cursor'>> {
     const documents: Document[] = [];
-    for (const issue of issues) {
-      documents.push(await documentOf(api, issue));
-      newest = Math.max(newest ?? 0, parseTime(textOf(issue, 'updated_at')) ?? 0);
+    const problems: string[] = [];
+    for await (const issue of issues) {
+      const number = textOf(issue, 'number');
+      try {
+        documents.push(await documentOf(api, issue));
+        failed.delete(number);
+      } catch (error) {
+        if (!(error instanceof ForgeError) || !['failed', 'disabled'].includes(error.refusal.kind)) throw error;
+        failed.add(number);
+        // A forge that fails with everything is down.
+        if (failed.size > MOST_FAILURES) throw error;
+        problems.push(`${number}: ${error.message}; the next run asks again.`);
+      }
     }
+    return { documents, problems };
+  }
+  async function* again(): AsyncGenerator<JsonObject> {
+    // It may have been deleted.
+    for (const number of from.again) yield* ifThere(one(api.get(`${base}/issues/${number}`)));
+  }
+
+  // In the middle of a run these are those that have failed in it.
+  if (from.again.length > 0) {
+    const more = await read(again());
+    yield { ...more, cursor: cursorAt({ since, began, newest, page, again: [...failed] }) };
+  }
+  for await (const issues of api.pages(`${base}/issues`, { state: 'all', type, since, limit: GITEA_PAGE, page })) {
+    const more = await read(issues.filter((issue) => !from.again.includes(textOf(issue, 'number'))));
+    for (const issue of issues) newest = Math.max(newest ?? 0, parseTime(textOf(issue, 'updated_at')) ?? 0);
     // This page once more: what is deleted meanwhile draws the rest forward.
-    yield { documents, cursor: cursorAt({ since, began, newest, page }) };
+    yield { ...more, cursor: cursorAt({ since, began, newest, page, again: [...failed] }) };
     page += 1;
   }
-  const next = cursorAfter({ since, began, newest });
+  const next = cursorAfter({ since, began, newest, again: [...failed] });
   if (next !== undefined) yield { documents: [], cursor: next };
 }
 

@@ -154,6 +154,36 @@ describe('gitea', () => {
     expect(since < '2900').toBe(true);
   });
 
+  it('tells an issue that cannot be read whole, reads the rest, and asks for it again until it can', async () => {
+    const undo = refuse('/issues/1/comments', 422, 'no such thing');
+    const first = await pages(make(), 'issues');
+    expect(documents(first).map(({ key }) => key)).toEqual(['2']);
+    expect(first.flatMap((page) => page.problems ?? [])).toEqual([expect.stringMatching(/^1: .*no such thing/)]);
+    const at = (mock.at('/repos/acme/app/issues') as Thing[]).find((one) => one['number'] === 1) ?? {};
+    mock.put('/repos/acme/app/issues/1', at);
+    const second = await pages(make(), 'issues', lastCursor(first));
+    expect(second.flatMap((page) => page.problems ?? [])).toHaveLength(1);
+    undo();
+    const third = await pages(make(), 'issues', lastCursor(second));
+    expect(documents(third).map(({ key }) => key)).toContain('1');
+    expect(third.flatMap((page) => page.problems ?? [])).toEqual([]);
+    expect(lastCursor(third)).not.toContain('again');
+  });
+
+  it('forgets one that was deleted before it could be read', async () => {
+    refuse('/issues/1', 404, 'not found');
+    const read = await pages(make(), 'issues', '{"again":["1"]}');
+    expect(read.flatMap((page) => page.problems ?? [])).toEqual([]);
+    expect(lastCursor(read)).not.toContain('again');
+  });
+
+  it('takes a forge that fails with everything for one that is down', async () => {
+    many(60);
+    for (const one of mock.at('/repos/acme/app/issues') as Thing[]) one['comments'] = 1;
+    refuse('/comments', 422, 'everything is broken');
+    await expect(pages(make(), 'issues')).rejects.toThrow('everything is broken');
+  });
+
   it('has comments, reviews, review comments and files with an issue or a pull request', async () => {
     const issue = documents(await pages(make(), 'issues')).find(({ key }) => key === '1');
     expect(issue?.object['comments']).toMatchObject([{ body: 'First' }, { body: 'Second' }]);
