@@ -13,6 +13,7 @@ import { type Fate, fateText, foretell } from './fates.ts';
 import { fetchCommand } from './fetch.ts';
 import { findCommand } from './find.ts';
 import { restoreCommand } from './restore.ts';
+import { restoreDatabaseCommand } from './restore-database.ts';
 import { nameOf, openGiven, ownVerifyKey, storeOf, trimmed, VAULT_OPTIONS } from './vault-access.ts';
 import { verifyCommand } from './verify.ts';
 import { amount, table } from './words.ts';
@@ -167,5 +168,6 @@ export const vaultCommands: readonly Command[] = [
   diffCommand,
   fetchCommand,
   restoreCommand,
+  restoreDatabaseCommand,
   verifyCommand,
 ];

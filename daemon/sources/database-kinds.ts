@@ -61,6 +61,23 @@ export type DatabaseSettings<S = Secret> =
 
 export type DatabaseKind = DatabaseSettings['kind'];
 
+/** Port of a database that is restored into a running server, by its maker's choice; undefined for one that is restored to a path. */
+const PORTS: Readonly<Record<DatabaseKind, number | undefined>> = {
+  postgresql: 5432,
+  mariadb: 3306,
+  mysql: 3306,
+  mongodb: 27_017,
+  redis: undefined,
+  etcd: undefined,
+  sqlite: undefined,
+};
+
+export const DATABASE_KINDS = Object.keys(PORTS) as readonly DatabaseKind[];
+
+export function defaultPort(kind: DatabaseKind): number | undefined {
+  return PORTS[kind];
+}
+
 /** What dumps a database of this kind. */
 export function presetOf(settings: DatabaseSettings): Preset {
   switch (settings.kind) {
