@@ -23,6 +23,7 @@ export interface MariadbOptions extends MariadbServer {
 }
 
 export const MARIADB_ADVICE: Preset['advice'] = [
+  [/GRANT PROXY/, 'Users are restored only by one who may grant PROXY, such as root of the server'],
   [
     /Access denied for user '.*' \(using password|ERROR 1045|1698/,
     'The server refuses this user with this password: correct `user` or `password` of the source',

@@ -30,7 +30,7 @@ export function installed(...programs: readonly string[]): boolean {
   return false;
 }
 
-function find(program: string): string | undefined {
+export function find(program: string): string | undefined {
   const versions = existsSync('/usr/lib/postgresql') ? readdirSync('/usr/lib/postgresql').sort().reverse() : [];
   const folders = [
     ...(process.env['PATH'] ?? '').split(':'),
@@ -161,7 +161,7 @@ export async function mariadb(password: string): Promise<Server> {
   writeFileSync(
     setup,
     // The anonymous users the installation makes come before one from anywhere.
-    `DELETE FROM mysql.global_priv WHERE User = '';\nFLUSH PRIVILEGES;\nCREATE USER admin@'%' IDENTIFIED BY '${password.replace(/[\\']/g, '\\$&')}';\nGRANT ALL ON *.* TO admin@'%' WITH GRANT OPTION;\n`,
+    `DELETE FROM mysql.global_priv WHERE User = '';\nFLUSH PRIVILEGES;\nCREATE USER admin@'%' IDENTIFIED BY '${password.replace(/[\\']/g, '\\$&')}';\nGRANT ALL ON *.* TO admin@'%' WITH GRANT OPTION;\nGRANT PROXY ON ''@'%' TO admin@'%' WITH GRANT OPTION;\n`,
     { mode: 0o644 },
   );
   return started(
