@@ -24,7 +24,7 @@ const { values } = parseArgs({
 });
 const commits = Number(values.commits);
 const rounds = Number(values.rounds);
-const LARGE_EVERY = 500;
+const LARGE_EVERY = 100;
 const LARGE_BYTES = 1 << 20;
 const NEW = 10;
 const say = (text: string) => process.stderr.write(`${text}\n`);

@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto';
-import { type BigIntStats, createReadStream } from 'node:fs';
+import { type BigIntStats, createReadStream, existsSync } from 'node:fs';
 import { lstat, open, readdir, readFile, rename, rm, stat, unlink, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Clock } from '../base/clock.ts';
@@ -14,6 +14,8 @@ export interface Origin {
   readonly format: ObjectFormat | undefined;
   /** `ref: refs/heads/…`, an object id when detached, undefined when HEAD names nothing that exists. */
   readonly head: string | undefined;
+  /** By the bytes of their names, read as latin-1. */
+  readonly refs: ReadonlyMap<string, string>;
 }
 
 /**
@@ -24,11 +26,16 @@ export async function askOrigin(git: Git, address: string, workdir: string): Pro
   const printed = (await git(['ls-remote', '--symref', '--', address])).toString('latin1');
   const symbolic = /^(ref: [^\t\n]+)\tHEAD$/m.exec(printed)?.[1];
   const detached = /^([0-9a-f]{40,64})\tHEAD$/m.exec(printed)?.[1];
-  const id = /^([0-9a-f]{40,64})\t/m.exec(printed)?.[1];
+  const lines = [...printed.matchAll(/^([0-9a-f]{40,64})\t(.*)$/gm)];
+  const id = lines[0]?.[1];
+  const named = lines.flatMap(([, at = '', name = '']): [string, string][] =>
+    name.startsWith('refs/') && !name.endsWith('^{}') ? [[name, at]] : [],
+  );
   if (id === undefined && /^https?:/i.test(address)) await insistOnProtocol(git, address, join(workdir, 'trace'));
   return {
     format: id === undefined ? undefined : id.length === 64 ? 'sha256' : 'sha1',
     head: symbolic ?? detached,
+    refs: new Map(named),
   };
 }
 
@@ -54,7 +61,7 @@ export interface Mirror {
 /** How a mirror is after it was brought up to date. */
 export type Updated =
   /** `oldFaults`: what git says of the form of objects that came, and takes all the same. */
-  | { readonly whole: true; readonly oldFaults: readonly string[] }
+  | { readonly whole: true; readonly oldFaults: readonly string[]; readonly refs: ReadonlyMap<string, string> }
   /** It must not be sealed, and a fresh one may help. */
   | { readonly whole: false; readonly damage: string };
 
@@ -81,25 +88,39 @@ export async function updateMirror(mirror: Mirror, address: string, origin: Orig
     throw new Error(
       `the origin has no branches or tags any more; what it had is in earlier snapshots (if it is meant to be empty, remove ${path})`,
     );
-  const detached = origin.head !== undefined && !origin.head.startsWith('ref: ');
-  let oldFaults: string[];
-  try {
-    // A detached HEAD may stand on a commit that no ref reaches.
-    const refspecs = ['+refs/*:refs/*', ...(detached ? ['HEAD'] : [])];
-    oldFaults = await fetchFromOrigin(git, path, address, refspecs, clock);
-  } catch (error) {
-    // What came of a pack that does not fit on the disk would leave no room for anything else.
-    await sweep(path).catch(() => {});
-    const damage = isRefusal(error) ? await damageOf(mirror, format) : undefined;
-    if (damage !== undefined) return damaged(damage);
-    throw error;
-  }
+  let oldFaults: string[] = [];
+  if (!(await isUpToDate(mirror, origin)))
+    try {
+      // A detached HEAD may stand on a commit that no ref reaches.
+      const detached = origin.head !== undefined && !origin.head.startsWith('ref: ');
+      const refspecs = ['+refs/*:refs/*', ...(detached ? ['HEAD'] : [])];
+      oldFaults = await fetchFromOrigin(git, path, address, refspecs, clock);
+    } catch (error) {
+      // What came of a pack that does not fit on the disk would leave no room for anything else.
+      await sweep(path).catch(() => {});
+      const fault = isRefusal(error) ? await faultOfObjects(mirror, format) : undefined;
+      if (fault?.damage !== undefined) return damaged(fault.damage);
+      throw error;
+    }
   await pointHead(git, path, origin.head);
   if ((await looseRefs(path)).length > 0) await git([`--git-dir=${path}`, 'pack-refs', '--all']);
-  const damage =
-    (await damageOf(mirror, format)) ??
-    ((await looseRefs(path)).length > 0 ? 'some of its refs cannot be resolved' : undefined);
-  return damage === undefined ? { whole: true, oldFaults } : damaged(damage);
+  const { damage, refs } = await faultOfObjects(mirror, format);
+  if (damage !== undefined) return damaged(damage);
+  if ((await looseRefs(path)).length > 0) return damaged('some of its refs cannot be resolved');
+  return { whole: true, oldFaults, refs };
+}
+
+/** Whether the mirror has each ref of the origin and no other, so that there is nothing to fetch. */
+async function isUpToDate({ git, path }: Mirror, { head, refs }: Origin): Promise<boolean> {
+  // What a shallow origin grows by shows in no ref; a detached HEAD may be on a commit that no ref reaches.
+  if (refs.size === 0 || !head?.startsWith('ref: ') || existsSync(`${path}/shallow`)) return false;
+  try {
+    const here = await listRefs(git, path);
+    return here.size === refs.size && [...refs].every(([name, id]) => here.get(name) === id);
+  } catch (error) {
+    if (isRefusal(error)) return false;
+    throw error;
+  }
 }
 
 function damaged(damage: string): Updated {
@@ -112,7 +133,7 @@ export async function faultOf(mirror: Mirror): Promise<string | undefined> {
   if (format === 'none' || format === 'broken') return 'it is not a git repository any more';
   await sweep(mirror.path);
   if ((await looseRefs(mirror.path)).length > 0) await mirror.git([`--git-dir=${mirror.path}`, 'pack-refs', '--all']);
-  return damageOf(mirror, format);
+  return (await faultOfObjects(mirror, format)).damage;
 }
 
 /** Paths of all files below `path`, relative to it, each byte of a name as one latin-1 character. */
@@ -197,8 +218,18 @@ const tipsFile = (path: string) => `${path}/checked-tips`;
  * reachable from a ref leads to objects that are there (a lost pack). Both ask only about what has come since they last
  * found it good: a pack that looks untouched is read again at the sixteenth run after, and then all history is walked too.
  */
-async function damageOf(mirror: Mirror, format: ObjectFormat): Promise<string | undefined> {
-  const { path, signal } = mirror;
+async function faultOfObjects(mirror: Mirror, format: ObjectFormat): Promise<Judged> {
+  const refs = new Map<string, string>();
+  return { damage: await damageOf(mirror, format, refs), refs };
+}
+
+interface Judged {
+  readonly damage: string | undefined;
+  readonly refs: ReadonlyMap<string, string>;
+}
+
+async function damageOf(mirror: Mirror, format: ObjectFormat, refs: Map<string, string>): Promise<string | undefined> {
+  const { git, path, signal } = mirror;
   const checked = await Checked.load(checkedFile(path));
   const packs = new Map<string, BigIntStats>();
   for (const name of (await filesBelow(`${path}/objects`)).sort()) {
@@ -216,27 +247,25 @@ async function damageOf(mirror: Mirror, format: ObjectFormat): Promise<string | 
     if (fault !== undefined) return `objects/${name} ${fault}`;
     checked.good(name, stats);
   }
-  const tips = await lstat(tipsFile(path), { bigint: true }).catch(() => undefined);
-  const whole = tips === undefined || checked.isDue(HISTORY, tips);
-  const gap = await gapIn(mirror, whole ? undefined : tipsFile(path));
-  if (gap !== undefined) return gap;
-  await remember(mirror, checked, tips, whole);
-  return undefined;
-}
-
-/** Stands among the packs for the history that was walked. No pack has its name. */
-const HISTORY = 'history';
-
-/** Where history leads to an object that is not there: all of it, or what the refs named in `since` do not reach. */
-async function gapIn({ git, path }: Mirror, since: string | undefined): Promise<string | undefined> {
-  const at = `--git-dir=${path}`;
+  const before = await lstat(tipsFile(path), { bigint: true }).catch(() => undefined);
+  const whole = before === undefined || checked.isDue(HISTORY, before);
+  const known = whole ? undefined : await readFile(tipsFile(path), 'latin1');
   try {
-    if (since === undefined)
-      await git([at, 'fsck', '--connectivity-only', '--no-dangling', '--no-reflogs', '--no-progress']);
-    else {
-      const walk = git.stream([at, 'rev-list', '--objects', '--quiet', '--all', '--stdin'], { input: since });
-      for await (const _ of walk);
+    for (const [name, id] of await listRefs(git, path)) refs.set(name, id);
+    const head = await readHead(path);
+    const ids = new Set([...refs.values(), ...(head.startsWith('ref: ') ? [] : [head])]);
+    const text = [...ids].map((id) => `^${id}\n`).join('');
+    if (whole) await git([`--git-dir=${path}`, ...WALK_ALL]);
+    else if (text !== known) {
+      const walk = [`--git-dir=${path}`, 'rev-list', '--objects', '--quiet', '--all', '--stdin'];
+      for await (const _ of git.stream(walk, { input: tipsFile(path) }));
     }
+    // First what is known of history, then that it is known.
+    if (text !== known) await replace(tipsFile(path), text);
+    const now = await lstat(tipsFile(path), { bigint: true });
+    if (whole) checked.good(HISTORY, now);
+    else if (text !== known) checked.moved(HISTORY, now);
+    await checked.save();
     return undefined;
   } catch (error) {
     if (isRefusal(error)) return `git fsck found damage: ${error.said.slice(0, 500) || 'objects are missing'}`;
@@ -244,24 +273,10 @@ async function gapIn({ git, path }: Mirror, since: string | undefined): Promise<
   }
 }
 
-/** Records what was found good: first what is known of history, then that it is known. */
-async function remember(
-  { git, path }: Mirror,
-  checked: Checked,
-  before: BigIntStats | undefined,
-  whole: boolean,
-): Promise<void> {
-  const head = await readHead(path);
-  const ids = new Set([...(await listRefs(git, path)).values(), ...(head.startsWith('ref: ') ? [] : [head])]);
-  const text = [...ids].map((id) => `^${id}\n`).join('');
-  const known = before === undefined ? undefined : await readFile(tipsFile(path), 'latin1');
-  const changed = known !== text;
-  if (changed) await replace(tipsFile(path), text);
-  const now = await lstat(tipsFile(path), { bigint: true });
-  if (whole) checked.good(HISTORY, now);
-  else if (changed) checked.moved(HISTORY, now);
-  await checked.save();
-}
+const WALK_ALL = ['fsck', '--connectivity-only', '--no-dangling', '--no-reflogs', '--no-progress'];
+
+/** Stands among the packs for the history that was walked. No pack has its name. */
+const HISTORY = 'history';
 
 /** Every pack, index and reverse index ends in the hash of all bytes before it. */
 async function checksumFault(path: Buffer, format: ObjectFormat, signal: AbortSignal): Promise<string | undefined> {

@@ -118,7 +118,7 @@ export async function mirrorRepository(access: GitAccess, folder: string, url: s
     );
   const given = credentials ?? (token && credentialsFor(address, username, token));
   const git = await openGit({ directory: folder, environment, signal, clock, credentials: given, ssh });
-  const notes = await bringUpToDate({ git, path, signal, clock }, address, folder);
+  const { notes, refs } = await bringUpToDate({ git, path, signal, clock }, address, folder);
   const origin = { address, credentials: given, ssh };
   const lfs = await largeFiles({
     git,
@@ -130,7 +130,7 @@ export async function mirrorRepository(access: GitAccess, folder: string, url: s
     origin,
     progress: (done, total) => access.progress?.('large files', done, total),
   });
-  const mirrored = await describeMirror(git, path, signal, lfs);
+  const mirrored = await describeMirror(git, path, signal, lfs, refs);
   return { ...mirrored, ...noteOf(notes) };
 }
 
@@ -175,7 +175,7 @@ export async function lastMirror(
   const damage = await faultOf({ git, path, signal, clock });
   if (damage !== undefined) return { damage };
   const lfs = await largeFiles({ git, mirror: path, folder, environment, signal, clock });
-  return describeMirror(git, path, signal, lfs);
+  return describeMirror(git, path, signal, lfs, await listRefs(git, path));
 }
 
 async function describeMirror(
@@ -183,12 +183,13 @@ async function describeMirror(
   path: string,
   signal: AbortSignal,
   lfs: LargeFiles,
+  refs: ReadonlyMap<string, string>,
 ): Promise<MirroredRepository> {
   return {
     entries: (root) => entries(path, root, lfs, signal),
     lfs,
     head: (await readHead(path)).replace(/^ref: /, ''),
-    refs: await listRefs(git, path),
+    refs,
     submodules: await submodulesOf(git, path),
   };
 }
@@ -197,10 +198,14 @@ async function describeMirror(
  * Resolves with what the operator should know. A damaged mirror is set aside and kept, one at a time, for whoever wants to
  * look; what it held is in earlier snapshots.
  */
-async function bringUpToDate(mirror: Mirror, address: string, workdir: string): Promise<string[]> {
+async function bringUpToDate(
+  mirror: Mirror,
+  address: string,
+  workdir: string,
+): Promise<{ notes: string[]; refs: ReadonlyMap<string, string> }> {
   const origin = await askOrigin(mirror.git, address, workdir);
   const first = await updateMirror(mirror, address, origin);
-  if (first.whole) return faultsNote(first.oldFaults);
+  if (first.whole) return { notes: faultsNote(first.oldFaults), refs: first.refs };
   if (origin.format === undefined)
     throw new Error(
       `the mirror ${mirror.path} is damaged (${first.damage}) and the origin has nothing to start over from`,
@@ -209,10 +214,8 @@ async function bringUpToDate(mirror: Mirror, address: string, workdir: string): 
   await rename(mirror.path, `${mirror.path}.damaged`);
   const second = await updateMirror(mirror, address, origin);
   if (!second.whole) throw new Error(`a fresh copy of the origin is damaged as well: ${second.damage}`);
-  return [
-    `The mirror was damaged (${first.damage}) and was fetched afresh; the old one is ${mirror.path}.damaged.`,
-    ...faultsNote(second.oldFaults),
-  ];
+  const note = `The mirror was damaged (${first.damage}) and was fetched afresh; the old one is ${mirror.path}.damaged.`;
+  return { notes: [note, ...faultsNote(second.oldFaults)], refs: second.refs };
 }
 
 function faultsNote(faults: readonly string[]): string[] {
