@@ -66,8 +66,8 @@ export class ContentLost extends Error {}
 
 /** What a stream is by its origin's word, such as an object of a bucket by its version. */
 export interface StreamIdentity {
-  /** Bytes it will have. One that has another number is not remembered. */
-  readonly size: number;
+  /** Bytes it will have: one that has another number is not remembered. Absent where nobody knows before. */
+  readonly size?: number;
   /** Never the same for two contents of one path: no time alone, which two changes may share. */
   readonly tag: string;
 }

@@ -82,6 +82,15 @@ function resolveSource(source: SourceConfig, directory: string): SourceConfig {
     case 'gitlab':
     case 'gitea':
       return { ...source, token: resolveSecret(source.token, directory) };
+    case 's3': {
+      const at = (ref: SecretRef) => resolveSecret(ref, directory);
+      return {
+        ...source,
+        accessKeyId: at(source.accessKeyId),
+        secretAccessKey: at(source.secretAccessKey),
+        ...(source.sessionToken === undefined ? {} : { sessionToken: at(source.sessionToken) }),
+      };
+    }
     case 'directory':
       return { ...source, path: resolve(directory, source.path) };
     case 'command':

@@ -387,6 +387,37 @@ const directorySource = z.strictObject({
       'Glob patterns of files that nobody has a reason to touch. A snapshot in which one is gone or another is suspicious: it alarms, and nothing expires until somebody has looked.',
     ),
 });
+const s3Source = z.strictObject({
+  name: sourceName,
+  kind: z.literal('s3').describe('A bucket: objects with their metadata, tags and grants, and how it is set up.'),
+  endpoint: s3Endpoint.describe(
+    'Address of S3 or of what speaks as it does, such as https://s3.eu-central-1.amazonaws.com.',
+  ),
+  region: matching(/^[a-z0-9-]{1,64}$/, 'a region such as us-east-1')
+    .default('us-east-1')
+    .describe('Region that the server signs for. Ceph and MinIO take the default.'),
+  bucket: matching(/^[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]$/, "a bucket's name").describe('Bucket.'),
+  prefix: z
+    .string()
+    .max(1024)
+    .default('')
+    .describe('Beginning of the keys that are backed up. Default: none, which is all of them.'),
+  forcePathStyle: z
+    .boolean()
+    .default(true)
+    .describe("Whether the bucket stands in the address's path, or, where that is not so, in its host name."),
+  accessKeyId: secretRef.describe("Where the access key's ID stands; docs/sources-s3.md has a policy that only reads."),
+  secretAccessKey: secretRef.describe('Where the secret access key stands.'),
+  sessionToken: secretRef.optional().describe('Where the session token of credentials stands that do not last.'),
+  versions: z
+    .enum(['current', 'all'])
+    .default('current')
+    .describe('`current`: objects as they are. `all`: older versions and delete markers as well.'),
+  include: globs.describe('Glob patterns of keys. None: all.'),
+  exclude: globs.describe('Glob patterns of keys to leave out.'),
+  tags: z.boolean().default(true).describe("Whether objects' tags are read, a request for each object and run."),
+  acls: z.boolean().default(true).describe("Whether objects' grants are read, a request for each object and run."),
+});
 const commandSource = z.strictObject({
   name: sourceName,
   kind: z.literal('command').describe('What a program prints, such as a database dump.'),
@@ -508,6 +539,7 @@ const source = z.discriminatedUnion('kind', [
   gitlabSource,
   giteaSource,
   directorySource,
+  s3Source,
   commandSource,
   postgresqlSource,
   mariadbSource,

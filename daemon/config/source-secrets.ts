@@ -16,6 +16,10 @@ export function secretsIn(source: SourceConfig): Readonly<Record<string, SecretR
     case 'redis':
     case 'etcd':
       return source.password === undefined ? {} : { password: source.password };
+    case 's3': {
+      const { accessKeyId, secretAccessKey, sessionToken } = source;
+      return { accessKeyId, secretAccessKey, ...(sessionToken === undefined ? {} : { sessionToken }) };
+    }
     case 'directory':
     case 'command':
     case 'sqlite':

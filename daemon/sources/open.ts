@@ -13,6 +13,7 @@ import { directorySource } from './directory.ts';
 import { forgeSource } from './forge.ts';
 import { gitSource } from './git.ts';
 import type { Environment } from './program.ts';
+import { s3Source } from './s3.ts';
 import type { Source } from './source.ts';
 
 /** A source as the configuration describes it, with its defaults filled in. Its secrets are `S`: references, or themselves. */
@@ -42,6 +43,23 @@ export type SourceSettings<S = Secret> =
       readonly path: string;
       readonly exclude: readonly string[];
       readonly canaries: readonly string[];
+    }
+  | {
+      readonly kind: 's3';
+      readonly name: string;
+      readonly endpoint: string;
+      readonly region: string;
+      readonly bucket: string;
+      readonly prefix: string;
+      readonly forcePathStyle: boolean;
+      readonly accessKeyId: S;
+      readonly secretAccessKey: S;
+      readonly sessionToken?: S | undefined;
+      readonly versions: 'current' | 'all';
+      readonly include: readonly string[];
+      readonly exclude: readonly string[];
+      readonly tags: boolean;
+      readonly acls: boolean;
     }
   | {
       readonly kind: 'command';
@@ -76,6 +94,8 @@ export function openSource(settings: SourceSettings, { environment, clock, log }
     }
     case 'directory':
       return directorySource(settings);
+    case 's3':
+      return s3Source({ ...settings, clock });
     case 'command':
       return commandSource({ ...settings, timeoutMs: timeoutOf(settings), environment, clock });
     case 'postgresql':
@@ -125,6 +145,7 @@ export function needsNetwork(settings: SourceSettings<unknown>): boolean {
     case 'gitlab':
     case 'gitea':
     case 'command':
+    case 's3':
       return true;
     default:
       return settings satisfies never;

@@ -17,7 +17,7 @@ import { ListWriter } from './list-writer.ts';
 import { isSafePath, showPath } from './paths.ts';
 import { type FileRead, readFileBytes, UnreadableFile } from './read-file.ts';
 import { PACKED_REFERENCE, ReferenceList } from './reference.ts';
-import { identityOf, type SeenFiles } from './seen-files.ts';
+import { identityOf, identityRead, type SeenFiles } from './seen-files.ts';
 
 const PROBLEMS_TOLD = 200;
 /** Contents that may wait for the bundle of an earlier one. */
@@ -337,8 +337,9 @@ export class EntrySealer {
     const changed = sealed.changed || isAnother(entry, identity);
     this.#listed(entry, place, { ...sealed, changed }, ReferenceList.from(packed), () => {
       // Where its holes are is not remembered.
-      if (identity === undefined || holes !== undefined || changed || identity.size !== BigInt(sealed.size)) return;
-      this.#ports.seen.remember({ path: entry.path, at, identity, readWall, sha256, references: packed });
+      const read = identity && identityRead(identity, sealed.size);
+      if (read === undefined || holes !== undefined || changed) return;
+      this.#ports.seen.remember({ path: entry.path, at, identity: read, readWall, sha256, references: packed });
     });
   }
 

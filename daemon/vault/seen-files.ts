@@ -114,13 +114,16 @@ export class SeenFiles {
   }
 }
 
+/** Of a stream whose size nobody knows before. */
+const ANY_SIZE = -1n;
+
 /** What tells a content from others: of a stream its size and 192 bits of the hash of its tag, where a file has times and inode. */
 export function identityOf(content: Content): FileIdentity | undefined {
   const { identity } = content;
   if (identity === undefined || !('tag' in identity)) return identity;
   const hash = createHash('sha256').update(identity.tag).digest();
   return {
-    size: BigInt(identity.size),
+    size: BigInt(identity.size ?? ANY_SIZE),
     mtimeNs: hash.readBigInt64BE(0),
     ctimeNs: hash.readBigInt64BE(8),
     ino: hash.readBigUInt64BE(16),
@@ -128,8 +131,15 @@ export function identityOf(content: Content): FileIdentity | undefined {
   };
 }
 
+/** The identity of what was as long as `size` in the end; undefined when that is another size than it was to have. */
+export function identityRead(identity: FileIdentity, size: number): FileIdentity | undefined {
+  const read = BigInt(size);
+  return identity.size === read || identity.size === ANY_SIZE ? { ...identity, size: read } : undefined;
+}
+
 function isSame(a: Omit<FileIdentity, 'dev'>, b: FileIdentity): boolean {
-  return a.size === b.size && a.mtimeNs === b.mtimeNs && a.ctimeNs === b.ctimeNs && a.ino === b.ino;
+  if (b.size !== ANY_SIZE && a.size !== b.size) return false;
+  return a.mtimeNs === b.mtimeNs && a.ctimeNs === b.ctimeNs && a.ino === b.ino;
 }
 
 /** Whether its last change was well before `wall`. A time to come is not: the clock may get there again. */

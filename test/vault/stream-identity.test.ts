@@ -8,7 +8,7 @@ import { noise, print, World } from './world.ts';
 interface Origin {
   readonly bytes: Buffer;
   readonly tag?: string;
-  readonly size?: number;
+  readonly size?: number | 'unknown';
   readonly fails?: Error;
 }
 
@@ -29,7 +29,7 @@ describe('streams their origin tells apart', () => {
         if (fails !== undefined) throw fails;
         yield bytes.subarray(bytes.length >> 1);
       }
-      const identity = tag === undefined ? {} : { identity: { size, tag } };
+      const identity = tag === undefined ? {} : { identity: { tag, ...(size === 'unknown' ? {} : { size }) } };
       const content = { from: 'stream' as const, open, ...identity };
       yield { kind: 'file', path: Buffer.from(path), mode: 0o600, mtimeNs: 1n, uid: 0, gid: 0, content };
     }
@@ -49,7 +49,7 @@ describe('streams their origin tells apart', () => {
   }
 
   const origin: Record<string, Origin> = {
-    a: { bytes: noise(300_000, 1), tag: 'a one' },
+    a: { bytes: noise(30_000, 1), tag: 'a one' },
     b: { bytes: Buffer.from('small'), tag: 'b one' },
     c: { bytes: Buffer.from('nobody can tell') },
     d: { bytes: Buffer.alloc(0), tag: 'd one' },
@@ -73,17 +73,25 @@ describe('streams their origin tells apart', () => {
 
   it('are opened when the tag is another, with the same size and time', async () => {
     await seal(origin);
-    const changed = { ...origin, a: { bytes: noise(300_000, 2), tag: 'a two' } };
+    const changed = { ...origin, a: { bytes: noise(30_000, 2), tag: 'a two' } };
     expect((await seal(changed)).opened).toEqual(['a', 'c']);
     await expectRestored(changed);
   });
 
   it('are opened when the tag is the same and the size another, or the path', async () => {
     await seal(origin);
-    const longer = { ...origin, a: { bytes: noise(300_001, 1), tag: 'a one' } };
+    const longer = { ...origin, a: { bytes: noise(30_001, 1), tag: 'a one' } };
     expect((await seal(longer)).opened).toEqual(['a', 'c']);
     const { a, ...rest } = longer;
     expect((await seal({ a2: a as Origin, ...rest })).opened).toEqual(['a2', 'c']);
+  });
+
+  it('need not say how long they are', async () => {
+    const unsized = { a: { bytes: noise(5000, 1), tag: 'a', size: 'unknown' as const } };
+    await seal(unsized);
+    expect((await seal(unsized)).opened).toEqual([]);
+    await expectRestored(unsized);
+    expect((await seal({ a: { ...unsized.a, tag: 'other' } })).opened).toEqual(['a']);
   });
 
   it('are all opened when nothing is remembered', async () => {
