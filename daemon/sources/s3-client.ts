@@ -1,3 +1,4 @@
+import { setMaxListeners } from 'node:events';
 import { S3Client } from '@aws-sdk/client-s3';
 import type { Clock } from '../base/clock.ts';
 import { PortcullisError } from '../base/errors.ts';
@@ -36,6 +37,8 @@ export class PartFailed extends Error {
 
 export type Request<T> = (client: S3Client, options: { abortSignal: AbortSignal }) => Promise<T>;
 
+/** Under way at once, at the most. */
+const MOST_REQUESTS = 100;
 const CONNECT_MS = 10_000;
 const IDLE_MS = 60_000;
 /** A minute and a half in all, which is longer than any throttling seen. */
@@ -53,6 +56,8 @@ export class PatientBucket {
   constructor(access: S3Access, ports: S3Ports) {
     this.access = access;
     this.ports = ports;
+    // Each request under way listens, and so many are at once.
+    setMaxListeners(MOST_REQUESTS, ports.signal);
     const { endpoint, region, forcePathStyle, accessKeyId, secretAccessKey, sessionToken } = access;
     const text = (secret: Secret) => secret.reveal().toString('utf8');
     // Whatever the SDK would look up in the environment or in ~/.aws is said here.

@@ -39,6 +39,8 @@ export class FakeBucket {
   exists = true;
   /** Items a page. */
   pageSize = 1000;
+  /** Gives the same page again and again, and says that there is more. */
+  endless = false;
   /** Newest last. Keys are latin-1 of their bytes. */
   readonly keys = new Map<string, Stored[]>();
   /** XML of `policy`, `cors` …; what is not there answers as S3 does. */
@@ -48,6 +50,8 @@ export class FakeBucket {
   readonly requests: string[] = [];
   /** Called before each request is answered. */
   before: (asked: Asked) => Promise<void> | void = () => {};
+  /** Session tokens that came. */
+  readonly tokens = new Set<unknown>();
   #count = 0;
   readonly #server: Server;
 
@@ -145,6 +149,7 @@ export class FakeBucket {
   }
 
   #admit(request: IncomingMessage, bucket: string): void {
+    this.tokens.add(request.headers['x-amz-security-token']);
     const credential = /Credential=([^/]+)\//.exec(request.headers.authorization ?? '')?.[1];
     if (credential !== this.accessKeyId) throw new Refusal(403, 'InvalidAccessKeyId');
     if (!this.exists || bucket !== this.name) throw new Refusal(404, 'NoSuchBucket');
@@ -236,6 +241,8 @@ export class FakeBucket {
     const token = query.get('continuation-token');
     const start = Buffer.from(query.get('start-after') ?? '').toString('latin1');
     const after = token === null ? start : Buffer.from(token, 'hex').toString('latin1');
+    if (this.endless)
+      return '<ListBucketResult><IsTruncated>true</IsTruncated><NextContinuationToken>6f</NextContinuationToken></ListBucketResult>';
     const all = this.#sorted(query).filter(([key, versions]) => key > after && versions.at(-1)?.marker === false);
     const page = all.slice(0, this.pageSize);
     const last = page.at(-1)?.[0];
