@@ -6,7 +6,7 @@ import type { Change, Difference, Item } from './compare.ts';
 import { readDocument } from './documents.ts';
 import { refsIn } from './git-state.ts';
 import { changedPaths } from './lists.ts';
-import { documentOfRepository, repositoryOf } from './places.ts';
+import { documentOfRepository, kindOf, repositoryOf } from './places.ts';
 import { type RefChange, type Refs, refChanges } from './refs.ts';
 
 /** One difference between two snapshots, in the words of what it is of. Values of variables are in none. */
@@ -57,24 +57,30 @@ export interface DiffOptions {
 export async function* diff(options: DiffOptions): AsyncGenerator<SnapshotChange> {
   const { vault, before, after, prefix = '', signal, files = false, pieces } = options;
   const compared = { vault, before, after, prefix: Buffer.from(prefix), signal, ...(pieces && { pieces }) };
+  const source = kindOf(after);
   for await (const change of changedPaths(compared)) {
     const path = change.path.toString('utf8');
-    const repository = repositoryOf(path);
+    // In a folder of somebody's own, what looks like a repository is files.
+    const repository = source === 'other' ? undefined : repositoryOf(path);
     if (repository !== undefined) {
       if (path === `${repository.git}/packed-refs`) yield* refsOf(options, repository, change);
       else if (path === repository.git && change.change !== 'changed' && !isDocumented(path))
         yield { type: 'repository', repository: repository.name, change: change.change };
       if (!files) continue;
     }
-    const owner = documentOfRepository(path);
-    const document = owner === undefined ? parsePath(path) : undefined;
+    const forge = source === 'forge';
+    const owner = forge ? documentOfRepository(path) : undefined;
+    const document = forge && owner === undefined ? parsePath(path) : undefined;
     if (owner !== undefined || document !== undefined) {
       const what = await documentChange(options, change);
       if (what !== undefined && owner !== undefined) yield { type: 'repository', repository: owner, change: what };
       if (what !== undefined && document !== undefined) yield { type: 'document', ...document, change: what };
       if (!files) continue;
     }
-    const of = kindOf(change);
+    const of = typeOf(change);
+    // Folders of documents come and go with them, and say only what could not be had.
+    if (forge && !files && of === 'directory' && !(change.change === 'changed' && change.what.includes('problem')))
+      continue;
     yield {
       type: 'path',
       change: change.change,
@@ -90,7 +96,7 @@ function isDocumented(git: string): boolean {
   return /\/(repository|wiki)\.git$/.test(git);
 }
 
-function kindOf(change: Change): string {
+function typeOf(change: Change): string {
   const item = change.change === 'removed' ? change.before : change.after;
   return item.type === 'cut' ? 'file' : item.type;
 }
