@@ -12,7 +12,7 @@ import { broken, SOUND } from './samples.ts';
 
 /** Of sources, in the order of the schema. */
 const KINDS =
-  'git, github, gitlab, gitea, directory, command, postgresql, mariadb, mysql, sqlite, mongodb, redis, etcd';
+  'git, github, gitlab, gitea, directory, s3, command, postgresql, mariadb, mysql, sqlite, mongodb, redis, etcd';
 
 /** The faults of `text`, one a line: "LINE PATH: found …; accepted is …". */
 function faultsOf(text: string | Buffer, around?: Surroundings): string[] {
