@@ -1,4 +1,5 @@
 import { execFile } from 'node:child_process';
+import { existsSync } from 'node:fs';
 import { readFile, stat } from 'node:fs/promises';
 import { isIP } from 'node:net';
 import { isDeepStrictEqual, promisify } from 'node:util';
@@ -392,6 +393,12 @@ async function git(config: Config): Promise<Finding> {
 
 async function workingCopies(config: Config): Promise<Finding> {
   const { work } = statePaths(config);
+  if (config.appliance.work !== undefined && !existsSync(work))
+    return bad(
+      'working copies',
+      `${work} does not exist, and is not made: its volume may not be mounted.`,
+      'Mount it, or make the folder in it. Sources fail meanwhile.',
+    );
   const { kind, detail } = await atRest(work).catch(
     (error: unknown): AtRest => ({ kind: 'unknown', detail: reasonOf(error) }),
   );

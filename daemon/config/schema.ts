@@ -49,7 +49,7 @@ const appliance = z.strictObject({
   work: path
     .optional()
     .describe(
-      'Directory of working copies of sources, which are plaintext: put it on an encrypted volume. Default: work/ in the state directory.',
+      'Directory of working copies of sources, which are plaintext: a folder within an encrypted volume. It is not made, so that nothing is written while that is not mounted. Default: work/ in the state directory.',
     ),
   runtime: path.default('/run/portcullis').describe('Directory of the sockets; only root or the gate may write it.'),
   clock: z

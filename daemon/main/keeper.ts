@@ -48,7 +48,9 @@ async function start(): Promise<Running> {
   const identity = await readIdentity(paths.identity);
   const signing = await readOwnSecret(paths.signingSeed);
   const vaultId = Buffer.from(identity.vaultId, 'hex');
-  for (const path of [paths.staging, paths.index, paths.work]) await makeDirectory(path);
+  for (const path of [paths.staging, paths.index]) await makeDirectory(path);
+  // One that was named may lie in a volume that is not mounted: nothing is to be written in its place.
+  if (appliance.work === undefined) await makeDirectory(paths.work);
   const ledger = openLedger({ path: paths.ledger, clock: systemClock, log });
   await ledger.start();
   let calendar = new Calendar(windowsOf(config));

@@ -1,8 +1,10 @@
 /** The seal job: reads one source, leaves a batch of finished ciphertext in staging. Never sees the vault. */
+import { mkdir } from 'node:fs/promises';
 import { availableParallelism } from 'node:os';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import { systemClock } from '../base/clock.ts';
-import { makeDirectory } from '../base/durable.ts';
+import { syncDirectory } from '../base/durable.ts';
+import { errnoOf, PortcullisError } from '../base/errors.ts';
 import { type SealMessage, type SealRequest, sealRequest } from '../base/jobs.ts';
 import type { Lines } from '../base/lines.ts';
 import type { SourceConfig } from '../config/schema.ts';
@@ -33,7 +35,7 @@ async function work(request: SealRequest, lines: Lines<SealMessage | Failed>): P
   const settings = withSecrets(request.source as unknown as SourceConfig, process.env);
   const source = openSource(settings, { environment: process.env, clock: systemClock, log });
   const workdir = join(request.work, settings.name);
-  await makeDirectory(workdir);
+  await makeWorkdir(workdir, settings.name);
   const { signal } = ending;
   const { entries, facts } = await source.pull({
     workdir,
@@ -88,6 +90,24 @@ async function work(request: SealRequest, lines: Lines<SealMessage | Failed>): P
     pinnedBytes,
     doubts: [...doubts],
   });
+}
+
+/**
+ * The folder of a source. Not the one above it, which somebody may have named in a volume that is not mounted now: what belongs there,
+ * encrypted, would be written beside it.
+ */
+async function makeWorkdir(workdir: string, source: string): Promise<void> {
+  try {
+    await mkdir(workdir, { mode: 0o700 });
+  } catch (error) {
+    if (errnoOf(error) === 'EEXIST') return;
+    if (errnoOf(error) !== 'ENOENT') throw error;
+    throw new PortcullisError(
+      'source.failed',
+      `Source ${source}: the folder of working copies ${dirname(workdir)} does not exist; mount its volume, or make it.`,
+    );
+  }
+  await syncDirectory(dirname(workdir));
 }
 
 serveJob(sealRequest, work);

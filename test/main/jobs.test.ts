@@ -1,3 +1,6 @@
+import { mkdtemp, readdir, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import type { Duplex } from 'node:stream';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { runSeal } from '../../daemon/keeper/jobs.ts';
@@ -35,6 +38,20 @@ const DEAF = { pulling: () => {}, progress: () => {}, part: () => {}, full: () =
 describe('a job process', () => {
   it('says why it failed, and the keeper hears it', async () => {
     await expect(runSeal(childJobs, REQUEST, new AbortController().signal, DEAF)).rejects.toThrow('ENOTDIR');
+  });
+
+  it('does not seal where the volume of working copies is not mounted, and writes nothing in its place', async () => {
+    const mount = await mkdtemp(join(tmpdir(), 'portcullis-jobs-'));
+    try {
+      const request = { ...REQUEST, work: join(mount, 'copies') };
+      await expect(runSeal(childJobs, request, new AbortController().signal, DEAF)).rejects.toMatchObject({
+        code: 'source.failed',
+        what: `Source x: the folder of working copies ${mount}/copies does not exist; mount its volume, or make it.`,
+      });
+      expect(await readdir(mount)).toEqual([]);
+    } finally {
+      await rm(mount, { recursive: true });
+    }
   });
 
   it.each(['seal', 'ship'] as const)('of %s is gone at once when it is killed', async (kind) => {
