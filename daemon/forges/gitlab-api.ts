@@ -39,12 +39,12 @@ export interface ApiOptions {
 export class GitlabApi {
   readonly #options: ApiOptions;
   readonly #base: string;
-  readonly cache: EtagCache | undefined;
+  readonly #cache: EtagCache | undefined;
 
   constructor(options: ApiOptions) {
     this.#options = options;
     this.#base = `${options.url.replace(/\/+$/, '')}/api/v4/`;
-    this.cache = options.cache === undefined ? undefined : new EtagCache(options.cache);
+    this.#cache = options.cache === undefined ? undefined : new EtagCache(options.cache);
   }
 
   /** `path` below `/api/v4/`, its parts encoded. */
@@ -106,7 +106,7 @@ export class GitlabApi {
       clock: this.#options.clock,
       context: ask.context,
       mayKeep: () => ask.secret !== true,
-      ...(this.cache === undefined ? {} : { cache: this.cache }),
+      ...(this.#cache === undefined ? {} : { cache: this.#cache }),
     });
     try {
       const response = await ready(url.href, { ...init, headers: { ...this.#headers(), ...init.headers } });

@@ -21,10 +21,7 @@ export function gitlabForge(options: ForgeOptions): Forge {
   };
   return {
     kind: 'gitlab',
-    async identify(context) {
-      await api.cache?.prune();
-      return identify(api, context);
-    },
+    identify: (context) => identify(api, context),
     async *repositories(context) {
       const found = await find(context);
       const ask = plainAsk(`projects of ${options.owner}`, context);
