@@ -98,4 +98,4 @@ it('is read whole, then what has changed, values marked as secret, its own token
   expect(asked.map((one) => /issues\/(\d+)/.exec(one)?.[1])).toEqual(['3', '2']);
   expect(json(again, `${app}/labels/bug.json`)).toMatchObject({ gone: expect.any(String), object: { name: 'bug' } });
   expect(mock.faults).toEqual([]);
-});
+}, 120_000);
