@@ -23,7 +23,7 @@ CREATE DOMAIN shop.email AS text CHECK (VALUE LIKE '%@%');
 CREATE TABLE shop.customers (id serial PRIMARY KEY, email shop.email UNIQUE, tags text[], about jsonb);
 CREATE TABLE shop.orders (
   id bigserial PRIMARY KEY,
-  customer int NOT NULL REFERENCES shop.customers,
+  customer int NOT NULL,
   state shop.state NOT NULL DEFAULT 'new',
   made timestamptz NOT NULL DEFAULT '2026-01-01',
   price numeric(12, 2),
@@ -42,6 +42,7 @@ INSERT INTO shop.orders (customer, state, price, note, raw)
     repeat(md5(g::text), 6) || E'\\t\\\\\\n', decode(repeat(md5((g + 1)::text), 4), 'hex')
   FROM generate_series(1, ${Math.ceil(bytes / 320)}) g;
 INSERT INTO shop.events SELECT date '2026-01-01' + g % 300, 'event ' || g FROM generate_series(1, 5000) g;
+ALTER TABLE shop.orders ADD FOREIGN KEY (customer) REFERENCES shop.customers;
 CREATE INDEX ON shop.orders (customer, made);
 CREATE TRIGGER touch BEFORE UPDATE ON shop.orders FOR EACH ROW EXECUTE FUNCTION shop.touch();
 REFRESH MATERIALIZED VIEW shop.totals;
