@@ -23,7 +23,7 @@ export interface Origin {
  * Error when it claims to be empty and that is not to be believed. `workdir` is for a temporary file.
  */
 export async function askOrigin(git: Git, address: string, workdir: string): Promise<Origin> {
-  const printed = (await git(['ls-remote', '--symref', '--', address])).toString('latin1');
+  const printed = (await git.bounded(['ls-remote', '--symref', '--', address])).toString('latin1');
   const symbolic = /^(ref: [^\t\n]+)\tHEAD$/m.exec(printed)?.[1];
   const detached = /^([0-9a-f]{40,64})\tHEAD$/m.exec(printed)?.[1];
   const lines = [...printed.matchAll(/^([0-9a-f]{40,64})\t(.*)$/gm)];
@@ -45,7 +45,7 @@ export async function askOrigin(git: Git, address: string, workdir: string): Pro
  */
 async function insistOnProtocol(git: Git, address: string, trace: string): Promise<void> {
   await writeFile(trace, '');
-  await git(['ls-remote', '--', address], { GIT_TRACE_PACKET: trace });
+  await git.bounded(['ls-remote', '--', address], { GIT_TRACE_PACKET: trace });
   const packets = await readFile(trace, 'latin1');
   await unlink(trace);
   if (!/git< /.test(packets)) throw new Error('the server answers, but not as a git server does');

@@ -10,6 +10,8 @@ import { capture, type Environment, ProgramFailed, run } from './program.ts';
  */
 export interface Git {
   (args: readonly string[], extra?: Environment): Promise<Buffer>;
+  /** The same, with an end to the memory that git takes: for what a server may go on telling for ever. */
+  bounded(args: readonly string[], extra?: Environment): Promise<Buffer>;
   /** What `git ARGS` prints, as it comes. It ends early when `signal` fires as well. */
   stream(args: readonly string[], options?: StreamOptions): AsyncIterable<Buffer>;
   /** What another program needs to reach what git reaches, without credentials. */
@@ -104,6 +106,9 @@ const PASSED = [
   'NO_PROXY',
 ];
 
+/** Kibibytes of data, which leaves out packs of an origin on this machine that git maps: some millions of refs. */
+const BOUNDED = ['sh', '-c', 'ulimit -d 524288 && exec git "$@"', 'git'];
+
 /** Git with its own configuration file in `directory`. */
 export async function openGit({ directory, environment, signal, clock, credentials, ssh }: GitOptions): Promise<Git> {
   const config = join(directory, 'gitconfig');
@@ -131,6 +136,8 @@ export async function openGit({ directory, environment, signal, clock, credentia
     capture({ command: ['git', ...args], environment: { ...own, ...extra }, signal, clock });
   return Object.assign(git, {
     environment: plain,
+    bounded: (args: readonly string[], extra?: Environment) =>
+      capture({ command: [...BOUNDED, ...args], environment: { ...own, ...extra }, signal, clock }),
     stream: (args: readonly string[], { input, heard, signal: other }: StreamOptions = {}) =>
       run({
         command: ['git', ...args],

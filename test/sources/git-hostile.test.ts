@@ -268,6 +268,28 @@ describe('a server that', () => {
     expect(() => execFileSync('grep', ['-rq', 'planted', workdir])).toThrow();
   });
 
+  it('lists refs for ever is given up before it has the memory of the machine', async () => {
+    const { server, url } = await served();
+    const lines = Array.from({ length: 2000 }, () => {
+      const line = `${'1'.repeat(40)} refs/heads/${randomBytes(400).toString('hex')}\n`;
+      return `${(line.length + 4).toString(16).padStart(4, '0')}${line}`;
+    }).join('');
+    let sent = 0;
+    server.intercept = (_, response) => {
+      response.setHeader('content-type', 'application/x-git-upload-pack-advertisement');
+      const first = `${'1'.repeat(40)} refs/heads/a\0side-band-64k\n`;
+      response.write(`001e# service=git-upload-pack\n0000${(first.length + 4).toString(16).padStart(4, '0')}${first}`);
+      const more = () => {
+        sent += lines.length;
+        response.write(lines, (error) => error ?? more());
+      };
+      more();
+      return true;
+    };
+    expect(await failureOf(url, await temporary())).toMatchObject({ code: 'source.failed' });
+    expect(sent).toBeLessThan(2 ** 30);
+  }, 60_000);
+
   it('cuts a pack off leaves nothing of it on the disk', async () => {
     const { server, origin, url } = await served();
     commit(origin, 'noise', randomBytes(1_000_000));
