@@ -82,6 +82,8 @@ function resolveSource(source: SourceConfig, directory: string): SourceConfig {
     case 'gitlab':
     case 'gitea':
       return { ...source, token: resolveSecret(source.token, directory) };
+    case 'ssh':
+      return { ...source, sshKey: resolve(directory, source.sshKey) };
     case 's3': {
       const at = (ref: SecretRef) => resolveSecret(ref, directory);
       return {

@@ -387,6 +387,35 @@ const directorySource = z.strictObject({
       'Glob patterns of files that nobody has a reason to touch. A snapshot in which one is gone or another is suspicious: it alarms, and nothing expires until somebody has looked.',
     ),
 });
+const sshSource = z.strictObject({
+  name: sourceName,
+  kind: z.literal('ssh').describe('A directory of another machine, copied by rsync over ssh.'),
+  host: remoteHost.describe('Machine that has it: a name or an address.'),
+  port: whole(1, 65_535).default(22).describe('Port of its ssh.'),
+  user: matching(/^[A-Za-z0-9_][A-Za-z0-9._-]{0,63}$/, 'a user name').describe(
+    'User there that may read the directory.',
+  ),
+  path: matching(/^\/[^\0\n\r]*$/, 'a path that starts with /').describe(
+    'Directory there. Where the key is bound to a folder by rrsync, the path in that folder.',
+  ),
+  sshKey: path.describe(
+    'File of the private key, without a passphrase; docs/sources-directory.md says how to bind it.',
+  ),
+  hostKey: z
+    .array(
+      matching(
+        /^(?:ssh-ed25519|ssh-rsa|ecdsa-sha2-nistp(?:256|384|521)) [A-Za-z0-9+/]+=*(?: [^\n\r]*)?$/,
+        'a public key such as "ssh-ed25519 AAAA…"',
+      ),
+    )
+    .min(1)
+    .describe("The machine's public keys, each as in its /etc/ssh/ssh_host_*_key.pub: no other is believed."),
+  exclude: globs.describe('Glob patterns of relative paths to leave out.'),
+  canaries: globs.describe(
+    'Glob patterns of files that nobody has a reason to touch, as of a directory of this machine.',
+  ),
+  attributes: z.boolean().default(true).describe('Whether extended attributes and ACLs are copied.'),
+});
 const s3Source = z.strictObject({
   name: sourceName,
   kind: z.literal('s3').describe('A bucket: objects with their metadata, tags and grants, and how it is set up.'),
@@ -539,6 +568,7 @@ const source = z.discriminatedUnion('kind', [
   gitlabSource,
   giteaSource,
   directorySource,
+  sshSource,
   s3Source,
   commandSource,
   postgresqlSource,

@@ -21,6 +21,7 @@ export function secretsIn(source: SourceConfig): Readonly<Record<string, SecretR
       return { accessKeyId, secretAccessKey, ...(sessionToken === undefined ? {} : { sessionToken }) };
     }
     case 'directory':
+    case 'ssh':
     case 'command':
     case 'sqlite':
       return {};

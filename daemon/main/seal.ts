@@ -65,7 +65,7 @@ async function work(request: SealRequest, lines: Lines<SealMessage | Failed>): P
       secret: sealing.reveal(),
       vaultId,
     }),
-    ...(settings.kind === 'directory' ? { isCanary: globsTest(settings.canaries) } : {}),
+    ...(settings.kind === 'directory' || settings.kind === 'ssh' ? { isCanary: globsTest(settings.canaries) } : {}),
     part: (batch) => lines.send({ type: 'part', batch }),
     full: async () => {
       lines.send({ type: 'full' });

@@ -15,6 +15,7 @@ import { gitSource } from './git.ts';
 import type { Environment } from './program.ts';
 import { s3Source } from './s3.ts';
 import type { Source } from './source.ts';
+import { sshSource } from './ssh.ts';
 
 /** A source as the configuration describes it, with its defaults filled in. Its secrets are `S`: references, or themselves. */
 export type SourceSettings<S = Secret> =
@@ -43,6 +44,19 @@ export type SourceSettings<S = Secret> =
       readonly path: string;
       readonly exclude: readonly string[];
       readonly canaries: readonly string[];
+    }
+  | {
+      readonly kind: 'ssh';
+      readonly name: string;
+      readonly host: string;
+      readonly port: number;
+      readonly user: string;
+      readonly path: string;
+      readonly sshKey: string;
+      readonly hostKey: readonly string[];
+      readonly exclude: readonly string[];
+      readonly canaries: readonly string[];
+      readonly attributes: boolean;
     }
   | {
       readonly kind: 's3';
@@ -94,6 +108,8 @@ export function openSource(settings: SourceSettings, { environment, clock, log }
     }
     case 'directory':
       return directorySource(settings);
+    case 'ssh':
+      return sshSource({ ...settings, environment, clock, log });
     case 's3':
       return s3Source({ ...settings, clock });
     case 'command':
@@ -146,6 +162,7 @@ export function needsNetwork(settings: SourceSettings<unknown>): boolean {
     case 'gitea':
     case 'command':
     case 's3':
+    case 'ssh':
       return true;
     default:
       return settings satisfies never;
