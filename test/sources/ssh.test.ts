@@ -2,13 +2,16 @@ import { execFileSync, spawn } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
 import { chmod, link, mkdir, readdir, readFile, rm, stat, symlink, utimes, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
+import { afterAll, afterEach, beforeAll, describe, expect, it, vi } from 'vitest';
 import type { SourceSettings } from '../../daemon/sources/open.ts';
 import { contract } from './contract.ts';
 import { eventually, never, processesMarked, pullAll, type Read, source, temporary } from './helpers.ts';
 import { type Line, lineTo, type Sshd, startSshd } from './sshd.ts';
 
 const PULL = new URL('./pull-ssh.ts', import.meta.url).pathname;
+
+// Each run is a handshake, an rsync and a shell at both ends.
+vi.setConfig({ testTimeout: 180_000 });
 
 let sshd: Sshd;
 let folder: string;
