@@ -201,7 +201,8 @@ export async function seal(options: SealOptions): Promise<Sealed> {
       removed,
     };
   } catch (error) {
-    seen.abandon();
+    if (options.signal?.aborted === true) seen.leave();
+    else seen.abandon();
     await lane.stop();
     await packs.settle().catch(() => {});
     // What a failed source gave is worth nothing. What was sealed before somebody said stop the next seal takes over.

@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto';
-import { statfsSync } from 'node:fs';
+import { renameSync, rmSync, statfsSync, statSync } from 'node:fs';
 import type { Content, FileIdentity } from '../base/entry.ts';
 import { ID_LENGTH } from './format.ts';
 import type { KnownBlobs } from './known-blobs.ts';
@@ -32,11 +32,16 @@ const LOCAL = new Set([0xef53, 0x58465342, 0x9123683e, 0x01021994, 0x794c7630, 0
  * A file that changed so short a time before it was read that a later change could leave the same times is not *settled*, and is read again
  * the next time. It is settled when it was older than the coarsest times by this machine's clock, where that is its file system's
  * clock too; or, whatever the clocks say, when two sealings have found it the same. A stream with an identity is settled at once.
+ *
+ * Of a sealing that was killed the next one has what it had remembered by then, as far as the blobs were taken over from staging.
  */
 export class SeenFiles {
   readonly #now: () => number;
   readonly #old: UnchangedReader | undefined;
+  /** What a sealing had remembered when it was killed. */
+  readonly #left: UnchangedReader | undefined;
   readonly #new: UnchangedWriter | undefined;
+  readonly #leftPath: string = '';
   /** Files that are read although they look the same. */
   readonly #again = new Set<string>();
   /** Whether a device's file system is of this machine. */
@@ -50,6 +55,9 @@ export class SeenFiles {
     this.#now = now;
     if (memory === undefined) return;
     this.#old = new UnchangedReader(memory.path, memory.secret, memory.vaultId);
+    takeLeft(memory.path);
+    this.#left = new UnchangedReader(leftAt(memory.path), memory.secret, memory.vaultId);
+    this.#leftPath = leftAt(memory.path);
     this.#new = new UnchangedWriter(memory.path, memory.secret, memory.vaultId, now());
   }
 
@@ -59,8 +67,9 @@ export class SeenFiles {
 
   /** What the file at `path` consists of, if it need not be read; the packs of its blobs are then needed. Paths are asked for in tree order. */
   find(path: Buffer, identity: FileIdentity | undefined, blobs: KnownBlobs): Found | undefined {
-    const old = identity === undefined ? undefined : this.#old?.find(path);
-    if (old === undefined || identity === undefined || !isSame(old.identity, identity)) return undefined;
+    if (identity === undefined) return undefined;
+    const old = this.#old?.find(path);
+    if (old === undefined || !isSame(old.identity, identity)) return this.#findLeft(path, identity, blobs);
     const packs = old.settled ? packsOf(old.references, blobs) : undefined;
     if (packs === undefined) {
       this.#again.add(path.toString('latin1'));
@@ -68,6 +77,15 @@ export class SeenFiles {
     }
     for (const { pack, bytes } of packs) blobs.need(pack, bytes);
     return old;
+  }
+
+  /** The blobs are in what the next sealing took over from staging; of one that is not, the file is read. */
+  #findLeft(path: Buffer, identity: FileIdentity, blobs: KnownBlobs): Found | undefined {
+    const left = this.#left?.find(path);
+    if (left === undefined || !left.settled || !isSame(left.identity, identity)) return undefined;
+    const packs = packsOf(left.references, blobs);
+    for (const { pack, bytes } of packs ?? []) blobs.need(pack, bytes);
+    return packs && left;
   }
 
   /** Remembers a file that was read, in tree order. */
@@ -86,12 +104,22 @@ export class SeenFiles {
   /** From now on this is what is remembered. */
   finish(): void {
     this.#old?.close();
+    this.#left?.close();
     this.#new?.finish();
+    if (this.#leftPath !== '') rmSync(this.#leftPath, { force: true });
+  }
+
+  /** The next sealing begins with what was remembered so far, beside what was remembered before. Does nothing after `finish`. */
+  leave(): void {
+    this.#old?.close();
+    this.#left?.close();
+    this.#new?.leave();
   }
 
   /** What was remembered before stays. Does nothing after `finish`. */
   abandon(): void {
     this.#old?.close();
+    this.#left?.close();
     this.#new?.abandon();
   }
 
@@ -111,6 +139,20 @@ export class SeenFiles {
       this.#local.set(dev, local);
     }
     return local;
+  }
+}
+
+function leftAt(memory: string): string {
+  return `${memory}.left`;
+}
+
+/** Keeps what a killed sealing was writing, where it had come further than one that was killed before. */
+function takeLeft(memory: string): void {
+  const size = (path: string) => statSync(path, { throwIfNoEntry: false })?.size ?? 0;
+  try {
+    if (size(`${memory}.tmp`) > size(leftAt(memory))) renameSync(`${memory}.tmp`, leftAt(memory));
+  } catch {
+    // It is a memory and no more.
   }
 }
 

@@ -212,6 +212,14 @@ export class UnchangedWriter {
     }
   }
 
+  /** Ends here, unfinished, under the name of a memory that is being written. */
+  leave(): void {
+    this.#flush();
+    if (this.#file === undefined) return;
+    closeSync(this.#file);
+    this.#file = undefined;
+  }
+
   /** Leaves the old memory as it is. Does nothing after `finish`. */
   abandon(): void {
     if (this.#file === undefined) return;

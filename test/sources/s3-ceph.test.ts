@@ -119,7 +119,7 @@ describe.skipIf(reason !== undefined)(
       expect(
         [...texts].filter(([path, text]) => path.startsWith('versions-metadata/') && /"marker":true/.test(text)),
       ).toHaveLength(1);
-      expect(about('configuration/versioning.json')).toEqual({ Status: 'Enabled' });
+      expect(about('configuration/versioning.json')).toMatchObject({ Status: 'Enabled' });
       expect(about('configuration/lifecycle.json').Rules).toHaveLength(1);
 
       async function* saved(): AsyncGenerator<RestorableObject> {

@@ -1,3 +1,4 @@
+import { randomBytes } from 'node:crypto';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { ContentLost, type Entry } from '../../daemon/base/entry.ts';
@@ -35,15 +36,15 @@ describe('streams their origin tells apart', () => {
     }
   }
 
+  function memoryAt(name: string): SeenFiles {
+    const secret = world.secrets.sealing.reveal();
+    return new SeenFiles(() => 0, { path: join(world.folder, name), secret, vaultId: world.vaultId });
+  }
+
   /** Seals, and returns which streams were opened. */
   async function seal(origin: Record<string, Origin>, memory = 'seen') {
     opened = [];
-    const seen = new SeenFiles(() => 0, {
-      path: join(world.folder, memory),
-      secret: world.secrets.sealing.reveal(),
-      vaultId: world.vaultId,
-    });
-    const sealed = await world.seal(entries(origin), { seen });
+    const sealed = await world.seal(entries(origin), { seen: memoryAt(memory) });
     await world.ship();
     return { opened: [...opened], problems: sealed.problems };
   }
@@ -103,6 +104,27 @@ describe('streams their origin tells apart', () => {
     const short = { a: { bytes: noise(5000, 1), tag: 'a', size: 6000 } };
     await seal(short);
     expect((await seal(short)).opened).toEqual(['a']);
+  });
+
+  it('are not opened again by the sealing after one that was stopped, as far as it had come', async () => {
+    const many: Record<string, Origin> = {};
+    for (let at = 10; at < 16; at++) many[`${at}`] = { bytes: randomBytes(6 << 20), tag: `tag ${at}` };
+    const stop = new AbortController();
+    async function* stopped() {
+      for await (const entry of entries(many)) {
+        if (entry.path.toString() === '15') stop.abort(new Error('tripped'));
+        yield entry;
+      }
+    }
+    const seen = memoryAt('seen');
+    await expect(world.seal(stopped(), { seen, signal: stop.signal })).rejects.toThrow('tripped');
+    expect(opened).toEqual(['10', '11', '12', '13', '14']);
+    const again = (await seal(many)).opened;
+    // What was in packs that were not finished has to come again.
+    expect(again).toContain('15');
+    expect(again.length).toBeLessThan(4);
+    await expectRestored(many);
+    expect((await seal(many)).opened).toEqual([]);
   });
 
   it('are a problem each when lost, and are tried again; any other failure is the source’s', async () => {
