@@ -244,4 +244,66 @@ describe('a directory over ssh', () => {
       process.env['PATH'] = PATH;
     }
   });
+
+  describe('of which rsync has said that something is missing', () => {
+    /** A rsync that leaves files, says `lines`, and ends with `status`. */
+    async function pull(status: number, lines: readonly string[]) {
+      const bin = await temporary();
+      const workdir = await temporary();
+      await writeFile(join(bin, 'said'), lines.map((line) => `${line}\n`).join(''));
+      const script = [
+        '#!/bin/sh',
+        'if [ "$1" = --version ]; then echo "rsync  version 3.4.1  protocol version 32"; exit; fi',
+        'for tree; do :; done',
+        'cd "$tree" && mkdir -p b && echo old > b/old && echo x > c || exit 99',
+        `cat ${bin}/said >&2`,
+        `exit ${status}`,
+      ];
+      await writeFile(join(bin, 'rsync'), script.map((line) => `${line}\n`).join(''), { mode: 0o755 });
+      const { PATH } = process.env;
+      process.env['PATH'] = `${bin}:${PATH}`;
+      try {
+        const all = await pullAll(source(settingsOf('/data')), workdir);
+        return all.map(({ path, entry }) => {
+          if (entry.kind === 'problem' || entry.kind === 'skipped') return `${path}: ${entry.kind} ${entry.reason}`;
+          return entry.problem === undefined ? path : `${path}: ${entry.problem}`;
+        });
+      } finally {
+        process.env['PATH'] = PATH;
+      }
+    }
+
+    it('is partial, each thing a problem in its place', async () => {
+      const found = await pull(23, [
+        'rsync: [sender] send_files failed to open "/data/b/new": Permission denied (13)',
+        'file has vanished: "/data/b/old"',
+        // Where a key leads into a folder whose name is not known here.
+        'rsync: [sender] opendir "/elsewhere/a" failed: Permission denied (13)',
+        'skipping non-regular file "b/pipe"',
+        'rsync error: some files/attrs were not transferred (see previous errors) (code 23) at main.c(1338)',
+      ]);
+      expect(found).toEqual([
+        'a: problem cannot be copied (Permission denied); what is here of it is of an earlier run',
+        'b',
+        'b/new: problem cannot be copied (Permission denied); what is here of it is of an earlier run',
+        'b/old: it vanished while it was copied; what is here of it is of an earlier run',
+        'b/pipe: skipped a device node, socket or FIFO',
+        'c',
+      ]);
+    });
+
+    it('is partial though nobody understands what was said, or nothing was', async () => {
+      expect(await pull(24, [])).toEqual(['(rsync): problem rsync ended with status 24', 'b', 'b/old', 'c']);
+      expect((await pull(23, ['who knows']))[0]).toBe('(rsync): problem who knows');
+    });
+
+    it('is no snapshot when the folder cannot be read, the volume is full, or rsync ends in another way', async () => {
+      const no = (status: number, ...lines: string[]) =>
+        expect(pull(status, lines)).rejects.toMatchObject({ code: 'source.failed' });
+      await no(23, 'rsync: [sender] opendir "/data/." failed: Permission denied (13)');
+      await no(23, 'rsync: [sender] change_dir "/data" failed: No such file or directory (2)');
+      await no(23, 'rsync: [receiver] mkstemp "/w/.x.ABC" failed: No space left on device (28)');
+      for (const status of [1, 10, 11, 12, 20, 30, 255]) await no(status);
+    });
+  });
 });
