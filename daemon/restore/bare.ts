@@ -71,11 +71,12 @@ export async function expectRef(where: Where, place: RepositoryPlace, ref: RefNa
   throw await absent(where, `${ref.kind} ${ref.name} in repository ${place.name}`, has);
 }
 
-/** What somebody who has the repository should know. */
-export function notesOn(path: string): string[] {
-  return existsSync(join(path, 'lfs/objects'))
-    ? [
-        'The repository has objects of Git LFS in lfs/objects: in a clone, `git lfs checkout` puts them in their places.',
-      ]
-    : [];
+/** What somebody should know who has restored the repository at `path`; `whole`: with its large files. */
+export function notesOn(path: string, whole: boolean): string[] {
+  if (!existsSync(join(path, 'lfs/objects'))) return [];
+  return [
+    whole
+      ? 'The repository has large files (Git LFS) in lfs/objects: in a clone, `git lfs checkout` puts them in their places.'
+      : 'The repository has large files (Git LFS), which are not in this: --as bare or --as clone of the whole repository has them.',
+  ];
 }

@@ -1,5 +1,5 @@
 import { mkdir } from 'node:fs/promises';
-import { join } from 'node:path';
+import { join, relative } from 'node:path';
 import { PortcullisError } from '../base/errors.ts';
 import { commitOf, extractRef, type RefName, type RepositoryForm, writeForm } from '../sources/branch.ts';
 import { sourceError } from '../sources/failure.ts';
@@ -7,6 +7,7 @@ import { isRefusal, listRefs, openGit } from '../sources/git-tool.ts';
 import { expectRef, locate, notesOn, restoreBare } from './bare.ts';
 import { deliver } from './deliver.ts';
 import { goneOf } from './gone.ts';
+import { resolvePointers } from './large-files.ts';
 import type { RestoreOptions, RestoreReport, RestoreRequest } from './request.ts';
 
 type Request<Grain> = Extract<RestoreRequest, { grain: Grain }>;
@@ -20,7 +21,7 @@ export async function restoreRepository(
   const gone = await goneOf(options, place.documents);
   return deliver(options.to, async (folder) => {
     const { path, files, bytes } = await restoreBare(options, place, folder);
-    const notes = notesOn(path);
+    const notes = notesOn(path, as !== 'bundle');
     const made = await inForm(options, place.name, folder, path, as);
     return { made, result: { files, bytes, gone, failures: [], notes } };
   });
@@ -54,7 +55,7 @@ export async function restoreRef(request: Request<'ref'>, options: RestoreOption
     const { path, files, bytes } = await restoreBare(options, place, folder);
     const made = join(folder, 'made');
     const { commit } = await extractRef({ repository: path, ref, dest: made, as, environment, signal, clock });
-    return { made, result: { files, bytes, commit, gone, failures: [], notes: notesOn(path) } };
+    return { made, result: { files, bytes, commit, gone, failures: [], notes: notesOn(path, false) } };
   });
 }
 
@@ -82,7 +83,13 @@ export async function restoreGitFile(request: Request<'file'>, options: RestoreO
           GIT_INDEX_FILE: join(folder, 'index'),
         },
       );
-      return { made: join(tree, wanted), result: { files, bytes, commit, gone: [], failures: [], notes: [] } };
+      const made = join(tree, wanted);
+      const missing = await resolvePointers(made, path, signal);
+      const failures = missing.map((one) => ({
+        path: relative(tree, one),
+        reason: 'it is a pointer to a large file (Git LFS) that the snapshot does not have',
+      }));
+      return { made, result: { files, bytes, commit, gone: [], failures, notes: [] } };
     } catch (error) {
       throw sourceError(`${wanted} of ${wordsOf(ref)}`, error, signal);
     }

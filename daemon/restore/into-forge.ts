@@ -63,7 +63,7 @@ export async function restoreIntoForge(options: IntoForgeOptions): Promise<IntoF
       const repository = () => {
         restored ??= restoreBare(where, place, folder).then(({ path }) => {
           // Objects of LFS go another way than git's.
-          if (notesOn(path).length > 0)
+          if (notesOn(path, true).length > 0)
             notes.push('Objects of Git LFS are not pushed: restore a clone, then `git lfs push --all` from there');
           return path;
         });

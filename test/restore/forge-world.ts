@@ -73,8 +73,8 @@ export function put(
 export async function mirrorTree(origin: string, root: string, workdir?: string): Promise<Tree> {
   const from = source({ kind: 'git', name: 'mirror', url: origin });
   const tree: Tree = {};
-  for (const { path, bytes } of await pullAll(from, workdir ?? (await temporary())))
-    tree[path.replace(/^mirror\.git/, root)] = bytes ?? null;
+  for (const { path, bytes, entry } of await pullAll(from, workdir ?? (await temporary())))
+    if (entry.kind !== 'problem') tree[path.replace(/^mirror\.git/, root)] = bytes ?? null;
   return tree;
 }
 

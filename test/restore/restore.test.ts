@@ -1,4 +1,5 @@
 import { execFileSync } from 'node:child_process';
+import { createHash } from 'node:crypto';
 import { mkdir, readdir, readFile, stat, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
@@ -188,6 +189,31 @@ describe('a branch or tag', () => {
     });
     await expect(forge.restore(file('nothing'), 'no')).rejects.toMatchObject({ code: 'restore.absent' });
     await expect(forge.restore(file('../../etc/passwd'), 'no')).rejects.toMatchObject({ code: 'restore.absent' });
+  });
+});
+
+describe('large files', () => {
+  it('stand in the places of their pointers where a file or folder is taken out of a branch', async () => {
+    origin = await sampleRepository();
+    const large = noise(5000, 1);
+    const oid = createHash('sha256').update(large).digest('hex');
+    const pointer = (of: string) => `version https://git-lfs.github.com/spec/v1\noid sha256:${of}\nsize 5000\n`;
+    await mkdir(join(origin, 'art'));
+    commit(origin, 'art/here.bin', pointer(oid));
+    commit(origin, 'art/lost.bin', pointer('0'.repeat(64)));
+    const tree = await mirrorTree(origin, 'code.git');
+    tree[`code.git/lfs/objects/${oid.slice(0, 2)}/${oid.slice(2, 4)}/${oid}`] = large;
+    await forge.snapshot(tree, { name: 'code', kind: 'git' });
+    const ref = { kind: 'branch', name: 'main' } as const;
+    const report = await forge.restore({ grain: 'file', repository: undefined, ref, path: 'art' }, 'art');
+    expect(await readFile(forge.path('art/here.bin'))).toEqual(large);
+    expect(report.failures).toEqual([{ path: 'art/lost.bin', reason: expect.stringContaining('pointer') }]);
+    expect((await readdir(forge.path('art'))).sort()).toEqual(['here.bin', 'lost.bin']);
+    const clone = await forge.restore(repository({ repository: undefined, as: 'clone' }), 'clone');
+    expect(clone.notes).toEqual([expect.stringContaining('git lfs checkout')]);
+    expect(await readFile(forge.path(`clone/.git/lfs/objects/${oid.slice(0, 2)}/${oid.slice(2, 4)}/${oid}`))).toEqual(
+      large,
+    );
   });
 });
 
