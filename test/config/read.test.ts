@@ -7,12 +7,12 @@ import type { NetworkFacts } from '../../daemon/config/board-rules.ts';
 import { formatFaults } from '../../daemon/config/fault.ts';
 import { compileGate } from '../../daemon/config/gate.ts';
 import { readConfig, type Surroundings } from '../../daemon/config/read.ts';
+import { configSchema } from '../../daemon/config/schema.ts';
 import { boardConfig, gateConfig } from '../../daemon/gate/config.ts';
 import { broken, SOUND } from './samples.ts';
 
 /** Of sources, in the order of the schema. */
-const KINDS =
-  'git, github, gitlab, gitea, directory, s3, command, postgresql, mariadb, mysql, sqlite, mongodb, redis, etcd';
+const KINDS = configSchema.shape.sources.element.options.map(({ shape }) => shape.kind.value).join(', ');
 
 /** The faults of `text`, one a line: "LINE PATH: found …; accepted is …". */
 function faultsOf(text: string | Buffer, around?: Surroundings): string[] {
