@@ -5,6 +5,15 @@ import { ask, clientFile, type MariadbServer, programs } from './mariadb.ts';
 
 const USERS = 'users.sql';
 
+/** What every installation gives its own root, and nobody but root can give again. */
+const ROOT_PROXY = /^GRANT PROXY ON ``@`%` TO `root`@.*$/gm;
+
+async function* withoutRoot(chunks: AsyncIterable<Buffer>): AsyncGenerator<Buffer, void, undefined> {
+  const all: Buffer[] = [];
+  for await (const chunk of chunks) all.push(chunk);
+  yield Buffer.from(Buffer.concat(all).toString('utf8').replace(ROOT_PROXY, ''));
+}
+
 /**
  * Each database, and the users last: among them may be the one that restores, with another password. The client stops at the first error, and
  * takes no command of its own from a dump (`--binary-mode`).
@@ -35,7 +44,7 @@ export async function restoreMariadb(
         '--default-character-set=utf8mb4',
         '--max-allowed-packet=1G',
       ],
-      { handed: clientFile(server), input: file.open() },
+      { handed: clientFile(server), input: file.path === USERS ? withoutRoot(file.open()) : file.open() },
     );
     restored.push(file.path);
     if (file.path === USERS)
