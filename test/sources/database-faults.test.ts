@@ -267,4 +267,17 @@ describe('SQLite', () => {
     expect(failure).toMatch(/source\.failed/);
     expect(readdirSync(workdir)).toEqual([]);
   });
+
+  it('begins anew where a killed seal left half a copy', async () => {
+    const path = join(await temporary(), 'app.db');
+    const database = new Database(path);
+    database.exec("CREATE TABLE t (a); INSERT INTO t VALUES ('x')");
+    database.close();
+    const workdir = await temporary();
+    for (const end of ['', '-journal', '-wal']) await writeFile(join(workdir, `copy.db${end}`), 'half of a copy');
+    const [file] = await pullAll(source({ kind: 'sqlite', name: 'sample', path, timeout: '1h' }), workdir);
+    // The header counts how often the schema was written.
+    expect(file?.bytes?.subarray(100).equals(readFileSync(path).subarray(100))).toBe(true);
+    expect(readdirSync(workdir)).toEqual([]);
+  });
 });
