@@ -29,8 +29,9 @@ export interface S3Ports {
 export class PartFailed extends Error {
   readonly meaning: Exclude<Meaning, { kind: 'busy' | 'end' }>;
 
-  constructor(meaning: PartFailed['meaning'], cause: unknown) {
-    super(meaning.kind === 'part' ? meaning.why : meaning.kind, { cause });
+  // Without a cause: the SDK's errors hold the request, and with it the session's token.
+  constructor(meaning: PartFailed['meaning']) {
+    super(meaning.kind === 'part' ? meaning.why : meaning.kind);
     this.meaning = meaning;
   }
 }
@@ -111,17 +112,17 @@ export class PatientBucket {
     if (signal.aborted) throw stopped(subject);
     if (error instanceof PortcullisError || error instanceof PartFailed) throw error;
     const meaning = meaningOf(error);
-    if (meaning.kind !== 'busy' && meaning.kind !== 'end') throw new PartFailed(meaning, error);
+    if (meaning.kind !== 'busy' && meaning.kind !== 'end') throw new PartFailed(meaning);
     const ms = meaning.kind === 'busy' ? DELAYS_MS[failures - 1] : undefined;
-    if (ms === undefined) throw this.end(`${what} failed: ${meaning.why}`, error);
+    if (ms === undefined) throw this.end(`${what} failed: ${meaning.why}`);
     await pause(clock, ms, signal).catch(() => {
       throw stopped(subject);
     });
   }
 
   /** The error that leaves no snapshot. `what` is a sentence without its full stop. */
-  end(what: string, cause?: unknown): PortcullisError {
+  end(what: string): PortcullisError {
     const { endpoint } = this.access;
-    return new PortcullisError('source.failed', `${this.ports.subject}: ${what} (${endpoint}).`, { cause });
+    return new PortcullisError('source.failed', `${this.ports.subject}: ${what} (${endpoint}).`);
   }
 }

@@ -214,7 +214,7 @@ async function listed<T>(bucket: PatientBucket, action: string, request: Request
     if (!(error instanceof PartFailed)) throw error;
     const denied = error.meaning.kind === 'part' && error.meaning.denied;
     const why = denied ? `access is denied: the policy has to allow ${action}` : error.message;
-    throw bucket.end(`${what} failed: ${why}`, error);
+    throw bucket.end(`${what} failed: ${why}`);
   }
 }
 
