@@ -10,7 +10,7 @@ import { absent } from './absent.ts';
 import { holds } from './contents.ts';
 import { refsAt } from './git-state.ts';
 import { kindOf, placeOf, type RepositoryPlace } from './places.ts';
-import type { RestoreOptions } from './request.ts';
+import type { RestoreOptions, RestoreReport } from './request.ts';
 
 type Where = Pick<RestoreOptions, 'vault' | 'snapshot' | 'signal' | 'threads' | 'progress'>;
 
@@ -36,13 +36,14 @@ export async function locate(where: Where, name: string | undefined): Promise<Re
 
 /**
  * Restores the bare repository at `place` into `folder`, with a name of its own, and nothing else of the snapshot. Rejects with
- * `restore.partial` unless it is whole. Resolves with its path.
+ * `restore.partial` unless git has all of it. Resolves with its path, and with what else it lacks: large files, or what came after it was
+ * last fetched.
  */
 export async function restoreBare(
   where: Where,
   place: RepositoryPlace,
   folder: string,
-): Promise<{ path: string; files: number; bytes: number }> {
+): Promise<{ path: string; files: number; bytes: number; failures: RestoreReport['failures'] }> {
   const { vault, snapshot, signal, threads, progress } = where;
   const to = join(folder, 'snapshot');
   const { files, bytes, failures } = await restore({
@@ -54,13 +55,15 @@ export async function restoreBare(
     signal,
     ...(progress === undefined ? {} : { progress }),
   });
-  const [first] = failures;
+  // Of the folder itself is told that the origin could not be fetched: it is as it was before, and whole.
+  const isGits = ({ path }: { readonly path: string }) => path !== place.git && !path.startsWith(`${place.git}/lfs/`);
+  const [first] = failures.filter(isGits);
   if (first !== undefined)
     throw new PortcullisError(
       'restore.partial',
       `Repository ${place.name} is not whole (${failures.length} paths, first ${first.path}: ${first.reason}).`,
     );
-  return { path: join(to, place.git), files, bytes };
+  return { path: join(to, place.git), files, bytes, failures };
 }
 
 /** Rejects with `restore.absent` where the snapshot's repository has no such branch or tag, but another snapshot has. */

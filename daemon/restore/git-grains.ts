@@ -8,6 +8,7 @@ import { expectRef, locate, notesOn, restoreBare } from './bare.ts';
 import { deliver } from './deliver.ts';
 import { goneOf } from './gone.ts';
 import { resolvePointers } from './large-files.ts';
+import type { RepositoryPlace } from './places.ts';
 import type { RestoreOptions, RestoreReport, RestoreRequest } from './request.ts';
 
 type Request<Grain> = Extract<RestoreRequest, { grain: Grain }>;
@@ -20,10 +21,10 @@ export async function restoreRepository(
   const place = await locate(options, repository);
   const gone = await goneOf(options, place.documents);
   return deliver(options.to, async (folder) => {
-    const { path, files, bytes } = await restoreBare(options, place, folder);
+    const { path, files, bytes, failures } = await restoreBare(options, place, folder);
     const notes = notesOn(path, as !== 'bundle');
     const made = await inForm(options, place.name, folder, path, as);
-    return { made, result: { files, bytes, gone, failures: [], notes } };
+    return { made, result: { files, bytes, gone, failures, notes } };
   });
 }
 
@@ -52,10 +53,13 @@ export async function restoreRef(request: Request<'ref'>, options: RestoreOption
   await expectRef(options, place, ref);
   const gone = await goneOf(options, place.documents);
   return deliver(options.to, async (folder) => {
-    const { path, files, bytes } = await restoreBare(options, place, folder);
+    const { path, files, bytes, failures } = await restoreBare(options, place, folder);
     const made = join(folder, 'made');
     const { commit } = await extractRef({ repository: path, ref, dest: made, as, environment, signal, clock });
-    return { made, result: { files, bytes, commit, gone, failures: [], notes: notesOn(path, false) } };
+    return {
+      made,
+      result: { files, bytes, commit, gone, failures: stale(failures, place), notes: notesOn(path, false) },
+    };
   });
 }
 
@@ -66,7 +70,7 @@ export async function restoreGitFile(request: Request<'file'>, options: RestoreO
   const place = await locate(options, request.repository);
   await expectRef(options, place, ref);
   return deliver(options.to, async (folder) => {
-    const { path, files, bytes } = await restoreBare(options, place, folder);
+    const { path, files, bytes, failures } = await restoreBare(options, place, folder);
     const tree = join(folder, 'tree');
     await mkdir(tree);
     try {
@@ -85,15 +89,23 @@ export async function restoreGitFile(request: Request<'file'>, options: RestoreO
       );
       const made = join(tree, wanted);
       const missing = await resolvePointers(made, path, signal);
-      const failures = missing.map((one) => ({
+      const lost = missing.map((one) => ({
         path: relative(tree, one),
         reason: 'it is a pointer to a large file (Git LFS) that the snapshot does not have',
       }));
-      return { made, result: { files, bytes, commit, gone: [], failures, notes: [] } };
+      return {
+        made,
+        result: { files, bytes, commit, gone: [], failures: [...stale(failures, place), ...lost], notes: [] },
+      };
     } catch (error) {
       throw sourceError(`${wanted} of ${wordsOf(ref)}`, error, signal);
     }
   });
+}
+
+/** Of what the repository lacks, what bears on a part of it: that it is older than the snapshot. */
+function stale(failures: RestoreReport['failures'], place: RepositoryPlace): RestoreReport['failures'] {
+  return failures.filter(({ path }) => path === place.git);
 }
 
 function wordsOf({ kind, name }: RefName): string {
