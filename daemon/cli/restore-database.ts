@@ -4,10 +4,10 @@ import { join, resolve } from 'node:path';
 import { PortcullisError } from '../base/errors.ts';
 import type { Secret } from '../base/secret.ts';
 import { loadSecret } from '../config/secret.ts';
+import { fileBytes } from '../restore/bucket.ts';
 import { DATABASE_KINDS, type DatabaseKind, defaultPort } from '../sources/database-kinds.ts';
 import { type RestoreTarget, restoreDatabase } from '../sources/database-restore.ts';
 import type { DumpFile } from '../sources/dump-file.ts';
-import type { ListedFile } from '../vault/file-list.ts';
 import { showPath } from '../vault/paths.ts';
 import type { Snapshot, Vault } from '../vault/vault.ts';
 import type { Arguments, Command, Context } from './command.ts';
@@ -137,7 +137,7 @@ async function dumpsOf(
     const path = showPath(entry.path);
     if (meant.length > 0 && !meant.includes(path)) continue;
     if (entry.type === 'problem') lost.push(`${path}: ${entry.reason}`);
-    if (entry.type === 'file') found.push({ path, open: () => contentOf(vault, entry, signal) });
+    if (entry.type === 'file') found.push({ path, open: () => fileBytes(vault, entry, signal) });
   }
   const absent = meant.filter(
     (path) => !found.some((file) => file.path === path) && !lost.some((text) => text.startsWith(`${path}:`)),
@@ -154,15 +154,4 @@ async function dumpsOf(
       `Snapshot ${snapshot.seq} lacks ${first}. Nothing was restored; name the others with --dump, or take an older snapshot.`,
     );
   return found;
-}
-
-async function* contentOf(
-  vault: Vault,
-  file: ListedFile,
-  signal: AbortSignal,
-): AsyncGenerator<Buffer, void, undefined> {
-  for (const reference of file.content) {
-    signal.throwIfAborted();
-    yield await vault.blobs.read(reference);
-  }
 }

@@ -13,6 +13,7 @@ import { type Fate, fateText, foretell } from './fates.ts';
 import { fetchCommand } from './fetch.ts';
 import { findCommand } from './find.ts';
 import { restoreCommand } from './restore.ts';
+import { restoreBucketCommand } from './restore-bucket.ts';
 import { restoreDatabaseCommand } from './restore-database.ts';
 import { nameOf, openGiven, ownVerifyKey, storeOf, trimmed, VAULT_OPTIONS } from './vault-access.ts';
 import { verifyCommand } from './verify.ts';
@@ -169,5 +170,6 @@ export const vaultCommands: readonly Command[] = [
   fetchCommand,
   restoreCommand,
   restoreDatabaseCommand,
+  restoreBucketCommand,
   verifyCommand,
 ];

@@ -1,12 +1,9 @@
-import { mkdir, writeFile } from 'node:fs/promises';
-import { dirname, join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { systemClock } from '../../daemon/base/clock.ts';
 import { PatientBucket } from '../../daemon/sources/s3-client.ts';
 import { type RestorableObject, restoreObjects } from '../../daemon/sources/s3-restore.ts';
-import { restoredObjects } from '../../daemon/sources/s3-restored.ts';
 import { FakeBucket } from './fake-bucket.ts';
-import { never, temporary } from './helpers.ts';
+import { never } from './helpers.ts';
 
 describe('objects put back into a bucket', () => {
   let fake: FakeBucket;
@@ -78,29 +75,6 @@ describe('objects put back into a bucket', () => {
     expect(String(fake.keys.get('a')?.at(-1)?.bytes)).toBe('another');
     expect(fates(await restore(true, true))).toEqual(['made', 'made', 'same']);
     expect(String(fake.keys.get('a')?.at(-1)?.bytes)).toBe('one');
-  });
-
-  it('come from the folder that a snapshot was restored into, each under its key', async () => {
-    const folder = await temporary();
-    const place = async (path: string, text: string) => {
-      await mkdir(dirname(join(folder, path)), { recursive: true });
-      await writeFile(join(folder, path), text);
-    };
-    await place('objects/a/%+', 'one');
-    await place('metadata/a/%+', about('me'));
-    await place('objects/a/%-', '');
-    await place('objects/%2E%2E/b', 'two');
-    const found = [];
-    for await (const { key, size, metadata, open } of restoredObjects(folder)) {
-      const chunks: Buffer[] = [];
-      for await (const chunk of open()) chunks.push(chunk);
-      found.push([key, size, String(Buffer.concat(chunks)), metadata !== undefined]);
-    }
-    expect(found).toEqual([
-      ['../b', 3, 'two', false],
-      ['a', 3, 'one', true],
-      ['a/', 0, '', false],
-    ]);
   });
 
   it('name what one of them lacks, and go on', async () => {
