@@ -4,7 +4,7 @@ import { join, resolve } from 'node:path';
 import { PortcullisError } from '../base/errors.ts';
 import type { Secret } from '../base/secret.ts';
 import { loadSecret } from '../config/secret.ts';
-import { fileBytes } from '../restore/bucket.ts';
+import { fileBytes } from '../restore/contents.ts';
 import { DATABASE_KINDS, type DatabaseKind, defaultPort } from '../sources/database-kinds.ts';
 import { type RestoreTarget, restoreDatabase } from '../sources/database-restore.ts';
 import type { DumpFile } from '../sources/dump-file.ts';

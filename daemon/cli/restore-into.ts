@@ -66,6 +66,7 @@ export async function restoreInto(
     repository,
     writer: openWriter(kind, { url, token, clock }),
     token,
+    url,
     target,
     apply,
     withGone: args.flag('gone'),

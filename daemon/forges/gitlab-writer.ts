@@ -8,7 +8,15 @@ import { idOf, mustNumber, mustText, variableDocumentKey } from './gitlab-json.t
 import { all, pages } from './gitlab-pages.ts';
 import type { ForgeOptions } from './options.ts';
 import type { Label, Milestone, Release, RepositoryView, Variable } from './view.ts';
-import type { Existing, ForgeWriter, Handle, Made, NewAsset, NewIssue } from './writer.ts';
+import {
+  type Existing,
+  type ForgeWriter,
+  type Handle,
+  type Made,
+  type NewAsset,
+  type NewIssue,
+  readMark,
+} from './writer.ts';
 
 /** The package of a project in whose versions the files of its releases are kept. */
 const PACKAGE = 'release-files';
@@ -197,34 +205,20 @@ function made(project: JsonObject): Made {
   return { cloneUrl: mustText(project, 'http_url_to_repo'), webUrl: mustText(project, 'web_url') };
 }
 
-const MARK = /^<!-- portcullis: \S+ issues\/(\d+)(?:\/comments\/(\S+))? -->$/;
-
-/** The mark (`markOf`) on the first or the last line of a text: one that is quoted within it is another's. */
-function markIn(
-  text: string,
-): { readonly mark: string; readonly issue: number; readonly comment?: string } | undefined {
-  const lines = text.trim().split(/\r?\n/);
-  for (const line of [lines[0], lines.at(-1)]) {
-    const [mark, issue, comment] = MARK.exec(line?.trim() ?? '') ?? [];
-    if (mark !== undefined) return { mark, issue: Number(issue), ...(comment === undefined ? {} : { comment }) };
-  }
-  return undefined;
-}
-
 /** Issues that carry a mark, with the marks of their comments. */
 async function madeIssues(api: GitlabApi, project: string, ask: Ask): Promise<Existing['issues']> {
   const found = new Map<number, { handle: Handle; open: boolean; comments: Set<string> }>();
   const query = { scope: 'all', order_by: 'created_at', sort: 'asc' };
   for await (const page of pages(api, `${project}/issues`, query, ask)) {
     for (const issue of page) {
-      const marked = markIn(optionalText(issue, 'description') ?? '');
+      const marked = readMark(optionalText(issue, 'description') ?? '');
       // The first that was made is what was made of it.
       if (marked === undefined || marked.comment !== undefined || found.has(marked.issue)) continue;
       const handle = mustNumber(issue, 'iid');
       const notes = await all(api, `${project}/issues/${handle}/notes`, {}, ask);
       const comments = notes.flatMap((note) => {
-        const { mark, comment } = markIn(optionalText(note, 'body') ?? '') ?? {};
-        return mark !== undefined && comment !== undefined ? [mark] : [];
+        const { text, comment } = readMark(optionalText(note, 'body') ?? '') ?? {};
+        return text !== undefined && comment !== undefined ? [text] : [];
       });
       found.set(marked.issue, { handle, open: issue['state'] === 'opened', comments: new Set(comments) });
     }

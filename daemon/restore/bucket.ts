@@ -2,6 +2,7 @@ import { keyOfPath } from '../sources/s3-keys.ts';
 import type { RestorableObject } from '../sources/s3-restore.ts';
 import type { ListedFile } from '../vault/file-list.ts';
 import type { Snapshot, Vault } from '../vault/vault.ts';
+import { bytesOf, fileBytes } from './contents.ts';
 
 const OBJECTS = 'objects/';
 const METADATA = 'metadata/';
@@ -28,26 +29,8 @@ export async function* objectsOf(
     yield {
       key,
       size: entry.size,
-      metadata: document === undefined ? undefined : await textOf(vault, document, signal),
+      metadata: document === undefined ? undefined : (await bytesOf(vault, document, signal)).toString('utf8'),
       open: () => fileBytes(vault, entry, signal),
     };
   }
-}
-
-/** The bytes of a file of a snapshot, each piece checked as it is read. Rejects with `vault.damaged`. */
-export async function* fileBytes(
-  vault: Vault,
-  file: ListedFile,
-  signal: AbortSignal,
-): AsyncGenerator<Buffer, void, undefined> {
-  for (const reference of file.content) {
-    signal.throwIfAborted();
-    yield await vault.blobs.read(reference);
-  }
-}
-
-async function textOf(vault: Vault, file: ListedFile, signal: AbortSignal): Promise<string> {
-  const pieces: Buffer[] = [];
-  for await (const piece of fileBytes(vault, file, signal)) pieces.push(piece);
-  return Buffer.concat(pieces).toString('utf8');
 }

@@ -7,15 +7,24 @@ import type { Snapshot, Vault } from '../vault/vault.ts';
 /** Bytes of the largest file that is held whole: a document, a list of refs. */
 const LARGEST = 256 << 20;
 
-/** The bytes of a file of a snapshot. Rejects with `vault.damaged`, naming the path, where they are not what was sealed. */
+/** The bytes of a file of a snapshot, each piece checked as it is read. Rejects with `vault.damaged`. */
+export async function* fileBytes(
+  vault: Vault,
+  file: ListedFile,
+  signal: AbortSignal,
+): AsyncGenerator<Buffer, void, undefined> {
+  for (const reference of file.content) {
+    signal.throwIfAborted();
+    yield await vault.blobs.read(reference);
+  }
+}
+
+/** All of a file of a snapshot at once. Rejects with `vault.damaged`, naming the path, where they are not what was sealed. */
 export async function bytesOf(vault: Vault, file: ListedFile, signal: AbortSignal): Promise<Buffer> {
   if (file.size > LARGEST)
     throw new PortcullisError('vault.damaged', `${showPath(file.path)} has ${file.size} bytes, which no document has.`);
   const parts: Buffer[] = [];
-  for (const reference of file.content) {
-    signal.throwIfAborted();
-    parts.push(await vault.blobs.read(reference));
-  }
+  for await (const piece of fileBytes(vault, file, signal)) parts.push(piece);
   const bytes = Buffer.concat(parts);
   const wrong =
     bytes.length !== file.size ||
@@ -38,10 +47,7 @@ export async function sameBytes(
 async function hashOf(vault: Vault, file: ListedFile, signal: AbortSignal): Promise<string> {
   if (file.sha256 !== undefined) return file.sha256;
   const hash = createHash('sha256');
-  for (const reference of file.content) {
-    signal.throwIfAborted();
-    hash.update(await vault.blobs.read(reference));
-  }
+  for await (const piece of fileBytes(vault, file, signal)) hash.update(piece);
   return hash.digest('hex');
 }
 

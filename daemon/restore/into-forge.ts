@@ -18,6 +18,8 @@ export interface IntoForgeOptions extends Omit<RestoreOptions, 'to' | 'progress'
   readonly repository: string;
   readonly writer: ForgeWriter;
   readonly token: Secret;
+  /** Address of the forge. */
+  readonly url: string;
   /** Path of the repository to be made: `acme/app`. */
   readonly target: string;
   /** False: nothing is made, the plan only. */
@@ -46,7 +48,8 @@ export interface IntoForgeResult {
  * `restore.partial` where the code is not whole, or as the store does.
  */
 export async function restoreIntoForge(options: IntoForgeOptions): Promise<IntoForgeResult> {
-  const { writer, target, apply, withGone, signal, progress, waiting, token, temporary, environment, clock } = options;
+  const { writer, target, apply, withGone, signal, progress, waiting, token, url, temporary, environment, clock } =
+    options;
   const { vault, snapshot, threads } = options;
   const where = { vault, snapshot, signal, threads };
   const place = await locate(where, options.repository);
@@ -69,7 +72,7 @@ export async function restoreIntoForge(options: IntoForgeOptions): Promise<IntoF
         });
         return restored;
       };
-      const push = pushFrom({ environment, clock, folder, repository, token });
+      const push = pushFrom({ environment, clock, folder, repository, token, url });
       const report = await recreate(plan, { writer, input, push, context, ...(progress && { progress }) });
       return { plan, report, failures, notes };
     } finally {

@@ -2,6 +2,7 @@ import { reasonOf } from '../base/errors.ts';
 import type { Secret } from '../base/secret.ts';
 import { ForgeError } from '../forges/forge.ts';
 import type { Push, PushedRef } from '../forges/recreate.ts';
+import { mayHaveToken } from '../sources/forge.ts';
 import { credentialsFor, type Git, isRefusal, listRefs, openGit } from '../sources/git-tool.ts';
 import type { RestoreOptions } from './request.ts';
 
@@ -16,15 +17,18 @@ export interface PushOptions extends Pick<RestoreOptions, 'environment' | 'clock
   /** Path of the bare repository. Asked for once there is something to push. */
   readonly repository: () => Promise<string>;
   readonly token: Secret;
+  /** Address of the forge the token is of. */
+  readonly url: string;
 }
 
 /**
  * Pushes refs as they are in a restored repository. A ref that is there is left as it is, whatever it is at: nothing is forced, moved
  * or deleted. The token is in neither the process list nor a file.
  */
-export function pushFrom({ environment, clock, folder, repository, token }: PushOptions): Push {
+export function pushFrom({ environment, clock, folder, repository, token, url }: PushOptions): Push {
   return async (refs, { cloneUrl }, { signal }) => {
-    const credentials = credentialsFor(cloneUrl, 'x-access-token', token);
+    // What the forge answers must not send the token elsewhere.
+    const credentials = mayHaveToken(url, cloneUrl) ? credentialsFor(cloneUrl, 'x-access-token', token) : undefined;
     const git = await openGit({ directory: folder, environment, signal, clock, credentials });
     const path = await repository();
     const ours = await listRefs(git, path);

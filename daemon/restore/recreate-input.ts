@@ -7,6 +7,7 @@ import type { NewAsset } from '../forges/writer.ts';
 import type { ListedFile } from '../vault/file-list.ts';
 import { showPath } from '../vault/paths.ts';
 import { isStoreFailure } from '../vault/vault-error.ts';
+import { fileBytes } from './contents.ts';
 import { readDocument, type Where } from './documents.ts';
 import { refsIn } from './git-state.ts';
 import type { RepositoryPlace } from './places.ts';
@@ -126,14 +127,5 @@ export async function gather(options: GatherOptions): Promise<Gathered> {
 }
 
 function assetOf({ vault, signal }: Where, name: string, file: ListedFile): NewAsset {
-  return {
-    name,
-    size: file.size,
-    async *open() {
-      for (const reference of file.content) {
-        signal.throwIfAborted();
-        yield await vault.blobs.read(reference);
-      }
-    },
-  };
+  return { name, size: file.size, open: () => fileBytes(vault, file, signal) };
 }

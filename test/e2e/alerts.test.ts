@@ -1,9 +1,9 @@
 import { type ChildProcess, execFile, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { chmodSync, existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
-import { createServer } from 'node:net';
 import { fileURLToPath } from 'node:url';
 import { afterEach, expect, test } from 'vitest';
+import { freePort } from '../free-port.ts';
 import { Appliance, NO_WINDOW } from './appliance.ts';
 
 /** Alerts as real senders send them, over the real processes: the relay is on before, and off after. */
@@ -46,14 +46,6 @@ async function tripped(): Promise<Record<string, unknown>> {
     const latch = (await appliance.status())?.gate?.view.latch;
     return latch?.kind === 'lockout' ? { ...latch.cause } : undefined;
   });
-}
-
-async function freePort(): Promise<number> {
-  const server = createServer().listen(0, '127.0.0.1');
-  await once(server, 'listening');
-  const address = server.address();
-  server.close();
-  return typeof address === 'object' && address !== null ? address.port : 0;
 }
 
 function start(program: string, ...args: string[]): void {

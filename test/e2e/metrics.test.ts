@@ -1,9 +1,9 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { existsSync, writeFileSync } from 'node:fs';
-import { createServer } from 'node:net';
 import { fileURLToPath } from 'node:url';
 import { afterEach, test } from 'vitest';
+import { freePort } from '../free-port.ts';
 import { Appliance, NO_WINDOW } from './appliance.ts';
 
 const RULES = fileURLToPath(new URL('../../docs/monitoring/alerts.yml', import.meta.url));
@@ -17,14 +17,6 @@ afterEach(async () => {
   }
   await appliance.destroy();
 });
-
-async function freePort(): Promise<number> {
-  const server = createServer().listen(0, '127.0.0.1');
-  await once(server, 'listening');
-  const address = server.address();
-  server.close();
-  return typeof address === 'object' && address !== null ? address.port : 0;
-}
 
 test.skipIf(!existsSync('/usr/bin/prometheus'))(
   'a real Prometheus scrapes the appliance, and the shipped rules fire on a trip',

@@ -89,6 +89,7 @@ async function into(more: Partial<IntoForgeOptions> = {}) {
     repository: 'acme/app',
     writer,
     token: Secret.fromText(TOKEN),
+    url: 'https://forge.example',
     target: 'acme/new',
     apply: true,
     withGone: false,
@@ -196,7 +197,10 @@ describe('a repository made again in a forge', () => {
   });
 });
 
-it('the token of a push is in no argument', async () => {
+it.each([
+  ['is in no argument', undefined, true],
+  ['stays with its forge, wherever that says the repository is', 'https://forge.example', false],
+])('the token of a push %s', async (_, elsewhere, shown) => {
   const seen: string[] = [];
   let authorised = 0;
   const server = createServer((request, response) => {
@@ -216,6 +220,7 @@ it('the token of a push is in no argument', async () => {
       folder,
       repository: async () => join(origin, '.git'),
       token,
+      url: elsewhere ?? new URL(cloneUrl).origin,
     });
     const pushing = push(['refs/heads/main'], { cloneUrl, webUrl: '' }, { signal: never });
     await expect(pushing).rejects.toThrow(/git cannot reach the repository/);
@@ -223,7 +228,7 @@ it('the token of a push is in no argument', async () => {
   } finally {
     await new Promise((resolve) => server.close(resolve));
   }
-  expect(authorised).toBeGreaterThan(0);
+  expect(authorised > 0).toBe(shown);
   expect(seen.filter((line) => line.includes(cloneUrl)).length).toBeGreaterThan(0);
   expect(seen.filter((line) => line.includes(TOKEN))).toEqual([]);
   for (const name of await readdir(folder)) expect(await readFile(join(folder, name), 'utf8')).not.toContain(TOKEN);

@@ -34,7 +34,11 @@ const objectsIn = (all: Read[]) =>
 
 /** Pulls in a process of its own, kills that with SIGKILL once `when` resolves, and waits until nothing of it is left. */
 async function killedPull(url: string, workdir: string, when: Promise<void>): Promise<void> {
-  const puller = spawn(process.execPath, ['--import', 'tsx', SCRIPT, url, workdir], { stdio: 'ignore' });
+  const puller = spawn(
+    process.execPath,
+    ['--import', 'tsx', SCRIPT, JSON.stringify({ kind: 'git', name: 'sample', url }), workdir],
+    { stdio: 'ignore' },
+  );
   const ended = new Promise<string | null>((resolve) => puller.on('exit', (_, signal) => resolve(signal)));
   await Promise.race([when, ended]);
   puller.kill('SIGKILL');

@@ -617,10 +617,14 @@ process.stdout.on('error', () => process.exit(1));
   const workdir = await temporary();
   const url = `backup@host:${origin}/.git`;
   const script = new URL('pull-once.ts', import.meta.url).pathname;
-  const puller = spawn(process.execPath, ['--import', 'tsx', script, url, workdir], {
-    env: environment,
-    stdio: 'inherit',
-  });
+  const puller = spawn(
+    process.execPath,
+    ['--import', 'tsx', script, JSON.stringify({ kind: 'git', name: 'sample', url }), workdir],
+    {
+      env: environment,
+      stdio: 'inherit',
+    },
+  );
   const started = await eventually(() => {
     const found = processesMarked(workdir).filter((pid) => pid !== puller.pid);
     return existsSync(join(workdir, 'mirror.git/objects/pack')) &&

@@ -8,7 +8,7 @@ import { contract } from './contract.ts';
 import { eventually, never, processesMarked, pullAll, type Read, source, temporary } from './helpers.ts';
 import { type Line, lineTo, type Sshd, startSshd } from './sshd.ts';
 
-const PULL = new URL('./pull-ssh.ts', import.meta.url).pathname;
+const PULL = new URL('./pull-once.ts', import.meta.url).pathname;
 
 // Each run is a handshake, an rsync and a shell at both ends.
 vi.setConfig({ testTimeout: 180_000 });

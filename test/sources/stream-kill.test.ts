@@ -6,7 +6,7 @@ import type { SourceSettings } from '../../daemon/sources/open.ts';
 import { eventually, processesMarked, pullAll, source, temporary } from './helpers.ts';
 import { installed, postgresql, psql, type Server } from './servers.ts';
 
-const SCRIPT = new URL('pull-stream.ts', import.meta.url).pathname;
+const SCRIPT = new URL('pull-once.ts', import.meta.url).pathname;
 const PASSWORD = 'killed in the middle';
 let server: Server | undefined;
 afterEach(async () => {
