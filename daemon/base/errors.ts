@@ -91,6 +91,11 @@ const REGISTER = {
       "Give `intake.tls` whole files in PEM that intake's user may read: a certificate with its chain, and the key that belongs to it.",
   },
   // restore
+  'restore.failed': {
+    exit: 1,
+    status: 502,
+    remedy: 'Put right what the target or the program reported, and run it again; the vault is as it was.',
+  },
   'restore.absent': {
     exit: 1,
     status: 404,

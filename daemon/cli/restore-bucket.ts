@@ -1,6 +1,7 @@
 import { PortcullisError } from '../base/errors.ts';
 import { Secret } from '../base/secret.ts';
 import { objectsOf } from '../restore/bucket.ts';
+import { inRestore } from '../sources/failure.ts';
 import { PatientBucket } from '../sources/s3-client.ts';
 import { type ObjectReport, restoreObjects } from '../sources/s3-restore.ts';
 import type { Arguments, Command, Context } from './command.ts';
@@ -53,6 +54,8 @@ export const restoreBucketCommand: Command = {
         counts[report.fate.kind] += 1;
         tell(report, apply, args, context);
       }
+    } catch (error) {
+      throw inRestore(error);
     } finally {
       bucket.close();
     }

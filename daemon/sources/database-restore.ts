@@ -9,7 +9,7 @@ import { explained } from './database.ts';
 import type { DatabaseKind } from './database-kinds.ts';
 import { openTools, type Tools, textOf, versionOf } from './database-tools.ts';
 import type { DumpFile, RestoredDatabases } from './dump-file.ts';
-import { sourceError } from './failure.ts';
+import { inRestore, sourceError } from './failure.ts';
 import { MARIADB_ADVICE } from './mariadb.ts';
 import { restoreMariadb } from './mariadb-restore.ts';
 import { MONGODB_ADVICE } from './mongodb.ts';
@@ -50,7 +50,7 @@ const NO_TIMEOUT_MS = 7 * 24 * 3_600_000;
 
 /**
  * Brings dumps back with the preset's own restore program, as a stream: nothing of them is written anywhere else. Only into what is new or empty: a
- * database that is there already, and holds something, is refused. Rejects with `source.failed` at the first that fails, with `source.stopped` at `signal`, and with
+ * database that is there already, and holds something, is refused. Rejects with `restore.failed` at the first that fails, with `source.stopped` at `signal`, and with
  * `usage.wrong` where target and preset do not belong together; what was restored before stays.
  */
 export async function restoreDatabase(options: DatabaseRestoreOptions): Promise<RestoredDatabases> {
@@ -68,7 +68,7 @@ export async function restoreDatabase(options: DatabaseRestoreOptions): Promise<
     };
     const secrets = target.kind === 'server' ? [textOf(target.password)] : [];
     const known = { advice: advice[preset as keyof typeof advice] ?? [], secrets };
-    throw sourceError(`Restoring ${preset}`, explained(error, known), signal);
+    throw inRestore(sourceError(`Restoring ${preset}`, explained(error, known), signal));
   }
 }
 

@@ -11,3 +11,9 @@ export function sourceError(subject: string, error: unknown, signal: AbortSignal
 export function stopped(subject: string): PortcullisError {
   return new PortcullisError('source.stopped', `${subject} was stopped before it was read whole.`);
 }
+
+/** A failure of what sources do too, in a restore: there is no snapshot that was not made. Everything else stays what it is. */
+export function inRestore(error: unknown): unknown {
+  if (!(error instanceof PortcullisError) || error.code !== 'source.failed') return error;
+  return new PortcullisError('restore.failed', error.what, { cause: error });
+}

@@ -95,6 +95,13 @@ describe('portcullis restore-bucket', () => {
     expect(String(to.keys.get('a')?.at(-1)?.bytes)).toBe('key and folder');
   });
 
+  it('says of a bucket that is not there what to do, which is nothing about a snapshot', async () => {
+    to.exists = false;
+    expect(await cli('1', '--apply')).toBe(1);
+    expect(err).toContain('[restore.failed]');
+    expect(err).not.toContain('no snapshot was made');
+  });
+
   it('is for buckets', async () => {
     await world.seal({ x: Buffer.from('x') });
     await world.ship();

@@ -304,7 +304,7 @@ describe('a restore', () => {
       clock: systemClock,
       signal: never,
     });
-    await expect(restoring).rejects.toMatchObject({ code: 'source.failed' });
+    await expect(restoring).rejects.toMatchObject({ code: 'restore.failed' });
     expect(readdirSync(folder)).toEqual([]);
   });
 
