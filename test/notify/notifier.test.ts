@@ -1,7 +1,7 @@
 import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import type { Clock } from '../../daemon/base/clock.ts';
 import { systemClock } from '../../daemon/base/clock.ts';
 import { silentLog } from '../../daemon/base/log.ts';
@@ -204,8 +204,11 @@ describe('the notifier', () => {
     const watch = await receiver();
     await started([], watch.url);
     const ping = clock.ticks.find(({ ms }) => ms === 60_000);
+    const asked = vi.spyOn(globalThis, 'fetch');
     alive = false;
     ping?.run();
+    expect(asked).not.toHaveBeenCalled();
+    asked.mockRestore();
     alive = true;
     ping?.run();
     await watch.until(1);

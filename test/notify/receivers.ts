@@ -8,7 +8,7 @@ export interface Heard {
 }
 
 /** Somebody who is told over HTTP. `answer` gives the status, or undefined: it hears and never answers. */
-export async function httpReceiver(answer: () => number | undefined = () => 200) {
+export async function httpReceiver(answer: () => number | undefined = () => 200, location?: string) {
   const heard: Heard[] = [];
   const listeners: (() => void)[] = [];
   const server = createHttp((request, response) => {
@@ -20,7 +20,7 @@ export async function httpReceiver(answer: () => number | undefined = () => 200)
       heard.push({ headers: request.headers, body });
       for (const listener of listeners.splice(0)) listener();
       const status = answer();
-      if (status !== undefined) response.writeHead(status).end();
+      if (status !== undefined) response.writeHead(status, location === undefined ? {} : { location }).end();
     });
   });
   server.listen(0, '127.0.0.1');

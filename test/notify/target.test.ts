@@ -23,8 +23,8 @@ afterEach(async () => {
   for (const cleanUp of cleanUps.splice(0)) await cleanUp();
 });
 
-async function receiver(answer?: () => number | undefined) {
-  const made = await httpReceiver(answer);
+async function receiver(answer?: () => number | undefined, location?: string) {
+  const made = await httpReceiver(answer, location);
   cleanUps.push(() => made.stop());
   return made;
 }
@@ -96,6 +96,14 @@ describe('a receiver over HTTP', () => {
     expect((error as Error).message).not.toContain('secret-path');
   });
 
+  it('that sends elsewhere is not followed: what is told, and its signature, are not for whoever is there', async () => {
+    const elsewhere = await receiver();
+    const made = await receiver(() => 307, elsewhere.url);
+    await expect(send(to('webhook', made.url))).rejects.toThrow(/does not answer/);
+    expect(made.heard).toHaveLength(1);
+    expect(elsewhere.heard).toEqual([]);
+  });
+
   it('that hangs is not waited for longer than a moment', async () => {
     const made = await receiver(() => undefined);
     const clock = new ImpatientClock();
@@ -144,6 +152,8 @@ describe('mail', () => {
     );
     expect(error).toBeInstanceOf(Error);
     expect(String(error)).not.toContain('recognisable-password');
+    // Without a password the text alone would go out.
+    await expect(send(mailTo(server.port, { host: '127.0.0.2' }))).rejects.toThrow(/does not take the mail/);
     expect(server.mails).toEqual([]);
   });
 });

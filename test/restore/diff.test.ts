@@ -117,7 +117,7 @@ describe('between two snapshots of files', () => {
 
   it('reads only the pieces of the lists that differ', async () => {
     const root = await temporary();
-    for (let number = 0; number < 1500; number += 1)
+    for (let number = 0; number < 3000; number += 1)
       await writeFile(join(root, String(number).padStart(5, '0')), `${number}`);
     const big = noise(3_000_000, 7);
     await writeFile(join(root, '00800.big'), big);
