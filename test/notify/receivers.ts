@@ -41,10 +41,10 @@ export async function httpReceiver(answer: () => number | undefined = () => 200,
 }
 
 /** A mail server that takes everything (RFC 5321), and what it was given. */
-export async function mailServer() {
+export async function mailServer(host = '127.0.0.1') {
   const mails: { readonly from: string; readonly to: string[]; readonly data: string }[] = [];
   const server = createTcp((socket) => converse(socket, (mail) => mails.push(mail)));
-  server.listen(0, '127.0.0.1');
+  server.listen(0, host);
   await once(server, 'listening');
   return {
     mails,

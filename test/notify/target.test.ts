@@ -143,7 +143,7 @@ describe('mail', () => {
   });
 
   it('is not sent in the clear to another box, nor its password told', async () => {
-    const server = await mailServer();
+    const server = await mailServer('127.0.0.2');
     cleanUps.push(() => server.stop());
     const password = Secret.fromText('recognisable-password');
     // 127.0.0.2 is this box too, but not by a name that says so.
