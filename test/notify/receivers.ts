@@ -85,7 +85,8 @@ function converse(socket: Socket, done: (mail: { from: string; to: string[]; dat
       } else if (/^DATA/i.test(line)) {
         inData = true;
         say('354 go on');
-      } else if (/^QUIT/i.test(line)) {
+      } else if (/^STARTTLS/i.test(line)) say('502 not here');
+      else if (/^QUIT/i.test(line)) {
         say('221 bye');
         socket.end();
       } else say('250 ok');
